@@ -1,0 +1,3 @@
+//! The host side of `dms:task-state`.
+
+pub mod record;

@@ -1,0 +1,166 @@
+//! Every mutation of a task that exists, and the one function that makes it.
+
+use super::{Status, TaskRecord, Timestamp, TransitionRule, later_than};
+
+/// A change to a task: any combination of a status, log entries, result fields and active jobs, made in one step.
+///
+/// ```
+/// use task_state_host::record::{Change, Status};
+///
+/// let change = Change::status(Status::Running).log("worker started");
+/// # assert_eq!(change.entries.len(), 1);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Change {
+    /// Where the task moves to.
+    pub status: Option<StatusChange>,
+    /// Log entries to add, in order.
+    pub entries: Vec<Entry>,
+    /// Result fields to overwrite.
+    pub result: ResultChange,
+    /// What replaces the identifiers of the task's jobs.
+    pub active_jobs: Option<Vec<String>>,
+}
+
+/// Where a change moves a task to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StatusChange {
+    /// To this status, if the rule allows it.
+    To(Status),
+    /// The end of a run: to this status, unless the task is already in a terminal one, which stands. A task that was
+    /// asked to stop is cancelled rather than completed.
+    Finish(Status),
+}
+
+/// A log entry to add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When it was made: the time of the change, if absent.
+    pub at: Option<Timestamp>,
+    /// What it says.
+    pub message: String,
+}
+
+/// Result fields to overwrite; absent ones are left alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ResultChange {
+    /// A snapshot of the workload's pod, as text.
+    pub pod_status: Option<String>,
+    /// Standard output and standard error of the workload, as one text.
+    pub launcher_output: Option<String>,
+    /// What `launcher_output` becomes if nobody has set it.
+    pub default_output: Option<String>,
+}
+
+impl Change {
+    /// A move to a status.
+    pub fn status(status: Status) -> Self {
+        Self { status: Some(StatusChange::To(status)), ..Self::default() }
+    }
+
+    /// The end of a run: see [`StatusChange::Finish`].
+    pub fn finish(status: Status) -> Self {
+        Self { status: Some(StatusChange::Finish(status)), ..Self::default() }
+    }
+
+    /// New log entries.
+    pub fn logs<M: Into<String>>(messages: impl IntoIterator<Item = M>) -> Self {
+        messages.into_iter().fold(Self::default(), Change::log)
+    }
+
+    /// New result fields.
+    pub fn result(result: ResultChange) -> Self {
+        Self { result, ..Self::default() }
+    }
+
+    /// Other active jobs.
+    pub fn active_jobs(jobs: Vec<String>) -> Self {
+        Self { active_jobs: Some(jobs), ..Self::default() }
+    }
+
+    /// The same change with one more log entry, stamped when it is made.
+    pub fn log(mut self, message: impl Into<String>) -> Self {
+        self.entries.push(Entry { at: None, message: message.into() });
+        self
+    }
+
+    /// The same change with one more log entry, stamped by the caller.
+    pub fn log_at(mut self, at: Timestamp, message: impl Into<String>) -> Self {
+        self.entries.push(Entry { at: Some(at), message: message.into() });
+        self
+    }
+
+    /// Whether the change adds entries and does nothing else.
+    pub(crate) fn only_logs(&self) -> bool {
+        self.status.is_none() && self.active_jobs.is_none() && self.result == ResultChange::default()
+    }
+}
+
+/// The rule does not let a task move as a change asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a task may not move from {from} to {to}")]
+pub struct Refusal {
+    /// The status that the task is in.
+    pub from: Status,
+    /// The status that it was to move to.
+    pub to: Status,
+}
+
+/// Makes a change to a record: all of it, or nothing.
+///
+/// `updated_at` becomes `now`, or the microsecond after its old value if that is later. Returns the status that the
+/// task is in after the change.
+///
+/// # Errors
+/// [`Refusal`] if the rule does not allow the move; the record is as it was.
+pub fn apply(
+    record: &mut TaskRecord,
+    change: &Change,
+    now: &Timestamp,
+    rule: TransitionRule,
+) -> Result<Status, Refusal> {
+    let status = next_status(record.status(), change.status, rule)?;
+    record.set_status(status);
+    for entry in &change.entries {
+        record.push_log(&wire_entry(entry, now));
+    }
+    if let Some(text) = &change.result.pod_status {
+        record.set_pod_status(text);
+    }
+    if let Some(text) = &change.result.launcher_output {
+        record.set_launcher_output(text);
+    }
+    if let Some(text) = &change.result.default_output
+        && !record.has_output()
+    {
+        record.set_launcher_output(text);
+    }
+    if let Some(jobs) = &change.active_jobs {
+        record.set_active_jobs(jobs);
+    }
+    record.set_updated_at(later_than(record.updated_at(), now));
+    Ok(status)
+}
+
+/// The status after a change, under a rule.
+pub(crate) fn next_status(from: Status, change: Option<StatusChange>, rule: TransitionRule) -> Result<Status, Refusal> {
+    match change {
+        None => Ok(from),
+        Some(StatusChange::To(to)) if rule.allows(from, to) => Ok(to),
+        Some(StatusChange::To(to)) => Err(Refusal { from, to }),
+        Some(StatusChange::Finish(_)) if from.is_terminal() => Ok(from),
+        Some(StatusChange::Finish(Status::Completed)) if from == Status::CancelRequested => Ok(Status::Cancelled),
+        Some(StatusChange::Finish(to)) => Ok(to),
+    }
+}
+
+/// An entry as the log holds it.
+pub(crate) fn wire_entry(entry: &Entry, now: &Timestamp) -> String {
+    format!("{},{}", entry.at.as_ref().unwrap_or(now), entry.message)
+}
+
+#[cfg(test)]
+#[path = "change_tests.rs"]
+mod tests;

@@ -1,0 +1,161 @@
+//! JSON that comes from a caller.
+//!
+//! One record that the other readers of the datastore cannot parse makes their whole listing fail, so what a caller
+//! gives is held to what all of them read.
+
+use serde_json::value::RawValue;
+
+use super::{Invalid, quote};
+
+/// How deep arrays and objects may be nested, the outermost counted.
+pub const MAX_DEPTH: usize = 128;
+
+/// How many digits an integer may have. Python refuses to convert more than 4,300.
+pub const MAX_INTEGER_DIGITS: usize = 4_000;
+
+/// The text of a JSON object that every reader of the datastore can parse: compact, strings in their plain spelling,
+/// numbers as they were given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonObject(String);
+
+impl JsonObject {
+    /// Checks a JSON object and drops the white space between its tokens.
+    ///
+    /// # Errors
+    /// [`Invalid`] if the text is no JSON object (RFC 8259), is nested deeper than [`MAX_DEPTH`], or holds a lone
+    /// surrogate, an integer of more than [`MAX_INTEGER_DIGITS`] digits, or a number beyond the range of a double.
+    pub fn parse(what: &'static str, text: &str) -> Result<Self, Invalid> {
+        compact(text).map(Self).map_err(|why| Invalid::new(what, text, why))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for JsonObject {
+    fn default() -> Self {
+        Self("{}".to_owned())
+    }
+}
+
+fn compact(text: &str) -> Result<String, String> {
+    // The parser settles the grammar; the walk below only has to tell tokens apart.
+    let value: &RawValue = serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))?;
+    let mut rest = value.get();
+    if !rest.starts_with('{') {
+        return Err("it is no JSON object".to_owned());
+    }
+    let mut out = String::with_capacity(rest.len());
+    let mut depth = 0_usize;
+    while let Some(first) = rest.bytes().next() {
+        let length = match first {
+            b'"' => {
+                let length = string_length(rest);
+                let string: String = serde_json::from_str(&rest[..length])
+                    .map_err(|error| format!("one of its strings cannot be read: {error}"))?;
+                out.push_str(&quote(&string));
+                rest = &rest[length..];
+                continue;
+            }
+            b'-' | b'0'..=b'9' => {
+                let length = rest.bytes().position(|b| !is_number_byte(b)).unwrap_or(rest.len());
+                check_number(&rest[..length])?;
+                length
+            }
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(format!("it is nested more than {MAX_DEPTH} deep"));
+                }
+                1
+            }
+            b'}' | b']' => {
+                depth -= 1;
+                1
+            }
+            b' ' | b'\t' | b'\n' | b'\r' => {
+                rest = &rest[1..];
+                continue;
+            }
+            _ => 1,
+        };
+        out.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    Ok(out)
+}
+
+fn is_number_byte(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
+}
+
+fn check_number(text: &str) -> Result<(), String> {
+    if text.bytes().all(|b| b == b'-' || b.is_ascii_digit()) {
+        let digits = text.trim_start_matches('-').len();
+        if digits > MAX_INTEGER_DIGITS {
+            return Err(format!(
+                "it holds an integer of {digits} digits, and at most {MAX_INTEGER_DIGITS} are allowed"
+            ));
+        }
+    } else if text.parse::<f64>().is_ok_and(f64::is_infinite) {
+        return Err(format!("it holds the number {text}, which is beyond the range of a double"));
+    }
+    Ok(())
+}
+
+/// The length of the string token at the start of valid JSON, its quotes included.
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<String, String> {
+        JsonObject::parse("parameters", text).map(|json| json.0).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn white_space_goes_and_every_value_stays_as_it_was() {
+        let text =
+            " { \"b\" : [ 1.50 , -0.0 , 1E+2 ] , \"a\\u0062\" : \"x \\u00e9 \\n\" , \"n\" : 10000000000000000000000 } ";
+        assert_eq!(parse(text).unwrap(), "{\"b\":[1.50,-0.0,1E+2],\"ab\":\"x é \\n\",\"n\":10000000000000000000000}");
+    }
+
+    #[test]
+    fn what_another_reader_cannot_parse_is_refused() {
+        let deep = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
+        let digits = |count: usize| format!("{{\"a\":-{}}}", "9".repeat(count));
+        assert!(parse(&deep(128)).is_ok());
+        assert!(parse(&digits(4_000)).is_ok());
+        for (text, why) in [
+            ("", "no JSON"),
+            ("[]", "no JSON object"),
+            ("null", "no JSON object"),
+            ("{} x", "no JSON"),
+            ("{\"a\":NaN}", "no JSON"),
+            ("{\"a\":Infinity}", "no JSON"),
+            ("{\"a\":\"\\ud800\"}", "cannot be read"),
+            ("{\"\\udc00\":1}", "cannot be read"),
+            ("{\"a\":1e400}", "range of a double"),
+            (deep(129).as_str(), "more than 128 deep"),
+            (digits(4_001).as_str(), "4001 digits"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+        assert!(parse(&deep(100_000)).unwrap_err().contains("deep"));
+    }
+}

@@ -1,0 +1,186 @@
+//! The stages of a task's life and the moves between them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Invalid;
+
+/// A stage in the life of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// Registered, not yet picked up.
+    Pending,
+    /// Picked up by a scheduler, not yet started.
+    Dispatching,
+    /// At work.
+    Running,
+    /// Ended well. Terminal.
+    Completed,
+    /// Ended with an error. Terminal.
+    Failed,
+    /// Someone has asked for the task to stop.
+    CancelRequested,
+    /// Stopped because it was asked to. Terminal.
+    Cancelled,
+}
+
+impl Status {
+    /// Every status, in the order in which they are declared.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Dispatching,
+        Self::Running,
+        Self::Completed,
+        Self::Failed,
+        Self::CancelRequested,
+        Self::Cancelled,
+    ];
+
+    /// The spelling on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Dispatching => "dispatching",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::CancelRequested => "cancel_requested",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the task has ended.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Status {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            Invalid::new("status", text, format!("it is one of {known}"))
+        })
+    }
+}
+
+/// How urgently the platform should schedule a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Priority {
+    /// Before the others.
+    High,
+    /// The default.
+    #[default]
+    Low,
+}
+
+impl Priority {
+    /// The spelling on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Low => "low",
+        }
+    }
+}
+
+impl fmt::Display for Priority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Priority {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "high" => Ok(Self::High),
+            "low" => Ok(Self::Low),
+            _ => Err(Invalid::new("priority", text, "it is one of high, low")),
+        }
+    }
+}
+
+/// Which moves between statuses a change may make. The same status again is no move and always allowed; a save
+/// replaces a record and may set any status.
+///
+/// Under [`Forward`](Self::Forward), the default:
+///
+/// | from | to |
+/// |---|---|
+/// | `pending` | `dispatching`, `running`, `completed`, `failed`, `cancel_requested`, `cancelled` |
+/// | `dispatching` | `running`, `completed`, `failed`, `cancel_requested`, `cancelled` |
+/// | `running` | `completed`, `failed`, `cancel_requested`, `cancelled` |
+/// | `cancel_requested` | `completed`, `failed`, `cancelled` |
+/// | `completed`, `failed`, `cancelled` | nothing |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum TransitionRule {
+    /// A status moves forward only, as in the table above.
+    #[default]
+    Forward,
+    /// Any status may follow any other, as in the Python package, which has no rule.
+    Any,
+}
+
+impl TransitionRule {
+    /// Whether a task may move from one status to another.
+    pub const fn allows(self, from: Status, to: Status) -> bool {
+        use Status::*;
+        if matches!(self, Self::Any) {
+            return true;
+        }
+        match (from, to) {
+            (Pending, _) => true,
+            (Dispatching, Dispatching | Running | Completed | Failed | CancelRequested | Cancelled) => true,
+            (Running, Running | Completed | Failed | CancelRequested | Cancelled) => true,
+            (CancelRequested, CancelRequested | Completed | Failed | Cancelled) => true,
+            (Completed, Completed) | (Failed, Failed) | (Cancelled, Cancelled) => true,
+            (Dispatching | Running | CancelRequested | Completed | Failed | Cancelled, _) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rule_is_exactly_the_documented_table() {
+        use Status::*;
+        let moves: &[(Status, &[Status])] = &[
+            (Pending, &[Dispatching, Running, Completed, Failed, CancelRequested, Cancelled]),
+            (Dispatching, &[Running, Completed, Failed, CancelRequested, Cancelled]),
+            (Running, &[Completed, Failed, CancelRequested, Cancelled]),
+            (CancelRequested, &[Completed, Failed, Cancelled]),
+            (Completed, &[]),
+            (Failed, &[]),
+            (Cancelled, &[]),
+        ];
+        for &(from, allowed) in moves {
+            for to in Status::ALL {
+                let expected = from == to || allowed.contains(&to);
+                assert_eq!(TransitionRule::Forward.allows(from, to), expected, "{from} to {to}");
+                assert!(TransitionRule::Any.allows(from, to));
+            }
+        }
+    }
+
+    #[test]
+    fn a_status_is_read_only_in_its_own_spelling() {
+        for status in Status::ALL {
+            assert_eq!(status.as_str().parse(), Ok(status));
+        }
+        let error = "PENDING".parse::<Status>().unwrap_err().to_string();
+        assert!(error.starts_with("invalid status \"PENDING\": it is one of pending, "), "{error}");
+    }
+}

@@ -1,0 +1,442 @@
+//! The record's text: how it is read, and how it is written again.
+//!
+//! A record is held as the raw text of its fields, in the order of the wire, with the few typed values beside it that
+//! a host needs. Writing it again therefore leaves alone what nobody has set: spellings of numbers and times, the order
+//! of keys, escapes, and fields that this version does not know.
+
+use std::fmt;
+
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Draft, Priority, Status, TimeZone, Timestamp};
+
+/// A record in the datastore that cannot be read; the text says why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(String);
+
+impl Unreadable {
+    pub(crate) fn new(why: impl fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
+/// What the workload left behind. An absent field has never been set.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct TaskResult {
+    /// A snapshot of the workload's pod, as text.
+    pub pod_status: Option<String>,
+    /// Standard output and standard error of the workload, as one text.
+    pub launcher_output: Option<String>,
+}
+
+/// A task as the store holds it.
+#[derive(Debug, Clone)]
+pub struct TaskRecord {
+    task_id: String,
+    service: String,
+    user_id: String,
+    status: Status,
+    priority: Priority,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    raw: Raw,
+}
+
+/// The texts from which a record is put together, each as it stands on the wire.
+#[derive(Debug, Clone)]
+struct Raw {
+    task_id: String,
+    service: String,
+    user_id: String,
+    parameters: String,
+    active_jobs: String,
+    created_at: String,
+    updated_at: String,
+    /// The entries as JSON strings with commas between them, without the brackets around.
+    logs: String,
+    pod_status: String,
+    launcher_output: String,
+    /// Fields of `result` that we do not know, each as `,"name":value`.
+    result_rest: String,
+    /// Fields of the record that we do not know, each as `,"name":value`.
+    rest: String,
+}
+
+impl TaskRecord {
+    /// Reads a record. A time without an offset is taken to be in `zone`.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if the text is no JSON object with the fields that a record needs, or one of them has a value of
+    /// another type.
+    pub fn decode(text: &[u8], zone: &TimeZone) -> Result<Self, Unreadable> {
+        let fields: Fields = serde_json::from_slice(text).map_err(Unreadable::new)?;
+        let mut known = fields.known;
+        let mut required = |index: usize| {
+            known[index].take().ok_or_else(|| Unreadable(format!("the field \"{}\" is missing", FIELDS[index])))
+        };
+        let task_id = required(0)?;
+        let service = required(1)?;
+        let user_id = required(2)?;
+        let status = required(3)?;
+        let created_at = required(6)?;
+        let updated_at = required(7)?;
+        let mut optional = |index: usize, default: &str| known[index].take().unwrap_or_else(|| default.to_owned());
+        let parameters = optional(4, "{}");
+        let active_jobs = optional(5, "[]");
+        let logs = optional(8, "[]");
+        let result = optional(9, "{}");
+        let priority = optional(10, "\"low\"");
+
+        if !parameters.starts_with('{') {
+            return Err(mistyped("parameters", "an object"));
+        }
+        strings("active_jobs", &active_jobs)?;
+        let logs = strings("logs", &logs)?;
+        if !result.starts_with('{') {
+            return Err(mistyped("result", "an object"));
+        }
+        let Results { pod_status, launcher_output, rest } = serde_json::from_str(&result).map_err(Unreadable::new)?;
+        let time = |name: &str, raw: &str| {
+            Timestamp::parse(&string(name, raw)?, zone).map_err(|error| Unreadable(format!("{name}: {error}")))
+        };
+        Ok(Self {
+            task_id: string("task_id", &task_id)?,
+            service: string("service", &service)?,
+            user_id: string("user_id", &user_id)?,
+            status: string("status", &status)?.parse().map_err(Unreadable::new)?,
+            priority: string("priority", &priority)?.parse().map_err(Unreadable::new)?,
+            created_at: time("created_at", &created_at)?,
+            updated_at: time("updated_at", &updated_at)?,
+            raw: Raw {
+                task_id,
+                service,
+                user_id,
+                parameters,
+                active_jobs,
+                created_at,
+                updated_at,
+                logs: logs.join(","),
+                pod_status,
+                launcher_output,
+                result_rest: rest,
+                rest: fields.rest,
+            },
+        })
+    }
+
+    /// The record as a save writes it.
+    pub(crate) fn from_draft(task_id: &str, draft: &Draft, now: &Timestamp) -> Self {
+        let created_at = draft.created_at.as_ref().map_or_else(|| now.clone(), Timestamp::to_isoformat);
+        let entries: Vec<String> = draft.logs.iter().map(|entry| quote(entry)).collect();
+        let result = |text: &Option<String>| text.as_ref().map_or_else(|| "null".to_owned(), |text| quote(text));
+        Self {
+            task_id: task_id.to_owned(),
+            service: draft.service.as_str().to_owned(),
+            user_id: draft.user_id.as_str().to_owned(),
+            status: draft.status,
+            priority: draft.priority,
+            raw: Raw {
+                task_id: quote(task_id),
+                service: quote(draft.service.as_str()),
+                user_id: quote(draft.user_id.as_str()),
+                parameters: draft.parameters.as_str().to_owned(),
+                active_jobs: quote_all(&draft.active_jobs),
+                created_at: quote(created_at.as_str()),
+                updated_at: quote(now.as_str()),
+                logs: entries.join(","),
+                pod_status: result(&draft.result.pod_status),
+                launcher_output: result(&draft.result.launcher_output),
+                result_rest: String::new(),
+                rest: String::new(),
+            },
+            created_at,
+            updated_at: now.clone(),
+        }
+    }
+
+    /// The record on the wire.
+    pub fn encode(&self) -> String {
+        let (head, tail) = (self.encode_head(), self.encode_tail());
+        let mut text = String::with_capacity(head.len() + self.raw.logs.len() + tail.len());
+        text.push_str(&head);
+        text.push_str(&self.raw.logs);
+        text.push_str(&tail);
+        text
+    }
+
+    /// The wire text before the first log entry.
+    pub(crate) fn encode_head(&self) -> String {
+        let raw = &self.raw;
+        format!(
+            "{{\"task_id\":{},\"service\":{},\"user_id\":{},\"status\":\"{}\",\"parameters\":{},\"active_jobs\":{},\
+             \"created_at\":{},\"updated_at\":{},\"logs\":[",
+            raw.task_id,
+            raw.service,
+            raw.user_id,
+            self.status,
+            raw.parameters,
+            raw.active_jobs,
+            raw.created_at,
+            raw.updated_at,
+        )
+    }
+
+    /// The wire text after the last log entry.
+    pub(crate) fn encode_tail(&self) -> String {
+        let raw = &self.raw;
+        format!(
+            "],\"result\":{{\"pod_status\":{},\"launcher_output\":{}{}}},\"priority\":\"{}\"{}}}",
+            raw.pod_status, raw.launcher_output, raw.result_rest, self.priority, raw.rest,
+        )
+    }
+
+    /// The log entries as they stand on the wire: JSON strings with commas between them.
+    pub(crate) fn raw_logs(&self) -> &str {
+        &self.raw.logs
+    }
+
+    /// Puts other entries, of the form that [`raw_logs`](Self::raw_logs) gives, in the place of the record's own.
+    pub(crate) fn replace_raw_logs(&mut self, logs: String) {
+        self.raw.logs = logs;
+    }
+
+    /// The task's id.
+    pub fn task_id(&self) -> &str {
+        &self.task_id
+    }
+
+    /// The service that the task belongs to.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// The user for whom it is done.
+    pub fn user_id(&self) -> &str {
+        &self.user_id
+    }
+
+    /// Where it is in its life.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// How urgent it is.
+    pub fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// When it was registered.
+    pub fn created_at(&self) -> &Timestamp {
+        &self.created_at
+    }
+
+    /// When it was last changed.
+    pub fn updated_at(&self) -> &Timestamp {
+        &self.updated_at
+    }
+
+    /// The parameters: the text of a JSON object.
+    pub fn parameters(&self) -> &str {
+        &self.raw.parameters
+    }
+
+    /// Identifiers that external schedulers gave to the task's jobs.
+    pub fn active_jobs(&self) -> Vec<String> {
+        read_strings(&self.raw.active_jobs)
+    }
+
+    /// Entries of the form `<timestamp>,<message>`, oldest first.
+    pub fn logs(&self) -> Vec<String> {
+        read_strings(&format!("[{}]", self.raw.logs))
+    }
+
+    /// What the workload left behind.
+    pub fn result(&self) -> TaskResult {
+        let read = |raw: &str| serde_json::from_str(raw).unwrap_or_default();
+        TaskResult { pod_status: read(&self.raw.pod_status), launcher_output: read(&self.raw.launcher_output) }
+    }
+
+    /// Whether the workload's output was set before.
+    pub(crate) fn has_output(&self) -> bool {
+        self.raw.launcher_output != "null"
+    }
+
+    pub(super) fn set_status(&mut self, status: Status) {
+        self.status = status;
+    }
+
+    pub(crate) fn set_updated_at(&mut self, at: Timestamp) {
+        self.raw.updated_at = quote(at.as_str());
+        self.updated_at = at;
+    }
+
+    pub(super) fn set_active_jobs(&mut self, jobs: &[String]) {
+        self.raw.active_jobs = quote_all(jobs);
+    }
+
+    pub(super) fn set_pod_status(&mut self, text: &str) {
+        self.raw.pod_status = quote(text);
+    }
+
+    pub(super) fn set_launcher_output(&mut self, text: &str) {
+        self.raw.launcher_output = quote(text);
+    }
+
+    pub(super) fn push_log(&mut self, entry: &str) {
+        if !self.raw.logs.is_empty() {
+            self.raw.logs.push(',');
+        }
+        self.raw.logs.push_str(&quote(entry));
+    }
+}
+
+/// The fields that we know, in the order of the wire.
+const FIELDS: [&str; 11] = [
+    "task_id",
+    "service",
+    "user_id",
+    "status",
+    "parameters",
+    "active_jobs",
+    "created_at",
+    "updated_at",
+    "logs",
+    "result",
+    "priority",
+];
+
+/// A text as a JSON string in its plain spelling: nothing escaped but `"`, `\` and control characters below 0x20.
+pub(crate) fn quote(text: &str) -> String {
+    // Writing a string into memory cannot fail.
+    serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
+}
+
+fn quote_all(texts: &[String]) -> String {
+    serde_json::to_string(texts).unwrap_or_else(|_| "[]".to_owned())
+}
+
+fn mistyped(name: &str, expected: &str) -> Unreadable {
+    Unreadable(format!("the field \"{name}\" is not {expected}"))
+}
+
+fn string(name: &str, raw: &str) -> Result<String, Unreadable> {
+    serde_json::from_str(raw).map_err(|_| mistyped(name, "a string"))
+}
+
+/// The raw texts of an array of strings.
+fn strings<'a>(name: &str, raw: &'a str) -> Result<Vec<&'a str>, Unreadable> {
+    let mistyped = || mistyped(name, "an array of strings");
+    let items: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| mistyped())?;
+    let readable = |item: &&RawValue| serde_json::from_str::<Text>(item.get()).is_ok();
+    if !items.iter().all(readable) {
+        return Err(mistyped());
+    }
+    Ok(items.into_iter().map(RawValue::get).collect())
+}
+
+fn read_strings(raw: &str) -> Vec<String> {
+    // Checked when the record was read.
+    serde_json::from_str(raw).unwrap_or_default()
+}
+
+/// A JSON string that is checked and not kept.
+struct Text;
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Check;
+        impl Visitor<'_> for Check {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Text, E> {
+                Ok(Text)
+            }
+        }
+        deserializer.deserialize_str(Check)
+    }
+}
+
+/// The raw texts of an object's fields: known ones by their place in `names`, the others as `,"name":value` in the
+/// order in which they came. Of a field that is given twice the last counts.
+fn collect<'de, A: MapAccess<'de>>(mut map: A, names: &[&str]) -> Result<(Vec<Option<String>>, String), A::Error> {
+    let mut known = vec![None; names.len()];
+    let mut rest: Vec<(String, Box<RawValue>)> = Vec::new();
+    while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+        if let Some(index) = names.iter().position(|known| *known == name) {
+            known[index] = Some(value.get().to_owned());
+        } else if let Some(earlier) = rest.iter_mut().find(|(other, _)| *other == name) {
+            earlier.1 = value;
+        } else {
+            rest.push((name, value));
+        }
+    }
+    let rest = rest.iter().map(|(name, value)| format!(",{}:{value}", quote(name))).collect();
+    Ok((known, rest))
+}
+
+struct Fields {
+    known: Vec<Option<String>>,
+    rest: String,
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a task record, which is a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Fields, A::Error> {
+                let (known, rest) = collect(map, &FIELDS)?;
+                Ok(Fields { known, rest })
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+struct Results {
+    pod_status: String,
+    launcher_output: String,
+    rest: String,
+}
+
+impl<'de> Deserialize<'de> for Results {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Results;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a task result, which is a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Results, A::Error> {
+                const NAMES: [&str; 2] = ["pod_status", "launcher_output"];
+                let (mut known, rest) = collect(map, &NAMES)?;
+                let mut take = |index: usize| {
+                    let raw: String = known[index].take().unwrap_or_else(|| "null".to_owned());
+                    serde_json::from_str::<Option<String>>(&raw)
+                        .map_err(|_| A::Error::custom(mistyped(NAMES[index], "a string or null")))?;
+                    Ok(raw)
+                };
+                Ok(Results { pod_status: take(0)?, launcher_output: take(1)?, rest })
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;
