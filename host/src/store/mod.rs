@@ -1,0 +1,122 @@
+//! Where tasks are kept.
+//!
+//! [`TaskStore`] is all that the rest of the host knows of a store. Two engines keep its promises: Redis, whose
+//! records other programs share, and SQLite, which needs no server. Nothing here knows a plugin.
+
+mod access;
+mod error;
+mod query;
+pub mod redis;
+mod report;
+pub mod sqlite;
+mod url;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+
+pub use access::{Access, Allowed, Denied, Owners, RunId};
+pub use error::{Error, Result};
+pub use query::{
+    Claim, Claimed, Counts, MAX_PAGE_BYTES, MAX_PAGE_TASKS, Page, Precondition, Progress, Query, Scope, Skipped,
+};
+pub use report::{Finding, FindingKind, MAX_FINDINGS, Report};
+pub use url::{RedisUrl, StoreUrl, open};
+
+use crate::record::{Change, Draft, Status, TaskId, TaskRecord, Timestamp};
+
+/// A store that several programs can share.
+pub type SharedStore = Arc<dyn TaskStore>;
+
+/// A datastore of tasks.
+///
+/// Every operation is one atomic step against all other users of the store: a change is made whole or not at all, and
+/// none is lost. What an operation may touch is checked in the same step, against the record as it is stored.
+///
+/// Every operation may also give [`Error::Unavailable`] when the store did not answer in time (a write has then taken
+/// effect at most once), [`Error::WrongType`] or [`Error::Unreadable`] when it holds something that cannot be used, and
+/// [`Error::Refused`] when it refused; nothing was written in those cases.
+///
+/// A call that was started is best awaited: dropping its future leaves open whether the store made the change.
+#[async_trait]
+pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
+    /// Takes the next number of the store's sequence. A number may be skipped, and is never given twice.
+    async fn next_task_id(&self) -> Result<String>;
+
+    /// The number that [`next_task_id`](Self::next_task_id) would give, without taking it.
+    async fn peek_next_task_id(&self) -> Result<String>;
+
+    /// Registers a task, or replaces the one with its id. A draft without an id gets the next number of the sequence that
+    /// no task has. Returns the task's id.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a name that may not be saved, [`Error::Denied`] unless `access` covers both the new owner
+    /// and that of a task that is replaced, [`Error::Conflict`] if the precondition does not hold.
+    async fn save(&self, draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId>;
+
+    /// Takes a task for one run: registers it as `running`, or moves one that is `pending` or `dispatching` there, and
+    /// remembers the run beside it. A task that was asked to stop becomes `cancelled`.
+    ///
+    /// # Errors
+    /// [`Error::Held`] if another run holds the task, [`Error::InvalidTransition`] if it is running or has ended,
+    /// [`Error::Denied`] if it belongs to another service or user, [`Error::Invalid`] for a name that may not be saved or
+    /// for parameters given for a task that is there already.
+    async fn claim(&self, claim: Claim) -> Result<Claimed>;
+
+    /// A task as it is now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Denied`].
+    async fn get(&self, id: &TaskId, access: &Access) -> Result<TaskRecord>;
+
+    /// The status of a task, at a cost that does not grow with its record.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    async fn status(&self, id: &TaskId, access: &Access) -> Result<Status>;
+
+    /// Removes a task with all that the store keeps of it. False if there was none.
+    ///
+    /// # Errors
+    /// [`Error::Denied`].
+    async fn delete(&self, id: &TaskId, access: &Access) -> Result<bool>;
+
+    /// Changes a task. Returns the status that it is in afterwards.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] (a change never brings a task back), [`Error::Denied`], [`Error::InvalidTransition`].
+    async fn change(&self, id: &TaskId, change: Change, access: &Access) -> Result<Status>;
+
+    /// One page of tasks, in the order of [`compare_ids`](crate::record::compare_ids). Leaves out what the query's owners
+    /// do not cover and what cannot be read; the latter is named in [`Page::skipped`].
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a limit that is not between 1 and [`MAX_PAGE_TASKS`].
+    async fn list(&self, query: &Query) -> Result<Page>;
+
+    /// How many tasks of a scope are in each status, among those of these owners. Statuses that none is in are left out.
+    async fn count(&self, scope: &Scope, owners: &Owners) -> Result<Counts>;
+
+    /// The users that have tasks with a service, by code point.
+    async fn users(&self, service: &str) -> Result<Vec<String>>;
+
+    /// What happens to a task from now on, by whoever it is done: the first item is its present state with the entries
+    /// after the first `skip`. Ends after the task has ended or is gone ([`Error::NotFound`]).
+    async fn follow(&self, id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<Progress>>>;
+
+    /// Compares records and indexes, and repairs what disagrees if asked to.
+    async fn check(&self, repair: bool) -> Result<Report>;
+
+    /// Keeps the store free of what expired tasks leave behind: runs until it is dropped. A host does this while it lives.
+    /// An engine that does so on its own has nothing to do here.
+    async fn maintain(&self) {
+        std::future::pending().await
+    }
+
+    /// The time that this store stamps, in its zone.
+    fn now(&self) -> Timestamp;
+
+    /// Where the store is, for people: no password.
+    fn location(&self) -> String;
+}

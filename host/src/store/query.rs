@@ -1,0 +1,156 @@
+//! What the operations of a store take and give.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Owners, RunId};
+use crate::record::{Draft, JsonObject, Priority, Service, Status, TaskId, TaskRecord, Timestamp, Unreadable, UserId};
+
+/// The most tasks that one page of a listing holds.
+pub const MAX_PAGE_TASKS: usize = 1_000;
+
+/// The bytes of records after which a page ends, unless it would be empty: 4 MiB.
+pub const MAX_PAGE_BYTES: usize = 4 << 20;
+
+/// When a save may go ahead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precondition {
+    /// Always: a task with that id is replaced whole.
+    None,
+    /// Only if there is no task with that id.
+    Absent,
+    /// Only if the stored task's `updated_at` is still this instant.
+    UnchangedSince(Timestamp),
+}
+
+/// Which tasks a listing covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Every task.
+    All,
+    /// Those of a service.
+    Service(String),
+    /// Those of a user.
+    User(String),
+    /// Those of a user with a service.
+    ServiceUser(String, String),
+    /// These; the ones that do not exist are left out.
+    Ids(BTreeSet<String>),
+}
+
+impl Scope {
+    /// Whether a task of this service and user belongs into it, as far as they decide that.
+    pub(crate) fn covers(&self, service: &str, user_id: &str) -> bool {
+        match self {
+            Self::All | Self::Ids(_) => true,
+            Self::Service(name) => name == service,
+            Self::User(name) => name == user_id,
+            Self::ServiceUser(name, user) => name == service && user == user_id,
+        }
+    }
+}
+
+/// One question for a page of tasks.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Query {
+    /// Which tasks.
+    pub scope: Scope,
+    /// Whose tasks may be shown.
+    pub owners: Owners,
+    /// Only those in this status.
+    pub status: Option<Status>,
+    /// At most this many: 1 to [`MAX_PAGE_TASKS`].
+    pub limit: usize,
+    /// The [`Page::next`] of an earlier page.
+    pub cursor: Option<String>,
+}
+
+impl Query {
+    /// The first page of a scope, as large as pages get, for an operator.
+    pub fn new(scope: Scope) -> Self {
+        Self { scope, owners: Owners::ANY, status: None, limit: MAX_PAGE_TASKS, cursor: None }
+    }
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Page {
+    /// The tasks.
+    pub tasks: Vec<TaskRecord>,
+    /// Where the next page starts; absent on the last page.
+    pub next: Option<String>,
+    /// Records that were left out because they cannot be read.
+    pub skipped: Vec<Skipped>,
+}
+
+/// How many tasks are in each status.
+pub type Counts = BTreeMap<Status, u64>;
+
+/// A record that a listing left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The task's id.
+    pub id: String,
+    /// Why the record cannot be read.
+    pub why: Unreadable,
+}
+
+/// What a run needs of a task before it may start.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Claim {
+    /// The task: the next number of the store's sequence, if absent.
+    pub task_id: Option<TaskId>,
+    /// The service that the task belongs to.
+    pub service: Service,
+    /// The user for whom it is done.
+    pub user_id: UserId,
+    /// The parameters of a new task. A task that is there already has its own.
+    pub parameters: Option<JsonObject>,
+    /// The urgency of a new task.
+    pub priority: Priority,
+    /// The run.
+    pub run: RunId,
+    /// How long the run may hold the task. A run whose host has died holds it no longer than this.
+    pub hold: Duration,
+}
+
+impl Claim {
+    /// A claim on the next new task of a service and user.
+    pub fn new(service: Service, user_id: UserId, run: RunId, hold: Duration) -> Self {
+        Self { task_id: None, service, user_id, parameters: None, priority: Priority::default(), run, hold }
+    }
+
+    /// The record of a new task: `running` from its first moment.
+    pub(crate) fn draft(&self) -> Draft {
+        Draft {
+            task_id: self.task_id.clone(),
+            status: Status::Running,
+            parameters: self.parameters.clone().unwrap_or_default(),
+            priority: self.priority,
+            ..Draft::new(self.service.clone(), self.user_id.clone())
+        }
+    }
+}
+
+/// A task that a run has taken.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Claimed {
+    /// The task: `running`, or `cancelled` if it had been asked to stop, in which case no run holds it.
+    pub task: TaskRecord,
+    /// Whether the claim registered it.
+    pub is_new: bool,
+}
+
+/// What a follower sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The status that the task is in.
+    pub status: Status,
+    /// Entries that were not there before.
+    pub entries: Vec<String>,
+}

@@ -1,0 +1,162 @@
+//! Every key that this host uses, built in one place. Scripts get their keys from here and build none.
+
+/// What the ids, sets and records of the datastore begin with: shared with the Python package.
+const TASK: &str = "task:";
+
+/// The set of all task ids.
+pub(super) const ALL_TASKS: &str = "index:tasks";
+
+/// The last id that was given out.
+pub(super) const SEQUENCE: &str = "task:id:sequence";
+
+/// The record of a task: a string.
+pub(super) fn record(id: &str) -> String {
+    format!("{TASK}{id}")
+}
+
+/// What is remembered beside a record: a hash.
+pub(super) fn metadata(id: &str) -> String {
+    format!("{TASK}{id}:metadata")
+}
+
+/// The tasks of a service: a set of task ids.
+pub(super) fn service(service: &str) -> String {
+    format!("index:service:{service}")
+}
+
+/// The users that have tasks with a service: a set of user ids.
+pub(super) fn service_users(service: &str) -> String {
+    format!("index:service:{service}:users")
+}
+
+/// The tasks of a user with a service: a set of task ids.
+pub(super) fn service_user(service: &str, user: &str) -> String {
+    format!("index:service:{service}:user:{user}")
+}
+
+/// The tasks of a user: a set of task ids.
+pub(super) fn user(user: &str) -> String {
+    format!("index:user:{user}")
+}
+
+/// The indexes that name a task because of its owner, in the order in which the scripts take them.
+pub(super) fn owner_indexes(owner: &Owner) -> [String; 4] {
+    [
+        service(&owner.service),
+        service_users(&owner.service),
+        service_user(&owner.service, &owner.user_id),
+        user(&owner.user_id),
+    ]
+}
+
+/// What one host has done lately: a hash from slots to the last operation in each.
+pub(super) fn session(host: &str) -> String {
+    format!("task-state:session:{host}")
+}
+
+/// A document on its way into a record: a string that lives for seconds. Each operation has its own, so that one which
+/// arrives late takes the place of no other.
+pub(super) fn stage(host: &str, slot: usize, operation: u64) -> String {
+    format!("task-state:stage:{host}:{slot}:{operation}")
+}
+
+/// When the last sweep of the indexes began, so that not every host sweeps: a string that lives for minutes.
+pub(super) const SWEEP_TURN: &str = "task-state:sweep";
+
+/// The id of the task whose record a key holds. None for keys that hold no record.
+pub(super) fn id_of_record(key: &str) -> Option<&str> {
+    let id = key.strip_prefix(TASK)?;
+    (key != SEQUENCE && !id.is_empty() && !id.ends_with(":metadata")).then_some(id)
+}
+
+/// What the members of an index stand for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum IndexKind<'a> {
+    /// All tasks.
+    All,
+    /// The tasks of a service.
+    Service(&'a str),
+    /// The users of a service. Also the tasks of a service whose name ends in `:users`: others may have such.
+    ServiceUsers(&'a str),
+    /// The tasks of a user with a service.
+    ServiceUser(&'a str, &'a str),
+    /// The tasks of a user.
+    User(&'a str),
+    /// Tasks, of an owner that a strange name makes ambiguous.
+    Tasks,
+}
+
+impl<'a> IndexKind<'a> {
+    /// The kind of an index.
+    pub(super) fn of(key: &'a str) -> Self {
+        if key == ALL_TASKS {
+            return Self::All;
+        }
+        if let Some(user) = key.strip_prefix("index:user:") {
+            return Self::User(user);
+        }
+        let Some(name) = key.strip_prefix("index:service:") else { return Self::Tasks };
+        if let Some(service) = name.strip_suffix(":users") {
+            return Self::ServiceUsers(service);
+        }
+        match name.split(':').collect::<Vec<_>>().as_slice() {
+            [service] => Self::Service(service),
+            [service, "user", user] => Self::ServiceUser(service, user),
+            _ => Self::Tasks,
+        }
+    }
+
+    /// Whether a task of this owner belongs into it, as far as that can be told.
+    pub(super) fn covers(&self, owner: &Owner) -> bool {
+        match self {
+            Self::All | Self::Tasks => true,
+            Self::Service(service) | Self::ServiceUsers(service) => owner.service == *service,
+            Self::ServiceUser(service, user) => owner.service == *service && owner.user_id == *user,
+            Self::User(user) => owner.user_id == *user,
+        }
+    }
+}
+
+/// Whose a task is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// The service.
+    pub(super) service: String,
+    /// The user.
+    pub(super) user_id: String,
+}
+
+impl Owner {
+    pub(super) fn new(service: &str, user_id: &str) -> Self {
+        Self { service: service.to_owned(), user_id: user_id.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_told_by_its_key() {
+        let owner = Owner::new("s", "u");
+        let [service, users, service_user, user] = owner_indexes(&owner);
+        assert_eq!(IndexKind::of(ALL_TASKS), IndexKind::All);
+        assert_eq!(IndexKind::of(&service), IndexKind::Service("s"));
+        assert_eq!(IndexKind::of(&users), IndexKind::ServiceUsers("s"));
+        assert_eq!(IndexKind::of(&service_user), IndexKind::ServiceUser("s", "u"));
+        assert_eq!(IndexKind::of(&user), IndexKind::User("u"));
+        assert_eq!(IndexKind::of("index:service:a:b:users"), IndexKind::ServiceUsers("a:b"));
+        for other in ["index:service:a:b", "index:service:a:user:b:c", "index:other"] {
+            assert_eq!(IndexKind::of(other), IndexKind::Tasks, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_told_by_its_key() {
+        assert_eq!(id_of_record("task:1"), Some("1"));
+        assert_eq!(id_of_record("task:a:b"), Some("a:b"));
+        for other in [SEQUENCE, "task:1:metadata", "task:", "task-state:sweep"] {
+            assert_eq!(id_of_record(other), None, "{other}");
+        }
+    }
+}

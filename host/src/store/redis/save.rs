@@ -1,0 +1,108 @@
+//! Saves: a new record, or one in the place of another.
+
+use std::time::Instant;
+
+use super::RedisStore;
+use super::keys::Owner;
+use super::layout::Layout;
+use super::script::Answer;
+use super::turns::Known;
+use super::whole::{Found, RunChange, Whole, sha1, unreadable};
+use crate::record::{Draft, TaskId, TaskRecord, Timestamp, later_than};
+use crate::store::{Access, Error, Precondition, Result};
+
+impl RedisStore {
+    pub(super) async fn save_draft(&self, draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId> {
+        draft.check()?;
+        access.owners.check(draft.service.as_str(), draft.user_id.as_str()).map_err(Error::Denied)?;
+        if let Some(id) = draft.task_id.clone() {
+            self.save_as(&id, &draft, &only_if, access).await?;
+            return Ok(id);
+        }
+        if only_if != Precondition::None && only_if != Precondition::Absent {
+            return Err(Error::Conflict);
+        }
+        loop {
+            let id = TaskId::new(self.take_id().await?)?;
+            // A number that somebody has used of his own accord is passed over.
+            match self.save_as(&id, &draft, &Precondition::Absent, access).await {
+                Err(Error::Conflict) => {}
+                result => return result.map(|()| id),
+            }
+        }
+    }
+
+    async fn save_as(&self, id: &TaskId, draft: &Draft, only_if: &Precondition, access: &Access) -> Result<()> {
+        let deadline = self.deadline();
+        let owner = Owner::new(draft.service.as_str(), draft.user_id.as_str());
+        // Most saves are of new tasks, so the first attempt takes the task for one, unless it must be there.
+        let mut look = matches!(only_if, Precondition::UnchangedSince(_)) || access.run.is_some();
+        let task = self.turns.task(id.as_str());
+        let mut known = task.known().await;
+        loop {
+            let found = if look { self.read(id, deadline).await? } else { None };
+            let now = self.clock.now();
+            let (expected, earlier, now) = match &found {
+                None if matches!(only_if, Precondition::UnchangedSince(_)) || access.run.is_some() => {
+                    return Err(if access.run.is_some() { Error::NotFound } else { Error::Conflict });
+                }
+                None => (String::new(), Vec::new(), now),
+                Some(found) => self.replaceable(id, found, only_if, access, now)?,
+            };
+            let record = TaskRecord::from_draft(id.as_str(), draft, &now);
+            let text = record.encode();
+            let layout = Layout::of(&record, text.as_bytes(), &now);
+            let whole = Whole {
+                id: id.as_str(),
+                owner: &owner,
+                text,
+                expected,
+                held_by: access.run.as_ref().map(|run| run.as_str()),
+                run: RunChange::Keep,
+                earlier: earlier.into_iter().filter(|earlier| *earlier != owner).collect(),
+            };
+            match self.write_whole(whole, deadline).await? {
+                Answer::Done(_) => {
+                    *known = Known { layout, indexed: Some(Instant::now()) };
+                    return Ok(());
+                }
+                Answer::No(_) if !look && *only_if == Precondition::Absent => return Err(Error::Conflict),
+                Answer::No(why) => self.retry_or_refuse(&why, deadline)?,
+            }
+            look = true;
+        }
+    }
+
+    /// Whether a save may replace a record: what the record must still be then, the owners under whom it may stand in the
+    /// indexes, and the time of the save.
+    fn replaceable(
+        &self,
+        id: &TaskId,
+        found: &Found,
+        only_if: &Precondition,
+        access: &Access,
+        now: Timestamp,
+    ) -> Result<(String, Vec<Owner>, Timestamp)> {
+        let decoded = TaskRecord::decode(&found.text, self.clock.zone());
+        let mut earlier: Vec<Owner> = found.metadata.clone().into_iter().collect();
+        match &decoded {
+            Ok(record) => {
+                access.check(record.service(), record.user_id(), found.run.as_deref())?;
+                earlier.push(Owner::new(record.service(), record.user_id()));
+            }
+            // Only who may touch everything may replace what nobody can read.
+            Err(why) if *access != Access::ANY => return Err(unreadable(id, why.clone())),
+            Err(_) => {}
+        }
+        earlier.dedup();
+        match (only_if, decoded) {
+            (Precondition::Absent, _) => Err(Error::Conflict),
+            (Precondition::UnchangedSince(at), Ok(record)) if record.updated_at() == at => {
+                Ok((sha1(&found.text), earlier, later_than(record.updated_at(), &now)))
+            }
+            (Precondition::UnchangedSince(_), _) => Err(Error::Conflict),
+            (Precondition::None, Ok(record)) => Ok((sha1(&found.text), earlier, later_than(record.updated_at(), &now))),
+            (Precondition::None, Err(_)) => Ok((sha1(&found.text), earlier, now)),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Commands of many callers that go together: one write to the socket and one read of the answers, instead of one each.
+//! A command that finds the connection idle goes at once, so that a lone caller waits for nobody.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Pipeline, RedisResult, Value};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+/// The most commands that go together. The first of them is answered with the last.
+const MOST_TOGETHER: usize = 16;
+
+/// A connection whose callers' commands go together.
+#[derive(Debug, Clone)]
+pub(super) struct Together {
+    connection: MultiplexedConnection,
+    /// Where the connection is driven, so that no caller depends on the runtime of another.
+    runtime: Handle,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many writes have not been answered.
+    under_way: usize,
+    waiting: Vec<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    cmd: Cmd,
+    answer: oneshot::Sender<RedisResult<Value>>,
+}
+
+/// How a command goes.
+enum Place<'a> {
+    Alone(Cmd, UnderWay<'a>),
+    WithOthers(oneshot::Receiver<RedisResult<Value>>),
+}
+
+impl Together {
+    /// A connection that the present runtime drives.
+    pub(super) fn new(connection: MultiplexedConnection) -> Self {
+        Self { connection, runtime: Handle::current(), state: Arc::default() }
+    }
+
+    /// Sends a command.
+    pub(super) async fn send(&self, cmd: Cmd) -> RedisResult<Value> {
+        let answer = match self.place(cmd) {
+            Place::Alone(cmd, _under_way) => self.connection.clone().send_packed_command(&cmd).await,
+            Place::WithOthers(answer) => {
+                answer.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::BrokenPipe).into()))
+            }
+        };
+        answer?.extract_error()
+    }
+
+    /// Sends a pipeline, on its own.
+    pub(super) async fn send_pipeline(&self, pipeline: &Pipeline) -> RedisResult<Value> {
+        let _under_way = self.under_way(&mut self.state());
+        pipeline.query_async(&mut self.connection.clone()).await
+    }
+
+    fn place(&self, cmd: Cmd) -> Place<'_> {
+        let mut state = self.state();
+        if state.under_way == 0 && state.waiting.is_empty() {
+            return Place::Alone(cmd, self.under_way(&mut state));
+        }
+        let (answer, outcome) = oneshot::channel();
+        state.waiting.push(Waiting { cmd, answer });
+        let is_first = state.waiting.len() == 1;
+        // A runtime that has ended drops what it is given on the spot, and the sender then wants the lock.
+        drop(state);
+        if is_first {
+            self.runtime.spawn(Sender(Some(self.clone())).send());
+        }
+        Place::WithOthers(outcome)
+    }
+
+    async fn send_all(self, batch: Vec<Waiting>) {
+        let _under_way = self.under_way(&mut self.state());
+        let mut pipeline = Pipeline::with_capacity(batch.len());
+        let mut callers = Vec::with_capacity(batch.len());
+        for Waiting { cmd, answer } in batch {
+            pipeline.add_command(cmd);
+            callers.push(answer);
+        }
+        let answers = self.connection.clone().send_packed_commands(&pipeline, 0, callers.len()).await;
+        let answers = answers
+            .map_or_else(|error| vec![Err(error); callers.len()], |answers| answers.into_iter().map(Ok).collect());
+        for (caller, answer) in callers.into_iter().zip(answers) {
+            let _ = caller.send(answer);
+        }
+    }
+
+    fn under_way(&self, state: &mut State) -> UnderWay<'_> {
+        state.under_way += 1;
+        UnderWay(self)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One write under way, until it is dropped.
+struct UnderWay<'a>(&'a Together);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.state().under_way -= 1;
+    }
+}
+
+/// Who sends what waits. Should its runtime end before it has, those who wait learn that nobody will.
+struct Sender(Option<Together>);
+
+impl Sender {
+    async fn send(mut self) {
+        after_all_others().await;
+        let Some(together) = self.0.take() else { return };
+        let mut waiting = std::mem::take(&mut together.state().waiting);
+        // Whoever has gone does not want to know.
+        waiting.retain(|waiting| !waiting.answer.is_closed());
+        while waiting.len() > MOST_TOGETHER {
+            let rest = waiting.split_off(MOST_TOGETHER);
+            together.runtime.spawn(together.clone().send_all(std::mem::replace(&mut waiting, rest)));
+        }
+        if !waiting.is_empty() {
+            together.send_all(waiting).await;
+        }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        if let Some(together) = &self.0 {
+            drop(std::mem::take(&mut together.state().waiting));
+        }
+    }
+}
+
+/// Goes to the end of the scheduler's queue: whoever is ahead in it may have something to send as well.
+async fn after_all_others() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

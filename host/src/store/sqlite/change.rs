@@ -1,0 +1,30 @@
+//! A change to a task that is there.
+
+use rusqlite::Connection;
+
+use super::fault::Step;
+use super::task::{Policy, Stored};
+use super::write;
+use crate::record::{Change, Status, StatusChange, apply, later_than};
+
+/// Makes a change. Returns the status that the task is in afterwards.
+pub(super) fn apply_to(conn: &Connection, policy: &Policy, stored: &Stored, change: &Change) -> Step<Status> {
+    let now = policy.clock.now();
+    let (status, at) = if change.only_logs() {
+        (stored.status()?, later_than(&stored.updated_at(policy)?, &now))
+    } else {
+        let mut record = stored.body(conn, policy)?;
+        let status = apply(&mut record, change, &now, policy.rule)?;
+        // The new entries get rows of their own.
+        record.replace_raw_logs(String::new());
+        write::write_body(conn, stored.num, &record)?;
+        (status, record.updated_at().clone())
+    };
+    let last_seq = write::append(conn, stored, &change.entries, &now)?;
+    write::touch(conn, policy, stored.num, status, &at, last_seq)?;
+    if let Some(StatusChange::Finish(_)) = change.status {
+        // The run is over: the task, saved anew, is free for the next.
+        write::hold(conn, stored.num, None)?;
+    }
+    Ok(status)
+}

@@ -1,0 +1,240 @@
+//! The SQLite engine: a store without a server.
+//!
+//! One file that several processes share, or a store in memory that ends with the process. Writes, reads and listings each
+//! have a connection and a thread, so that SQLite never holds up the runtime, nor a long listing a short read. Records
+//! expire by the machine's clock, which all users of the file share; an expired one is never found, and is removed soon.
+
+mod change;
+mod check;
+mod connection;
+mod fault;
+mod follow;
+mod list;
+mod save;
+mod schema;
+mod task;
+mod worker;
+mod write;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use rusqlite::Connection;
+
+use self::fault::Fault;
+use self::follow::Watch;
+use self::task::{Policy, Stored};
+use self::worker::{Plan, Upkeep, Worker};
+use super::{
+    Access, Claim, Claimed, Counts, Error, MAX_PAGE_TASKS, Owners, Page, Precondition, Progress, Query, Report, Result,
+    Scope, StoreUrl, TaskStore,
+};
+use crate::record::{Change, Clock, Draft, Invalid, Status, TaskId, TaskRecord, Timestamp, TransitionRule};
+
+/// How many writes may share a transaction. It bounds how long other processes wait for their turn.
+const WRITES_TOGETHER: usize = 128;
+
+/// How often expired tasks are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+/// How many expired tasks are removed in one go.
+const SWEEP_TASKS: usize = 100;
+
+/// A store in SQLite. Clones are handles on the same connections.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use std::sync::Arc;
+/// use task_state_host::DEFAULT_TTL;
+/// use task_state_host::record::{Draft, Service, SystemClock, TimeZone, UserId};
+/// use task_state_host::store::sqlite::SqliteStore;
+/// use task_state_host::store::{Access, Precondition, TaskStore};
+///
+/// let store = SqliteStore::in_memory(DEFAULT_TTL, Arc::new(SystemClock::new(TimeZone::utc())))?;
+/// let draft = Draft::new(Service::new("analytics")?, UserId::new("alice")?);
+/// let id = store.save(draft, Precondition::Absent, &Access::ANY).await?;
+/// assert_eq!(id.as_str(), "1");
+/// # Ok::<(), task_state_host::store::Error>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct SqliteStore {
+    location: StoreUrl,
+    policy: Policy,
+    writes: Worker,
+    reads: Worker,
+    listings: Worker,
+    watch: Watch,
+}
+
+impl SqliteStore {
+    /// Opens the store in a file, which is made with its directories if it is missing. Records live for `task_ttl` after
+    /// their last change.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the file cannot be made or written, is no database, is another program's, or was made by a
+    /// newer version of this one; [`Error::Unavailable`] if another process keeps it locked. Both name the path.
+    pub async fn open(path: impl AsRef<Path>, task_ttl: Duration, clock: Arc<dyn Clock>) -> Result<Self> {
+        Self::open_patiently(path.as_ref().to_owned(), task_ttl, clock, connection::PATIENCE).await
+    }
+
+    async fn open_patiently(path: PathBuf, ttl: Duration, clock: Arc<dyn Clock>, patience: Duration) -> Result<Self> {
+        let location = StoreUrl::Sqlite(path.clone());
+        let open = move || {
+            connection::wait_at_most(patience);
+            let open = || connection::open_file(&path);
+            let writer = open()?;
+            sweep(&writer);
+            Ok([writer, open()?, open()?])
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        let connections = opened.map_err(|error| Error::Unavailable(format!("{location}: {error}")))?;
+        let [writer, reader, lister] = connections.map_err(|Fault(error)| error)?;
+        let reading = || Plan { begin: "BEGIN", batch: 1, patience, upkeep: None };
+        let writes = Worker::start(writer, writing(patience))?;
+        let (reads, listings) = (Worker::start(reader, reading())?, Worker::start(lister, reading())?);
+        Ok(Self::new(location, ttl, clock, [writes, reads, listings]))
+    }
+
+    /// A store in memory, which ends with its last handle.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the system has no memory or thread to give.
+    pub fn in_memory(task_ttl: Duration, clock: Arc<dyn Clock>) -> Result<Self> {
+        let conn = connection::open_memory().map_err(|Fault(error)| error)?;
+        let worker = Worker::start(conn, writing(connection::PATIENCE))?;
+        Ok(Self::new(StoreUrl::Memory, task_ttl, clock, [worker.clone(), worker.clone(), worker]))
+    }
+
+    fn new(location: StoreUrl, ttl: Duration, clock: Arc<dyn Clock>, workers: [Worker; 3]) -> Self {
+        let [writes, reads, listings] = workers;
+        let policy = Policy { ttl, clock, rule: TransitionRule::default() };
+        Self { location, policy, writes, watch: Watch::new(reads.clone()), reads, listings }
+    }
+
+    /// The same store under another rule for the moves between statuses.
+    #[must_use]
+    pub fn with_rule(mut self, rule: TransitionRule) -> Self {
+        self.policy.rule = rule;
+        self
+    }
+}
+
+fn writing(patience: Duration) -> Plan {
+    let upkeep = Some(Upkeep { every: SWEEP_EVERY, work: sweep });
+    Plan { begin: "BEGIN IMMEDIATE", batch: WRITES_TOGETHER, patience, upkeep }
+}
+
+/// Removes some expired tasks. True if there may be more.
+fn sweep(conn: &Connection) -> bool {
+    match write::sweep(conn, SWEEP_TASKS) {
+        Ok(removed) => removed == SWEEP_TASKS,
+        Err(Fault(error)) => {
+            tracing::warn!(%error, "expired tasks could not be removed");
+            false
+        }
+    }
+}
+
+#[async_trait]
+impl TaskStore for SqliteStore {
+    async fn next_task_id(&self) -> Result<String> {
+        self.writes.run(|conn| Ok(save::next_number(conn)?.to_string())).await
+    }
+
+    async fn peek_next_task_id(&self) -> Result<String> {
+        self.reads.run(|conn| Ok(save::peek_number(conn)?.to_string())).await
+    }
+
+    async fn save(&self, draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId> {
+        draft.check()?;
+        let (policy, access) = (self.policy.clone(), access.clone());
+        self.writes.run(move |conn| save::save(conn, &policy, &draft, &only_if, &access)).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed> {
+        let policy = self.policy.clone();
+        self.writes.run(move |conn| save::claim(conn, &policy, &claim)).await
+    }
+
+    async fn get(&self, id: &TaskId, access: &Access) -> Result<TaskRecord> {
+        let (policy, id, access) = (self.policy.clone(), id.clone(), access.clone());
+        self.reads.run(move |conn| Stored::find_for(conn, id.as_str(), &access)?.record(conn, &policy)).await
+    }
+
+    async fn status(&self, id: &TaskId, access: &Access) -> Result<Status> {
+        let (id, access) = (id.clone(), access.clone());
+        self.reads.run(move |conn| Stored::find_for(conn, id.as_str(), &access)?.status()).await
+    }
+
+    async fn delete(&self, id: &TaskId, access: &Access) -> Result<bool> {
+        let (id, access) = (id.clone(), access.clone());
+        let remove = move |conn: &Connection| write::remove(conn, Stored::find_for(conn, id.as_str(), &access)?.num);
+        match self.writes.run(remove).await {
+            Ok(()) => Ok(true),
+            Err(Error::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn change(&self, id: &TaskId, change: Change, access: &Access) -> Result<Status> {
+        let (policy, id, access) = (self.policy.clone(), id.clone(), access.clone());
+        let apply = move |conn: &Connection| {
+            let stored = Stored::find_for(conn, id.as_str(), &access)?;
+            change::apply_to(conn, &policy, &stored, &change)
+        };
+        self.writes.run(apply).await
+    }
+
+    async fn list(&self, query: &Query) -> Result<Page> {
+        if !(1..=MAX_PAGE_TASKS).contains(&query.limit) {
+            let why = format!("it is a number from 1 to {MAX_PAGE_TASKS}");
+            return Err(Invalid::new("limit", &query.limit.to_string(), why).into());
+        }
+        let (policy, query) = (self.policy.clone(), query.clone());
+        self.listings.run(move |conn| list::list(conn, &policy, &query)).await
+    }
+
+    async fn count(&self, scope: &Scope, owners: &Owners) -> Result<Counts> {
+        let (scope, owners) = (scope.clone(), owners.clone());
+        self.listings.run(move |conn| list::count(conn, &scope, &owners)).await
+    }
+
+    async fn users(&self, service: &str) -> Result<Vec<String>> {
+        let service = service.to_owned();
+        self.listings.run(move |conn| list::users(conn, &service)).await
+    }
+
+    async fn follow(&self, id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<Progress>>> {
+        follow::follow(self.watch.clone(), id.clone(), skip, access.clone()).await
+    }
+
+    async fn check(&self, repair: bool) -> Result<Report> {
+        let worker = if repair { &self.writes } else { &self.listings };
+        check::check(worker, &self.policy, repair).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.policy.clock.now()
+    }
+
+    fn location(&self) -> String {
+        self.location.to_string()
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("location", &self.location)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

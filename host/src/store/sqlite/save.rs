@@ -1,0 +1,102 @@
+//! How tasks come to be: the sequence of ids, a save, and a run's claim.
+
+use rusqlite::Connection;
+
+use super::fault::Step;
+use super::task::{Policy, Stored, after};
+use super::write;
+use crate::record::{Change, Draft, Invalid, Refusal, Status, TaskId};
+use crate::store::{Access, Claim, Claimed, Error, Owners, Precondition};
+
+/// Takes the next number of the sequence.
+pub(super) fn next_number(conn: &Connection) -> Step<i64> {
+    let sql = "UPDATE sequence SET last = last + 1 RETURNING last";
+    Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
+/// The number that would be next.
+pub(super) fn peek_number(conn: &Connection) -> Step<i64> {
+    Ok(conn.prepare_cached("SELECT last + 1 FROM sequence")?.query_row([], |row| row.get(0))?)
+}
+
+/// Takes the next number of the sequence that no task has.
+fn free_id(conn: &Connection) -> Step<TaskId> {
+    loop {
+        let id = next_number(conn)?.to_string();
+        if Stored::find(conn, &id)?.is_none() {
+            return Ok(TaskId::new(id)?);
+        }
+    }
+}
+
+/// Registers a task, or replaces the one with its id.
+pub(super) fn save(
+    conn: &Connection,
+    policy: &Policy,
+    draft: &Draft,
+    only_if: &Precondition,
+    access: &Access,
+) -> Step<TaskId> {
+    let id = match &draft.task_id {
+        Some(id) => id.clone(),
+        None => free_id(conn)?,
+    };
+    let old = Stored::find(conn, id.as_str())?;
+    access.owners.check(draft.service.as_str(), draft.user_id.as_str())?;
+    match &old {
+        Some(stored) => stored.check(access)?,
+        None if access.run.is_some() => return Err(Error::NotFound.into()),
+        None => {}
+    }
+    let holds = match (only_if, &old) {
+        (Precondition::None, _) | (Precondition::Absent, None) => true,
+        (Precondition::UnchangedSince(time), Some(stored)) => stored.updated_at(policy)? == *time,
+        (Precondition::Absent, Some(_)) | (Precondition::UnchangedSince(_), None) => false,
+    };
+    if !holds {
+        return Err(Error::Conflict.into());
+    }
+    write::put(conn, policy, &id, draft, old.as_ref())?;
+    Ok(id)
+}
+
+/// Takes a task for a run.
+pub(super) fn claim(conn: &Connection, policy: &Policy, claim: &Claim) -> Step<Claimed> {
+    let id = match &claim.task_id {
+        Some(id) => id.clone(),
+        None => free_id(conn)?,
+    };
+    let old = Stored::find(conn, id.as_str())?;
+    let is_new = old.is_none();
+    let status = match &old {
+        None => {
+            let draft = claim.draft();
+            draft.check()?;
+            write::put(conn, policy, &id, &draft, None)?;
+            Status::Running
+        }
+        Some(stored) => take(conn, policy, claim, stored)?,
+    };
+    let stored = Stored::find(conn, id.as_str())?.ok_or(Error::NotFound)?;
+    let until = after(claim.hold);
+    write::hold(conn, stored.num, (status == Status::Running).then_some((claim.run.as_str(), until)))?;
+    Ok(Claimed { task: stored.record(conn, policy)?, is_new })
+}
+
+/// Moves a task that is there to `running`, or to `cancelled` if it was asked to stop. Returns which.
+fn take(conn: &Connection, policy: &Policy, claim: &Claim, stored: &Stored) -> Step<Status> {
+    Owners::only(claim.service.as_str(), claim.user_id.as_str()).check(&stored.service, &stored.user_id)?;
+    if stored.run.as_deref().is_some_and(|run| run != claim.run.as_str()) {
+        return Err(Error::Held.into());
+    }
+    let to = match stored.status()? {
+        Status::Pending | Status::Dispatching => Status::Running,
+        Status::CancelRequested => Status::Cancelled,
+        from => return Err(Refusal { from, to: Status::Running }.into()),
+    };
+    if let Some(parameters) = &claim.parameters {
+        let why = format!("task {} is there already and has its own", stored.id);
+        return Err(Invalid::new("parameters", parameters.as_str(), why).into());
+    }
+    super::change::apply_to(conn, policy, stored, &Change::status(to))
+}

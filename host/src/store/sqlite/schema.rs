@@ -1,0 +1,91 @@
+//! The tables, and how a file comes to have them.
+//!
+//! A task is spread over three tables by how often its parts change: an append touches the small row of `task` and adds
+//! one to `entry`, and never the `body`, which holds whatever may be large.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::fault::Step;
+use crate::store::Error;
+
+/// The version of the tables below, kept in `user_version`.
+const VERSION: i64 = 1;
+
+/// Marks a file as a store of tasks, in `application_id`: "task" in ASCII.
+const APPLICATION: i64 = 0x7461_736b;
+
+/// - `task.place` sorts as the listing does: [`sort_key`](crate::record::sort_key) of the id.
+/// - `task.expires_at` and `held_until` are milliseconds since the Unix epoch, by the machine's clock, which is the one
+///   clock that all users of the file share.
+/// - `task.last_seq` is the number of the last entry that the task was ever given; no number is used twice.
+/// - `body.record` is the record on the wire without its entries; `updated_at` in it may lag behind that of the task.
+/// - `entry.text` is one entry as it stands on the wire: a JSON string.
+const TABLES: &str = "
+    CREATE TABLE task (
+        num        INTEGER PRIMARY KEY AUTOINCREMENT,
+        id         TEXT NOT NULL UNIQUE,
+        place      BLOB NOT NULL UNIQUE,
+        service    TEXT NOT NULL,
+        user_id    TEXT NOT NULL,
+        status     TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        last_seq   INTEGER NOT NULL,
+        run        TEXT,
+        held_until INTEGER
+    ) STRICT;
+    CREATE INDEX task_by_owner ON task (service, user_id, place);
+    CREATE INDEX task_by_service ON task (service, place);
+    CREATE INDEX task_by_user ON task (user_id, place);
+    CREATE INDEX task_by_expiry ON task (expires_at);
+    CREATE TABLE body (
+        task   INTEGER PRIMARY KEY REFERENCES task (num) ON DELETE CASCADE,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE entry (
+        task INTEGER NOT NULL REFERENCES task (num) ON DELETE CASCADE,
+        seq  INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (task, seq)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE sequence (
+        one  INTEGER PRIMARY KEY CHECK (one = 1),
+        last INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO sequence VALUES (1, 0);
+";
+
+/// Makes the tables, unless they are there.
+///
+/// # Errors
+/// [`Error::Refused`] if the file is another program's, or was made by a newer version of this one.
+pub(super) fn prepare(conn: &mut Connection) -> Step<()> {
+    // Read in one transaction: another process may be making the tables, and half of what it does would look foreign.
+    if is_ready(&*conn.transaction()?)? {
+        return Ok(());
+    }
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have made them while this one waited.
+    if !is_ready(&transaction)? {
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn is_ready(conn: &Connection) -> Step<bool> {
+    let read = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let refused = |why: String| Err(Error::Refused(why).into());
+    match (read("application_id")?, read("user_version")?) {
+        (APPLICATION, VERSION) => Ok(true),
+        (APPLICATION, version) => refused(format!(
+            "its tables have version {version}, and this program knows version {VERSION}; a newer one may open it"
+        )),
+        _ => match conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))? {
+            0_i64 => Ok(false),
+            _ => refused("it is the database of another program".to_owned()),
+        },
+    }
+}

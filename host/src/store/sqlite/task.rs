@@ -1,0 +1,141 @@
+//! One task as the tables hold it: found and read. An expired one is never found.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::fault::Step;
+use crate::record::{Clock, Status, TaskRecord, Timestamp, TransitionRule, Unreadable};
+use crate::store::{Access, Error};
+
+/// What holds for every task of a store.
+#[derive(Debug, Clone)]
+pub(super) struct Policy {
+    /// How long a record lives after its last change.
+    pub(super) ttl: Duration,
+    /// What stamps the changes.
+    pub(super) clock: Arc<dyn Clock>,
+    /// Which moves between statuses are allowed.
+    pub(super) rule: TransitionRule,
+}
+
+impl Policy {
+    /// When a record that is changed now expires, in the terms of the tables.
+    pub(super) fn expiry(&self) -> i64 {
+        after(self.ttl)
+    }
+}
+
+/// The present in the terms of the tables: milliseconds since the Unix epoch.
+pub(super) fn now_ms() -> i64 {
+    after(Duration::ZERO)
+}
+
+/// The moment after a time from now, in the terms of the tables.
+pub(super) fn after(time: Duration) -> i64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_add(time);
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A row of `task` that has not expired.
+pub(super) struct Stored {
+    pub(super) num: i64,
+    pub(super) id: String,
+    pub(super) service: String,
+    pub(super) user_id: String,
+    pub(super) status: String,
+    pub(super) updated_at: String,
+    pub(super) last_seq: i64,
+    /// The run that holds the task.
+    pub(super) run: Option<String>,
+}
+
+/// A query for tasks that have not expired, with the present as its first parameter.
+pub(super) fn select(tail: &str) -> String {
+    format!(
+        "SELECT num, id, service, user_id, status, updated_at, last_seq, CASE WHEN held_until > ?1 THEN run END
+         FROM task WHERE expires_at > ?1 {tail}"
+    )
+}
+
+impl Stored {
+    /// Reads a row of a [`select`].
+    pub(super) fn read(row: &Row) -> rusqlite::Result<Self> {
+        Ok(Self {
+            num: row.get(0)?,
+            id: row.get(1)?,
+            service: row.get(2)?,
+            user_id: row.get(3)?,
+            status: row.get(4)?,
+            updated_at: row.get(5)?,
+            last_seq: row.get(6)?,
+            run: row.get(7)?,
+        })
+    }
+
+    /// The task of an id, unless it was never saved, was deleted or has expired.
+    pub(super) fn find(conn: &Connection, id: &str) -> Step<Option<Self>> {
+        Ok(conn.prepare_cached(&select("AND id = ?2"))?.query_row(params![now_ms(), id], Self::read).optional()?)
+    }
+
+    /// The task of an id, if there is one and the access covers it.
+    pub(super) fn find_for(conn: &Connection, id: &str, access: &Access) -> Step<Self> {
+        let stored = Self::find(conn, id)?.ok_or(Error::NotFound)?;
+        stored.check(access)?;
+        Ok(stored)
+    }
+
+    /// Whether the access covers the task.
+    pub(super) fn check(&self, access: &Access) -> Result<(), Error> {
+        access.check(&self.service, &self.user_id, self.run.as_deref())
+    }
+
+    /// The status that it is in.
+    pub(super) fn status(&self) -> Step<Status> {
+        self.readable(self.status.parse())
+    }
+
+    /// When it was last changed.
+    pub(super) fn updated_at(&self, policy: &Policy) -> Step<Timestamp> {
+        self.readable(Timestamp::parse(&self.updated_at, policy.clock.zone()))
+    }
+
+    /// The error for a part of the task that cannot be read.
+    pub(super) fn unreadable(&self, why: impl std::fmt::Display) -> Error {
+        Error::Unreadable { id: self.id.clone(), why: Unreadable::new(why) }
+    }
+
+    fn readable<T>(&self, value: Result<T, impl std::fmt::Display>) -> Step<T> {
+        Ok(value.map_err(|why| self.unreadable(why))?)
+    }
+
+    /// The record without its entries.
+    pub(super) fn body(&self, conn: &Connection, policy: &Policy) -> Step<TaskRecord> {
+        let mut statement = conn.prepare_cached("SELECT record FROM body WHERE task = ?1")?;
+        let mut rows = statement.query([self.num])?;
+        let decoded = match rows.next()? {
+            Some(row) => TaskRecord::decode(row.get_ref(0)?.as_bytes().unwrap_or_default(), policy.clock.zone()),
+            None => Err(Unreadable::new("its body is missing")),
+        };
+        let mut record = self.readable(decoded)?;
+        record.set_updated_at(self.updated_at(policy)?);
+        Ok(record)
+    }
+
+    /// The record with its entries.
+    pub(super) fn record(&self, conn: &Connection, policy: &Policy) -> Step<TaskRecord> {
+        let mut record = self.body(conn, policy)?;
+        let mut logs = String::new();
+        let mut statement = conn.prepare_cached("SELECT text FROM entry WHERE task = ?1 ORDER BY seq")?;
+        let mut rows = statement.query([self.num])?;
+        while let Some(row) = rows.next()? {
+            if !logs.is_empty() {
+                logs.push(',');
+            }
+            logs.push_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
+        }
+        record.replace_raw_logs(logs);
+        Ok(record)
+    }
+}
