@@ -1,0 +1,160 @@
+//! What the calls of one guest are answered from.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+
+use super::bindings::dms::task_state::types::Error as GuestError;
+use super::error::for_guest;
+use super::{Grants, Operation};
+use crate::record::{Change, Status, TaskId, TaskRecord};
+use crate::store::{Access, Error, Result, SharedStore};
+
+/// What one guest may reach: a store, as far as its grants go, and the task that it works on.
+pub struct TaskStateCtx {
+    pub(super) store: SharedStore,
+    pub(super) grants: Arc<Grants>,
+    /// What the repository's calls may touch.
+    access: Access,
+    pub(super) task: Arc<dyn CurrentTask>,
+}
+
+/// Gives the imports their context out of the data of a wasmtime store.
+pub trait TaskStateView: Send + 'static {
+    /// The context.
+    fn task_state(&mut self) -> &mut TaskStateCtx;
+}
+
+impl TaskStateCtx {
+    /// A guest with these grants that works on no task: `current-task` answers it that there is none.
+    pub fn new(store: SharedStore, grants: Grants) -> Self {
+        let task = Arc::new(WriteThrough { store: store.clone(), task: None });
+        Self::with_current(store, Arc::new(grants), task)
+    }
+
+    /// The same, for a guest that works on a task. `access` is how its calls reach that task: the owner, and the run if
+    /// the task was [claimed](crate::store::TaskStore::claim) for one. They are written through: every answer,
+    /// `current-task.log`'s too, is an acknowledgement.
+    pub fn with_task(mut self, id: TaskId, access: Access) -> Self {
+        self.task = Arc::new(WriteThrough { store: self.store.clone(), task: Some((id, access)) });
+        self
+    }
+
+    /// A guest whose task is reached in another way.
+    pub(crate) fn with_current(store: SharedStore, grants: Arc<Grants>, task: Arc<dyn CurrentTask>) -> Self {
+        let access = Access::of(grants.owners());
+        Self { store, grants, access, task }
+    }
+
+    /// What a call of an operation may touch, if it may be called.
+    pub(super) fn permit(&self, operation: Operation) -> std::result::Result<&Access, GuestError> {
+        self.grants.permit(operation)?;
+        Ok(&self.access)
+    }
+
+    /// Makes one call of the guest on the store, in its turn.
+    pub(super) async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> std::result::Result<T, GuestError> {
+        let turn = self.task.enter().await.map_err(for_guest)?;
+        let answer = call.await;
+        drop(turn);
+        answer.map_err(for_guest)
+    }
+}
+
+impl fmt::Debug for TaskStateCtx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskStateCtx").field("grants", &self.grants).finish_non_exhaustive()
+    }
+}
+
+/// The task that a guest works on, and the order in which the guest's calls reach the store.
+#[async_trait]
+pub(crate) trait CurrentTask: Send + Sync {
+    /// Opens a call on the store. Everything that the guest has logged before is there once this returns.
+    async fn enter(&self) -> Result<Underway>;
+
+    /// Takes note of the status in which a call found a task.
+    fn saw(&self, id: &TaskId, status: Status);
+
+    /// The task as the store holds it.
+    async fn get(&self) -> Result<TaskRecord>;
+
+    /// Changes the task.
+    async fn change(&self, change: Change) -> Result<Status>;
+
+    /// Adds a log entry, stamped now, and may hold it back for a while.
+    async fn log(&self, message: String) -> Result<Status>;
+
+    /// Writes what is held back. Returns the present status.
+    async fn flush(&self) -> Result<Status>;
+
+    /// Whether the task was asked to stop.
+    async fn cancel_requested(&self) -> Result<bool>;
+}
+
+/// A call on the store that is under way, until it is dropped. A count of them says when a guest can be stopped without
+/// leaving one half-way.
+#[derive(Debug, Default)]
+pub(crate) struct Underway(Option<Arc<AtomicUsize>>);
+
+impl Underway {
+    /// One more call in this count.
+    pub(crate) fn count(calls: &Arc<AtomicUsize>) -> Self {
+        calls.fetch_add(1, Ordering::AcqRel);
+        Self(Some(calls.clone()))
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        if let Some(calls) = &self.0 {
+            calls.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// A task whose changes are all written at once, acknowledged.
+struct WriteThrough {
+    store: SharedStore,
+    task: Option<(TaskId, Access)>,
+}
+
+impl WriteThrough {
+    fn task(&self) -> Result<(&TaskId, &Access)> {
+        self.task.as_ref().map(|(id, access)| (id, access)).ok_or(Error::NotFound)
+    }
+}
+
+#[async_trait]
+impl CurrentTask for WriteThrough {
+    async fn enter(&self) -> Result<Underway> {
+        Ok(Underway::default())
+    }
+
+    fn saw(&self, _: &TaskId, _: Status) {}
+
+    async fn get(&self) -> Result<TaskRecord> {
+        let (id, access) = self.task()?;
+        self.store.get(id, access).await
+    }
+
+    async fn change(&self, change: Change) -> Result<Status> {
+        let (id, access) = self.task()?;
+        self.store.change(id, change, access).await
+    }
+
+    async fn log(&self, message: String) -> Result<Status> {
+        self.change(Change::logs([message])).await
+    }
+
+    async fn flush(&self) -> Result<Status> {
+        let (id, access) = self.task()?;
+        self.store.status(id, access).await
+    }
+
+    async fn cancel_requested(&self) -> Result<bool> {
+        self.flush().await.map(|status| matches!(status, Status::CancelRequested | Status::Cancelled))
+    }
+}

@@ -1,0 +1,54 @@
+//! `dms:task-state/current-task`: the one task that the guest works on. It needs no grant.
+
+use super::TaskStateCtx;
+use super::bindings::dms::task_state::current_task::Host;
+use super::bindings::dms::task_state::types::{Error, TaskRecord, TaskResult, TaskStatus};
+use super::error::for_guest;
+use crate::record::{Change, Status};
+use crate::store;
+
+/// A change with the log entry that came with it.
+pub(super) fn with_entry(change: Change, entry: Option<String>) -> Change {
+    match entry {
+        Some(message) => change.log(message),
+        None => change,
+    }
+}
+
+fn answer(status: store::Result<Status>) -> Result<TaskStatus, Error> {
+    status.map(Into::into).map_err(for_guest)
+}
+
+impl Host for TaskStateCtx {
+    async fn get(&mut self) -> Result<TaskRecord, Error> {
+        let task = self.task.get().await.map_err(for_guest)?;
+        Ok((&task).into())
+    }
+
+    async fn set_status(&mut self, status: TaskStatus, log_entry: Option<String>) -> Result<TaskStatus, Error> {
+        answer(self.task.change(with_entry(Change::status(status.into()), log_entry)).await)
+    }
+
+    async fn log(&mut self, message: String) -> Result<TaskStatus, Error> {
+        answer(self.task.log(message).await)
+    }
+
+    async fn flush(&mut self) -> Result<TaskStatus, Error> {
+        answer(self.task.flush().await)
+    }
+
+    async fn update_result(&mut self, change: TaskResult) -> Result<TaskStatus, Error> {
+        answer(self.task.change(Change::result(change.into())).await)
+    }
+
+    async fn set_active_jobs(&mut self, jobs: Vec<String>) -> Result<TaskStatus, Error> {
+        answer(self.task.change(Change::active_jobs(jobs)).await)
+    }
+
+    async fn cancel_requested(&mut self) -> bool {
+        self.task.cancel_requested().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "whether a task was asked to stop is not known");
+            false
+        })
+    }
+}

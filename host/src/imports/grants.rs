@@ -1,0 +1,173 @@
+//! What a plugin may do. Grants are data; the decision is one small pure function.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::record::Invalid;
+use crate::store::{Allowed, Owners};
+
+/// A group of operations of the repository, as grants name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// `get`.
+    Read,
+    /// `save`, `set-status`, `append-logs`, `update-result`, `set-active-jobs`.
+    Write,
+    /// `delete`.
+    Delete,
+    /// `list-tasks`, `list-users`.
+    List,
+    /// `next-task-id`, `peek-next-task-id`.
+    Sequence,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Read, Self::Write, Self::Delete, Self::List, Self::Sequence];
+
+    /// The name that manifests and messages use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Delete => "delete",
+            Self::List => "list",
+            Self::Sequence => "sequence",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Operation {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let why = "it is one of read, write, delete, list and sequence";
+        Self::ALL.into_iter().find(|one| one.as_str() == text).ok_or_else(|| Invalid::new("operation", text, why))
+    }
+}
+
+/// What a plugin may do through the repository: these operations, on tasks of these services that are also of these
+/// users. Its own task it reaches through `current-task`, which needs no grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Grants {
+    /// Services whose tasks the plugin may touch.
+    pub services: Allowed,
+    /// Users whose tasks the plugin may touch.
+    pub users: Allowed,
+    /// Operations that the plugin may call.
+    pub operations: BTreeSet<Operation>,
+}
+
+/// A grant that a plugin does not hold; the text names it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not granted")]
+pub struct Missing(String);
+
+impl Grants {
+    /// The default for a plugin that works for these services: to read, write and take numbers of the sequence, for any
+    /// user.
+    pub fn for_services<S: Into<String>>(services: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            services: Allowed::only(services),
+            users: Allowed::Any,
+            operations: BTreeSet::from([Operation::Read, Operation::Write, Operation::Sequence]),
+        }
+    }
+
+    /// No grant at all: the plugin reaches only its own task.
+    pub fn none() -> Self {
+        Self { operations: BTreeSet::new(), ..Self::for_services::<String>([]) }
+    }
+
+    /// The same grants with one more operation.
+    pub fn allow(mut self, operation: Operation) -> Self {
+        self.operations.insert(operation);
+        self
+    }
+
+    /// The same grants for these users only.
+    pub fn for_users<U: Into<String>>(mut self, users: impl IntoIterator<Item = U>) -> Self {
+        self.users = Allowed::only(users);
+        self
+    }
+
+    /// Whose tasks the plugin may touch.
+    pub fn owners(&self) -> Owners {
+        Owners { services: self.services.clone(), users: self.users.clone() }
+    }
+
+    /// Whether an operation may be called.
+    ///
+    /// # Errors
+    /// [`Missing`], naming the operation.
+    pub fn permit(&self, operation: Operation) -> Result<(), Missing> {
+        if self.operations.contains(&operation) { Ok(()) } else { Err(Missing(format!("operation \"{operation}\""))) }
+    }
+
+    /// Whether a service that the plugin named itself is granted.
+    ///
+    /// # Errors
+    /// [`Missing`], naming the service.
+    pub fn permit_service(&self, service: &str) -> Result<(), Missing> {
+        if self.services.contains(service) { Ok(()) } else { Err(Missing(format!("service {service:?}"))) }
+    }
+
+    /// Whether a user that the plugin named itself is granted.
+    ///
+    /// # Errors
+    /// [`Missing`], naming the user.
+    pub fn permit_user(&self, user_id: &str) -> Result<(), Missing> {
+        if self.users.contains(user_id) { Ok(()) } else { Err(Missing(format!("user {user_id:?}"))) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_default_a_plugin_may_read_write_and_number_the_tasks_of_its_services() {
+        let grants = Grants::for_services(["analytics"]);
+        for operation in [Operation::Read, Operation::Write, Operation::Sequence] {
+            assert_eq!(grants.permit(operation), Ok(()));
+        }
+        assert!(grants.owners().check("analytics", "anyone").is_ok());
+        assert!(grants.owners().check("sync", "anyone").is_err());
+        assert_eq!(grants.permit(Operation::Delete).unwrap_err().to_string(), "operation \"delete\" is not granted");
+        assert_eq!(grants.permit(Operation::List).unwrap_err().to_string(), "operation \"list\" is not granted");
+        assert!(grants.allow(Operation::List).permit(Operation::List).is_ok());
+    }
+
+    #[test]
+    fn a_missing_grant_names_what_the_plugin_named() {
+        let grants = Grants::for_services(["analytics"]).for_users(["alice"]);
+        assert_eq!(grants.permit_service("analytics"), Ok(()));
+        assert_eq!(grants.permit_user("alice"), Ok(()));
+        assert_eq!(grants.permit_service("sync").unwrap_err().to_string(), "service \"sync\" is not granted");
+        assert_eq!(grants.permit_user("bob").unwrap_err().to_string(), "user \"bob\" is not granted");
+    }
+
+    #[test]
+    fn no_grant_permits_nothing() {
+        for operation in Operation::ALL {
+            assert!(Grants::none().permit(operation).is_err());
+        }
+    }
+
+    #[test]
+    fn operations_are_read_by_their_names() {
+        for operation in Operation::ALL {
+            assert_eq!(operation.to_string().parse(), Ok(operation));
+        }
+        assert!("append".parse::<Operation>().is_err());
+    }
+}

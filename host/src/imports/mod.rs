@@ -1,0 +1,83 @@
+//! The WIT interfaces, served to guests: check the grant, call the store, map the error.
+//!
+//! A platform with an engine, a linker and a store type of its own adds them with [`add_to_linker`]; a
+//! [`Host`](crate::Host) does so for itself. Nothing here knows a plugin or a run.
+//!
+//! ```
+//! use task_state_host::imports::{self, Grants, TaskStateCtx, TaskStateView};
+//! use task_state_host::store::SharedStore;
+//! use task_state_host::wasmtime::component::Linker;
+//! use task_state_host::wasmtime::{Engine, Result};
+//!
+//! struct Platform {
+//!     task_state: TaskStateCtx,
+//!     // … whatever else its guests reach
+//! }
+//!
+//! impl TaskStateView for Platform {
+//!     fn task_state(&mut self) -> &mut TaskStateCtx {
+//!         &mut self.task_state
+//!     }
+//! }
+//!
+//! fn linker(engine: &Engine) -> Result<Linker<Platform>> {
+//!     let mut linker = Linker::new(engine);
+//!     imports::add_to_linker(&mut linker)?;
+//!     Ok(linker)
+//! }
+//!
+//! fn state(store: SharedStore) -> Platform {
+//!     Platform { task_state: TaskStateCtx::new(store, Grants::for_services(["analytics"])) }
+//! }
+//! # linker(&Engine::default()).unwrap();
+//! ```
+
+mod context;
+mod convert;
+mod current;
+mod error;
+mod grants;
+mod repository;
+
+use wasmtime::component::{HasData, Linker};
+
+pub use context::{TaskStateCtx, TaskStateView};
+pub use grants::{Grants, Missing, Operation};
+
+pub(crate) use context::{CurrentTask, Underway};
+
+/// What wasmtime's [`bindgen!`](wasmtime::component::bindgen) makes of the WIT package, with async functions.
+///
+/// A platform that generates bindings for a world of its own names them in the macro's `with`, as
+/// `"dms:task-state": task_state_host::imports::bindings::dms::task_state`.
+pub mod bindings {
+    #![allow(missing_docs, reason = "generated")]
+
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "dms:task-state/plugin",
+        imports: { default: async },
+        exports: { default: async },
+    });
+}
+
+/// Says where in a store's data the imports find their context.
+struct Context;
+
+impl HasData for Context {
+    type Data<'a> = &'a mut TaskStateCtx;
+}
+
+/// Adds `dms:task-state/types`, `repository` and `current-task` to a linker.
+///
+/// # Errors
+/// If the linker has one of them already.
+pub fn add_to_linker<T: TaskStateView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    use bindings::dms::task_state;
+    task_state::types::add_to_linker::<T, Context>(linker, T::task_state)?;
+    task_state::repository::add_to_linker::<T, Context>(linker, T::task_state)?;
+    task_state::current_task::add_to_linker::<T, Context>(linker, T::task_state)
+}
+
+#[cfg(test)]
+mod tests;

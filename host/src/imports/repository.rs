@@ -1,0 +1,107 @@
+//! `dms:task-state/repository`: the store, as far as the grants reach.
+
+use super::bindings::dms::task_state::repository::{Host, Page, Precondition, Scope, TaskDraft};
+use super::bindings::dms::task_state::types::{self, Error, TaskRecord, TaskResult, TaskStatus};
+use super::current::with_entry;
+use super::{Operation, TaskStateCtx};
+use crate::record::{Change, TaskId};
+use crate::store::{Query, Scope as StoreScope};
+
+impl types::Host for TaskStateCtx {}
+
+impl TaskStateCtx {
+    async fn change(&mut self, task_id: String, change: Change) -> Result<TaskStatus, Error> {
+        let access = self.permit(Operation::Write)?;
+        let id = TaskId::stored(task_id)?;
+        let status = self.call(self.store.change(&id, change, access)).await?;
+        self.task.saw(&id, status);
+        Ok(status.into())
+    }
+
+    /// Refuses a listing by a service that is not granted. Every other listing leaves out what is not granted.
+    fn permit_scope(&self, scope: &StoreScope) -> Result<(), Error> {
+        match scope {
+            StoreScope::Service(service) => Ok(self.grants.permit_service(service)?),
+            StoreScope::ServiceUser(service, user) => {
+                self.grants.permit_service(service)?;
+                Ok(self.grants.permit_user(user)?)
+            }
+            StoreScope::All | StoreScope::User(_) | StoreScope::Ids(_) => Ok(()),
+        }
+    }
+}
+
+impl Host for TaskStateCtx {
+    async fn next_task_id(&mut self) -> Result<String, Error> {
+        self.permit(Operation::Sequence)?;
+        self.call(self.store.next_task_id()).await
+    }
+
+    async fn peek_next_task_id(&mut self) -> Result<String, Error> {
+        self.permit(Operation::Sequence)?;
+        self.call(self.store.peek_next_task_id()).await
+    }
+
+    async fn save(&mut self, task: TaskDraft, only_if: Precondition) -> Result<String, Error> {
+        let access = self.permit(Operation::Write)?;
+        self.grants.permit_service(&task.service)?;
+        self.grants.permit_user(&task.user_id)?;
+        let id = self.call(self.store.save(task.try_into()?, only_if.try_into()?, access)).await?;
+        Ok(id.into())
+    }
+
+    async fn get(&mut self, task_id: String) -> Result<TaskRecord, Error> {
+        let access = self.permit(Operation::Read)?;
+        let id = TaskId::stored(task_id)?;
+        let task = self.call(self.store.get(&id, access)).await?;
+        self.task.saw(&id, task.status());
+        Ok((&task).into())
+    }
+
+    async fn delete(&mut self, task_id: String) -> Result<bool, Error> {
+        let access = self.permit(Operation::Delete)?;
+        let id = TaskId::stored(task_id)?;
+        self.call(self.store.delete(&id, access)).await
+    }
+
+    async fn set_status(
+        &mut self,
+        task_id: String,
+        status: TaskStatus,
+        log_entry: Option<String>,
+    ) -> Result<TaskStatus, Error> {
+        self.change(task_id, with_entry(Change::status(status.into()), log_entry)).await
+    }
+
+    async fn append_logs(&mut self, task_id: String, messages: Vec<String>) -> Result<TaskStatus, Error> {
+        self.change(task_id, Change::logs(messages)).await
+    }
+
+    async fn update_result(&mut self, task_id: String, change: TaskResult) -> Result<TaskStatus, Error> {
+        self.change(task_id, Change::result(change.into())).await
+    }
+
+    async fn set_active_jobs(&mut self, task_id: String, jobs: Vec<String>) -> Result<TaskStatus, Error> {
+        self.change(task_id, Change::active_jobs(jobs)).await
+    }
+
+    async fn list_tasks(&mut self, scope: Scope, limit: u32, cursor: Option<String>) -> Result<Page, Error> {
+        let access = self.permit(Operation::List)?;
+        let scope = StoreScope::from(scope);
+        self.permit_scope(&scope)?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let query = Query { owners: access.owners.clone(), limit, cursor, ..Query::new(scope) };
+        let page = self.call(self.store.list(&query)).await?;
+        for skipped in &page.skipped {
+            tracing::warn!(task = skipped.id, why = %skipped.why, "a record cannot be read and is left out of a listing");
+        }
+        Ok(page.into())
+    }
+
+    async fn list_users(&mut self, service: String) -> Result<Vec<String>, Error> {
+        self.permit(Operation::List)?;
+        self.grants.permit_service(&service)?;
+        let users = self.call(self.store.users(&service)).await?;
+        Ok(users.into_iter().filter(|user| self.grants.users.contains(user)).collect())
+    }
+}

@@ -1,0 +1,145 @@
+//! What a host does beside a guest that runs: writing what was held back, asking whether the task is to stop, and
+//! telling when the guest has to.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::journal::Journal;
+use super::{Limits, lock};
+use crate::record::{Change, Status};
+use crate::store::Error;
+
+/// How long a run goes without news of its task's status before it asks. A cancellation is to be seen within a second.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Why a guest has to stop.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// Its time is up.
+    WallClock,
+    /// It went on past the grace period of its cancellation.
+    Grace,
+    /// The task was deleted or given to another owner.
+    Gone(Error),
+}
+
+/// What is to be done next, or when there is something.
+enum Chore {
+    Cancel(String),
+    Write,
+    Ask,
+    Wait(Instant),
+    /// Nothing, until the journal is closed.
+    Rest,
+    End,
+}
+
+impl Journal {
+    /// Asks the task to stop, saying why in its log. Only the first such request counts.
+    pub(super) fn cancel(&self, notice: &str) {
+        let mut state = lock(&self.state);
+        if state.cancelled.is_none() && !state.closed {
+            state.cancelled = Some(Instant::now());
+            state.notice = Some(notice.to_owned());
+            self.work.notify_one();
+            self.halt.notify_one();
+        }
+    }
+
+    /// Whether the task was asked to stop.
+    pub(super) fn is_cancelled(&self) -> bool {
+        lock(&self.state).cancelled.is_some()
+    }
+
+    /// Says that the guest makes no more calls.
+    pub(super) fn close(&self) {
+        lock(&self.state).closed = true;
+        self.work.notify_one();
+    }
+
+    /// Keeps the journal until it is closed. A call on the store that has begun is always awaited.
+    pub(super) async fn keep(&self) {
+        loop {
+            match self.next_chore() {
+                Chore::Cancel(notice) => self.write_cancellation(notice).await,
+                Chore::Write => self.write_held().await,
+                Chore::Ask => {
+                    // Not to know is no reason to stop: the next answer comes in time.
+                    let _ = self.ask().await;
+                    lock(&self.state).asked = Instant::now();
+                }
+                Chore::Wait(until) => tokio::select! {
+                    () = sleep_until(until) => {}
+                    () = self.work.notified() => {}
+                },
+                Chore::Rest => self.work.notified().await,
+                Chore::End => return,
+            }
+        }
+    }
+
+    fn next_chore(&self) -> Chore {
+        let mut state = lock(&self.state);
+        if state.closed {
+            return Chore::End;
+        }
+        if state.gone.is_some() {
+            return Chore::Rest;
+        }
+        if let Some(notice) = state.notice.take() {
+            return Chore::Cancel(notice);
+        }
+        let now = Instant::now();
+        let ask = state.seen.max(state.asked) + POLL;
+        match state.due {
+            Some(due) if due <= now => Chore::Write,
+            _ if ask <= now => Chore::Ask,
+            Some(due) => Chore::Wait(due.min(ask)),
+            None => Chore::Wait(ask),
+        }
+    }
+
+    async fn write_cancellation(&self, notice: String) {
+        match self.write(Change::status(Status::CancelRequested).log(notice)).await {
+            // It has ended already: what it has come to stands.
+            Ok(_) | Err(Error::InvalidTransition(_)) => {}
+            Err(error) => tracing::warn!(task = %self.id, %error, "a cancellation was not written"),
+        }
+    }
+
+    /// Waits until the guest has to stop.
+    pub(super) async fn halt(&self, limits: &Limits) -> Halt {
+        let end = Instant::now() + limits.wall_clock;
+        loop {
+            let (gone, cancelled) = {
+                let state = lock(&self.state);
+                (state.gone.clone(), state.cancelled)
+            };
+            if let Some(error) = gone {
+                return Halt::Gone(error);
+            }
+            // A task that was asked to stop is cancelled, whichever of its times is up first.
+            let until = cancelled.map_or(end, |seen| end.min(seen + limits.grace));
+            if until <= Instant::now() {
+                return if cancelled.is_some() { Halt::Grace } else { Halt::WallClock };
+            }
+            tokio::select! {
+                () = sleep_until(until) => {}
+                () = self.halt.notified() => {}
+            }
+        }
+    }
+
+    /// Waits for as long as the journal needs the guest: until no call of the guest on the store is under way.
+    pub(super) async fn until_idle<T>(&self, mut guest: Pin<&mut impl Future<Output = T>>) {
+        poll_fn(|context| {
+            let waits = self.is_calling() && guest.as_mut().poll(context).is_pending() && self.is_calling();
+            if waits { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,166 @@
+//! The wasmtime engine that guests run on, and the thread that interrupts them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use wasmtime::{Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// How long a guest computes before others have their turn.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Slots of the pool for each run that may be under way. A component of one language runtime has one memory, and as
+/// many core instances as its toolchain cuts it into: for Python some thirty.
+const MEMORIES_PER_RUN: u32 = 2;
+const TABLES_PER_RUN: u32 = 8;
+const INSTANCES_PER_RUN: u32 = 64;
+
+/// The most elements of one table. Python's runtime has some ten thousand.
+const TABLE_ELEMENTS: usize = 100_000;
+
+/// The most bytes of the engine's own account of one instance; nothing is reserved for it.
+const INSTANCE_BYTES: usize = 16 << 20;
+
+/// Bytes of a memory that are cleared rather than given back to the system when a run ends: less than a small guest
+/// touches costs page faults at its next run.
+const KEPT_RESIDENT: usize = 128 << 10;
+
+/// An engine for so many runs at once, with compiled components kept on disk if asked for.
+///
+/// Where the system does not give the address space of a pool, as in a container with a limit on it, instances are
+/// allocated one by one, and their memories grow by moving.
+pub(super) fn new(runs: usize, keep_compiled: bool) -> wasmtime::Result<Engine> {
+    let cache = if keep_compiled { open_cache() } else { None };
+    let config = || {
+        let mut config = Config::new();
+        config.epoch_interruption(true).concurrency_support(false).cache(cache.clone());
+        config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
+        config
+    };
+    let mut pooled = config();
+    pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(runs)));
+    Engine::new(&pooled).or_else(|error| {
+        tracing::warn!(error = format!("{error:#}"), "no pool of instances; they are allocated one by one");
+        let mut single = config();
+        single.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+        single.memory_reservation(0).memory_guard_size(64 << 10).memory_reservation_for_growth(1 << 20);
+        Engine::new(&single)
+    })
+}
+
+fn pool(runs: usize) -> PoolingAllocationConfig {
+    let runs = u32::try_from(runs).unwrap_or(u32::MAX);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(runs)
+        .total_stacks(runs)
+        .total_memories(runs.saturating_mul(MEMORIES_PER_RUN))
+        .total_tables(runs.saturating_mul(TABLES_PER_RUN))
+        .total_core_instances(runs.saturating_mul(INSTANCES_PER_RUN))
+        .max_component_instance_size(INSTANCE_BYTES)
+        .max_core_instance_size(INSTANCE_BYTES)
+        .max_tables_per_module(TABLES_PER_RUN)
+        .max_memories_per_module(MEMORIES_PER_RUN)
+        .table_elements(TABLE_ELEMENTS)
+        .linear_memory_keep_resident(KEPT_RESIDENT)
+        .table_keep_resident(KEPT_RESIDENT)
+        // Where the kernel can tell which pages were written, those alone are cleared.
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// The cache of compiled components in the user's cache directory. A host without one compiles every time.
+fn open_cache() -> Option<Cache> {
+    Cache::new(CacheConfig::new())
+        .inspect_err(|error| tracing::warn!(error = format!("{error:#}"), "compiled components are not kept"))
+        .ok()
+}
+
+/// The thread that moves the engine's epoch on while there are guests, so that each of them yields in time.
+#[derive(Debug)]
+pub(super) struct Ticker {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    guests: AtomicUsize,
+    stop: AtomicBool,
+}
+
+/// A guest for whom the epoch moves on, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Ticking(Arc<Shared>);
+
+impl Ticker {
+    pub(super) fn start(engine: Engine) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let watched = shared.clone();
+        let thread = thread::Builder::new().name("task-state-epoch".to_owned()).spawn(move || {
+            while !watched.stop.load(Ordering::Acquire) {
+                if watched.guests.load(Ordering::Acquire) == 0 {
+                    thread::park();
+                } else {
+                    thread::park_timeout(TICK);
+                }
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Ticks for one more guest.
+    pub(super) fn tick(&self) -> Ticking {
+        if self.shared.guests.fetch_add(1, Ordering::AcqRel) == 0
+            && let Some(thread) = &self.thread
+        {
+            thread.thread().unpark();
+        }
+        Ticking(self.shared.clone())
+    }
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.guests.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // It ends at once and cannot panic.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_can_be_made_for_one_run_and_for_many() {
+        for runs in [1, 256] {
+            assert!(new(runs, false).is_ok(), "{runs} runs");
+        }
+    }
+
+    #[test]
+    fn more_runs_than_address_space_still_give_an_engine() {
+        assert!(new(usize::MAX, false).is_ok());
+    }
+
+    #[test]
+    fn a_ticker_ends_with_its_owner_however_many_guests_there_were() {
+        let ticker = Ticker::start(new(1, false).unwrap()).unwrap();
+        let guests = [ticker.tick(), ticker.tick()];
+        drop(guests);
+        let shared = ticker.shared.clone();
+        drop(ticker);
+        assert_eq!(Arc::strong_count(&shared), 1);
+    }
+}

@@ -1,0 +1,91 @@
+//! One instance of a component: what it reaches, and the call of its worker.
+
+use wasmtime::Store;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::cli::StdinStream;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::memory::MemoryLimit;
+use super::output::Output;
+use crate::imports::bindings::PluginPre;
+use crate::imports::{TaskStateCtx, TaskStateView};
+use crate::record::TaskRecord;
+
+/// The most things of the host, such as streams, that a guest may have in hand at once.
+const MOST_RESOURCES: usize = 10_000;
+
+/// The most bytes that a guest may hand over in one call.
+const MOST_CALL_BYTES: usize = 64 << 20;
+
+/// The most bytes of a trap's description in a task's log.
+const MOST_TRAP_BYTES: usize = 8 << 10;
+
+/// All that a guest reaches.
+pub(super) struct Guest {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    task_state: TaskStateCtx,
+    pub(super) memory: MemoryLimit,
+}
+
+impl Guest {
+    /// WASI with nothing granted: no environment, no arguments, no files, no sockets.
+    pub(super) fn new(
+        task_state: TaskStateCtx,
+        input: Box<dyn StdinStream + Sync>,
+        output: Output,
+        memory_bytes: usize,
+    ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MOST_RESOURCES);
+        let mut wasi = WasiCtx::builder();
+        wasi.stdin(input).stdout(output.clone()).stderr(output).allow_tcp(false).allow_udp(false);
+        Self { wasi: wasi.build(), table, task_state, memory: MemoryLimit::new(memory_bytes) }
+    }
+
+    /// A fresh wasmtime store for the guest. The guest yields at each tick of the epoch.
+    pub(super) fn into_store(self, engine: &wasmtime::Engine) -> Store<Self> {
+        let mut store = Store::new(engine, self);
+        store.limiter(|guest| &mut guest.memory);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        store.set_hostcall_fuel(MOST_CALL_BYTES);
+        store
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl TaskStateView for Guest {
+    fn task_state(&mut self) -> &mut TaskStateCtx {
+        &mut self.task_state
+    }
+}
+
+/// Makes an instance and has it carry out a task.
+pub(super) async fn work(
+    plugin: &PluginPre<Guest>,
+    store: &mut Store<Guest>,
+    task: &TaskRecord,
+) -> wasmtime::Result<Result<(), String>> {
+    let instance = plugin.instantiate_async(&mut *store).await?;
+    instance.dms_task_state_worker().call_run(store, &task.into()).await
+}
+
+/// A trap as the task's log tells it: what happened, and where in the guest.
+pub(super) fn describe_trap(error: &wasmtime::Error) -> String {
+    let mut text = match error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+        Some(exit) => format!("the guest exited with status {} instead of returning", exit.0),
+        None => error.root_cause().to_string(),
+    };
+    if let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
+        text = format!("{text}\n{backtrace}");
+    }
+    let end = text.floor_char_boundary(MOST_TRAP_BYTES);
+    text.truncate(end);
+    text
+}

@@ -1,0 +1,190 @@
+//! Grants and limits from a TOML file beside the component.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::{Grants, Limits, Operation, parse_bytes, parse_duration};
+use crate::record::Invalid;
+use crate::store::Allowed;
+
+/// What a platform lets a plugin do and use.
+///
+/// ```
+/// use task_state_host::{Manifest, Operation};
+///
+/// let manifest = Manifest::from_toml(
+///     r#"
+///     [grants]
+///     services = ["analytics"]
+///     users = ["alice"]                  # anyone, if absent
+///     operations = ["read", "list"]      # read, write and sequence, if absent
+///
+///     [limits]
+///     memory = "64MiB"
+///     wall-clock = "10m"
+///     grace = "5s"
+///     output = "64KiB"
+///     "#,
+/// )?;
+/// assert!(manifest.grants.permit(Operation::List).is_ok());
+/// assert_eq!(manifest.limits.memory_bytes, 64 << 20);
+/// # Ok::<(), task_state_host::ManifestError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Manifest {
+    /// What the plugin may do. No service unless the manifest names it.
+    pub grants: Grants,
+    /// What a run may use: the defaults, except for what the manifest sets.
+    pub limits: Limits,
+}
+
+/// A manifest that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// It is no TOML, or has a key that there is not, or a value of another type.
+    #[error(transparent)]
+    Toml(#[from] toml::de::Error),
+    /// A value that cannot be used.
+    #[error("{key}: {why}")]
+    Value {
+        /// Its key.
+        key: &'static str,
+        /// What is wrong with it.
+        why: Invalid,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    grants: GrantsTable,
+    #[serde(default)]
+    limits: LimitsTable,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct GrantsTable {
+    #[serde(default)]
+    services: Vec<String>,
+    users: Option<Vec<String>>,
+    operations: Option<Vec<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct LimitsTable {
+    memory: Option<Amount>,
+    wall_clock: Option<String>,
+    grace: Option<String>,
+    output: Option<Amount>,
+}
+
+/// Bytes, as a number or as a text with a unit.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a number of bytes, or a text such as \"64MiB\"")]
+enum Amount {
+    Number(usize),
+    Text(String),
+}
+
+impl Manifest {
+    /// Reads a manifest. Keys that there are not are errors.
+    ///
+    /// # Errors
+    /// [`ManifestError`], naming the key and the value.
+    pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
+        let File { grants, limits } = toml::from_str(text)?;
+        Ok(Self { grants: grants.read()?, limits: limits.read()? })
+    }
+}
+
+impl GrantsTable {
+    fn read(self) -> Result<Grants, ManifestError> {
+        let mut grants = Grants::for_services(self.services);
+        if let Some(users) = self.users {
+            grants.users = Allowed::only(users);
+        }
+        if let Some(operations) = self.operations {
+            let operations: Result<BTreeSet<Operation>, Invalid> = operations.iter().map(|name| name.parse()).collect();
+            grants.operations = operations.map_err(|why| ManifestError::Value { key: "grants.operations", why })?;
+        }
+        Ok(grants)
+    }
+}
+
+impl LimitsTable {
+    fn read(self) -> Result<Limits, ManifestError> {
+        let mut limits = Limits::default();
+        let bytes = |key, amount| match amount {
+            Amount::Number(bytes) => Ok(bytes),
+            Amount::Text(text) => parse_bytes(&text).map_err(|why| ManifestError::Value { key, why }),
+        };
+        let duration = |key, text: String| parse_duration(&text).map_err(|why| ManifestError::Value { key, why });
+        if let Some(memory) = self.memory {
+            limits.memory_bytes = bytes("limits.memory", memory)?;
+        }
+        if let Some(wall_clock) = self.wall_clock {
+            limits.wall_clock = duration("limits.wall-clock", wall_clock)?;
+        }
+        if let Some(grace) = self.grace {
+            limits.grace = duration("limits.grace", grace)?;
+        }
+        if let Some(output) = self.output {
+            limits.output_bytes = bytes("limits.output", output)?;
+        }
+        Ok(limits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_a_manifest_leaves_out_takes_its_default() {
+        let manifest = Manifest::from_toml("").unwrap();
+        assert_eq!(manifest.limits, Limits::default());
+        assert!(manifest.grants.permit_service("analytics").is_err());
+        let manifest = Manifest::from_toml("[grants]\nservices = [\"analytics\"]").unwrap();
+        assert_eq!(manifest.grants, Grants::for_services(["analytics"]));
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let manifest = Manifest::from_toml(
+            "[grants]\nservices=['a','b']\nusers=['u']\noperations=['delete']\n\
+             [limits]\nmemory=1024\nwall-clock='10m'\ngrace='250ms'\noutput='1KiB'",
+        )
+        .unwrap();
+        assert_eq!(manifest.grants.services, Allowed::only(["a", "b"]));
+        assert_eq!(manifest.grants.users, Allowed::only(["u"]));
+        assert_eq!(manifest.grants.operations, BTreeSet::from([Operation::Delete]));
+        assert_eq!((manifest.limits.memory_bytes, manifest.limits.output_bytes), (1_024, 1_024));
+        assert_eq!(manifest.limits.wall_clock, Duration::from_secs(600));
+        assert_eq!(manifest.limits.grace, Duration::from_millis(250));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_an_error_that_names_it() {
+        for (text, named) in [
+            ("[grant]\nservices = []", "grant"),
+            ("[grants]\nservice = []", "service"),
+            ("[limits]\nmemory_bytes = 1", "memory_bytes"),
+            ("[grants]\noperations = ['append']", "grants.operations: invalid operation \"append\""),
+            ("[limits]\nmemory = 'lots'", "limits.memory: invalid amount of bytes \"lots\""),
+            ("[limits]\nwall-clock = '10'", "limits.wall-clock: invalid length of time \"10\""),
+            ("[limits]\nmemory = -1", "a number of bytes"),
+            ("[limits", "expected"),
+        ] {
+            let error = Manifest::from_toml(text).unwrap_err().to_string();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Plugins, and one run of one task.
+//!
+//! A [`Host`] compiles components and runs tasks on them, each run in a fresh instance under its own limits, on threads
+//! of the host's own. Nothing here knows which engine the store is.
+
+mod attend;
+mod drive;
+mod engine;
+mod guest;
+mod host;
+mod input;
+mod journal;
+mod limits;
+mod load;
+mod manifest;
+mod memory;
+mod output;
+mod registry;
+mod request;
+mod run;
+mod start;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use host::{Host, HostBuilder, HostError};
+pub use limits::{Limits, parse_bytes, parse_duration};
+pub use load::{LoadError, Plugin};
+pub use manifest::{Manifest, ManifestError};
+pub use request::{Input, OutputSink, RunRequest, Show};
+pub use run::{Outcome, Run, StartError};
+
+pub use crate::imports::{Grants, Operation};
+
+/// Takes a lock for a moment. What it guards is whole even if a thread broke while it held it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

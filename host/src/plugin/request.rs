@@ -1,0 +1,95 @@
+//! What a caller asks of a run.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Limits;
+use crate::record::{JsonObject, Priority, Service, TaskId, UserId};
+
+/// One run of one task.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RunRequest {
+    /// The task: the next number of the store's sequence, if absent.
+    pub task_id: Option<TaskId>,
+    /// The service that the task belongs to.
+    pub service: Service,
+    /// The user for whom it is done.
+    pub user_id: UserId,
+    /// The parameters of a new task. A task that is there already has its own, and is refused if any are given.
+    pub parameters: Option<JsonObject>,
+    /// The urgency of a new task.
+    pub priority: Priority,
+    /// What the guest reads from its standard input.
+    pub input: Input,
+    /// How much the run may use: the host's default limits, if absent.
+    pub limits: Option<Limits>,
+    /// Where what the guest prints is shown as it comes.
+    pub output: OutputSink,
+}
+
+impl RunRequest {
+    /// A run of a new task of a service and user, without parameters or input.
+    pub fn new(service: Service, user_id: UserId) -> Self {
+        Self {
+            task_id: None,
+            service,
+            user_id,
+            parameters: None,
+            priority: Priority::default(),
+            input: Input::Empty,
+            limits: None,
+            output: OutputSink::Discard,
+        }
+    }
+}
+
+/// The standard input of a guest. It is streamed: however large it is, little of it is in memory at a time.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum Input {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// These bytes.
+    Bytes(Arc<[u8]>),
+    /// The content of a file, or of a pipe that has a name.
+    File(PathBuf),
+    /// The standard input of this process. Of several runs at once each byte goes to one.
+    Stdin,
+}
+
+/// A function that is given what a guest prints.
+pub type Show = dyn Fn(&[u8]) + Send + Sync;
+
+/// Where what a guest prints is shown as it comes: standard output and standard error as one stream.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub enum OutputSink {
+    /// Nowhere.
+    #[default]
+    Discard,
+    /// On the standard error of this process, as it is.
+    Stderr,
+    /// Given to a function, in pieces that need not end with a line or a whole character. It is called on the threads
+    /// that run guests: it must not block.
+    Callback(Arc<Show>),
+}
+
+impl OutputSink {
+    /// A function that is given what comes; see [`Callback`](Self::Callback).
+    pub fn callback(show: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+        Self::Callback(Arc::new(show))
+    }
+}
+
+impl fmt::Debug for OutputSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Discard => "Discard",
+            Self::Stderr => "Stderr",
+            Self::Callback(_) => "Callback(..)",
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! A run, from outside: its handle and its outcome.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::journal::Journal;
+use crate::record::{Status, TaskId, TaskRecord};
+use crate::store::{self, Access, SharedStore};
+
+/// What the log of a task says that was cancelled through its [`Run`].
+const CANCELLED: &str = "cancellation requested by the host";
+
+/// Why a run did not start. Nothing was written, except as the store's errors say.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The store did not give the task to the run.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// As many runs as may wait are waiting already.
+    #[error("the host is full: {running} runs are under way and {queued} are waiting")]
+    Full {
+        /// How many run.
+        running: usize,
+        /// How many wait.
+        queued: usize,
+    },
+    /// The host is shutting down.
+    #[error("the host is shutting down")]
+    ShuttingDown,
+    /// The input cannot be opened.
+    #[error("cannot read the input {path:?}: {error}")]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+/// A run that is under way. It goes on when its handles are dropped. Cheap to clone; all clones are the same run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub(super) task_id: TaskId,
+    /// None if the task had been asked to stop before it started.
+    pub(super) journal: Option<Arc<Journal>>,
+    pub(super) outcome: watch::Receiver<Option<Outcome>>,
+}
+
+/// How a run has ended.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The status that the run came to. The stored one, unless the store could not be reached; `cancelled` if the task
+    /// was gone.
+    pub status: Status,
+    /// Whether the store has it; the error if the task was deleted or given to another owner in the meantime, or the
+    /// store could not be reached.
+    pub written: store::Result<()>,
+    pub(super) location: Option<Location>,
+}
+
+/// Where the task of a run is.
+#[derive(Debug, Clone)]
+pub(super) struct Location {
+    pub(super) store: SharedStore,
+    pub(super) id: TaskId,
+    pub(super) access: Access,
+}
+
+impl Outcome {
+    /// Reads the task's record as it is now, which whoever only wants to know the status is spared. Others may have changed
+    /// it since the run ended.
+    ///
+    /// # Errors
+    /// Why the status was not [written](Self::written), or the record cannot be read.
+    pub async fn task(&self) -> store::Result<TaskRecord> {
+        self.written.clone()?;
+        let Some(Location { store, id, access }) = &self.location else { return Err(store::Error::NotFound) };
+        store.get(id, access).await
+    }
+}
+
+impl Run {
+    /// The task that is run.
+    pub fn task_id(&self) -> &TaskId {
+        &self.task_id
+    }
+
+    /// Asks the task to stop: it becomes `cancel_requested`, the guest has its grace period, and is then interrupted.
+    /// May be called from any thread, any number of times.
+    pub fn cancel(&self) {
+        if let Some(journal) = &self.journal {
+            journal.cancel(CANCELLED);
+        }
+    }
+
+    /// Waits for the end of the run.
+    pub async fn wait(mut self) -> Outcome {
+        let ended = self.outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
+        ended.unwrap_or_else(|| Outcome {
+            status: Status::Failed,
+            written: Err(store::Error::Unavailable("the host has ended before the run did".to_owned())),
+            location: None,
+        })
+    }
+}

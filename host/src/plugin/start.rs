@@ -1,0 +1,123 @@
+//! How a run begins: its input is opened, its task claimed, and its caller told.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use wasmtime_wasi::cli::StdinStream;
+
+use super::drive::Job;
+use super::journal::Journal;
+use super::registry::Place;
+use super::{Input, Limits, Outcome, Plugin, Run, RunRequest, StartError, input, run};
+use crate::record::{Status, TaskId};
+use crate::store::{Access, Claim, Claimed, Error, Owners, RunId};
+
+/// How long a run may hold its task beyond its own limits: time for the store to answer at the end.
+const HOLD_MARGIN: Duration = Duration::from_secs(120);
+
+/// What the log of a task says whose caller did not wait for its start.
+const ABANDONED: &str = "cancellation requested: whoever started the run is gone";
+
+/// Who has asked for a run, and what he waits for.
+pub(super) enum Caller {
+    AwaitsStart(oneshot::Sender<Result<Run, StartError>>),
+    AwaitsEnd(oneshot::Sender<Result<Outcome, StartError>>),
+}
+
+impl Caller {
+    fn refuse(self, error: StartError) {
+        match self {
+            Self::AwaitsStart(caller) => _ = caller.send(Err(error)),
+            Self::AwaitsEnd(caller) => _ = caller.send(Err(error)),
+        }
+    }
+
+    /// Tells who waits for it that the run has started. Gives who waits for its end; an error if nobody waits any more.
+    fn start(self, run: Run) -> Result<Option<oneshot::Sender<Result<Outcome, StartError>>>, Gone> {
+        match self {
+            Self::AwaitsStart(caller) => caller.send(Ok(run)).map(|()| None).map_err(|_| Gone),
+            Self::AwaitsEnd(caller) if caller.is_closed() => Err(Gone),
+            Self::AwaitsEnd(caller) => Ok(Some(caller)),
+        }
+    }
+}
+
+/// The caller has not waited.
+struct Gone;
+
+/// Starts a run, tells the caller, sees it through, and tells its outcome.
+pub(super) async fn carry_out(
+    plugin: Plugin,
+    request: RunRequest,
+    caller: Caller,
+    place: Place,
+    permit: OwnedSemaphorePermit,
+) {
+    // The threads that this runs on end with the host, so it stays until the last word is said.
+    let _host = plugin.host.clone();
+    let (told, outcome) = watch::channel(None);
+    let (awaits_end, ended) = match begin(plugin, request).await {
+        Err(error) => return caller.refuse(error),
+        Ok(Begun::Cancelled(location)) => {
+            let run = Run { task_id: location.id.clone(), journal: None, outcome };
+            let ended = Outcome { status: Status::Cancelled, written: Ok(()), location: Some(*location) };
+            (caller.start(run), ended)
+        }
+        Ok(Begun::Running(job)) => {
+            let journal = job.journal.clone();
+            place.fill(journal.clone());
+            let run = Run { task_id: journal.id.clone(), journal: Some(journal.clone()), outcome };
+            let awaits_end = caller.start(run);
+            if awaits_end.is_err() {
+                journal.cancel(ABANDONED);
+            }
+            (awaits_end, job.run().await)
+        }
+    };
+    // Whoever hears of the end may start the next run.
+    drop((place, permit));
+    match awaits_end {
+        Ok(Some(caller)) => _ = caller.send(Ok(ended)),
+        _ => _ = told.send(Some(ended)),
+    }
+}
+
+enum Begun {
+    Running(Box<Job>),
+    /// The task had been asked to stop, and has.
+    Cancelled(Box<run::Location>),
+}
+
+async fn begin(plugin: Plugin, request: RunRequest) -> Result<Begun, StartError> {
+    let limits = request.limits.clone().unwrap_or_else(|| plugin.host.default_limits.clone());
+    let input = open(request.input.clone()).await?;
+    let run_id = RunId::unique();
+    let Claimed { task, .. } = plugin.host.store.claim(claim(&request, run_id.clone(), &limits)).await?;
+    if task.status() == Status::Cancelled {
+        let id = TaskId::stored(task.task_id()).map_err(Error::Invalid)?;
+        let access = Access::of(Owners::only(task.service(), task.user_id()));
+        return Ok(Begun::Cancelled(Box::new(run::Location { store: plugin.host.store.clone(), id, access })));
+    }
+    let journal = Arc::new(Journal::new(plugin.host.store.clone(), &task, run_id)?);
+    Ok(Begun::Running(Box::new(Job { plugin, journal, task, input, sink: request.output, limits })))
+}
+
+async fn open(input: Input) -> Result<Box<dyn StdinStream + Sync>, StartError> {
+    let path = match &input {
+        Input::File(path) => path.clone(),
+        _ => PathBuf::from("-"),
+    };
+    input::open(input).await.map_err(|error| StartError::Input { path, error })
+}
+
+fn claim(request: &RunRequest, run: RunId, limits: &Limits) -> Claim {
+    let hold = limits.wall_clock.saturating_add(limits.grace).saturating_add(HOLD_MARGIN);
+    Claim {
+        task_id: request.task_id.clone(),
+        parameters: request.parameters.clone(),
+        priority: request.priority,
+        ..Claim::new(request.service.clone(), request.user_id.clone(), run, hold)
+    }
+}
