@@ -1,0 +1,234 @@
+//! What is known of one column.
+
+use std::cmp::Ordering;
+
+use crate::distinct::Distinct;
+use crate::mean::Mean;
+
+/// The longest text that is kept of a value, in bytes.
+const MAX_TEXT_BYTES: usize = 256;
+
+/// What the values of a column are. Empty ones do not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// There are none.
+    Empty,
+    /// All are numbers.
+    Number,
+    /// None is a number.
+    Text,
+    /// Some are numbers.
+    Mixed,
+}
+
+impl Kind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Number => "number",
+            Self::Text => "text",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
+/// The statistics of one column.
+///
+/// White space around a value is no part of it, and a value of nothing else is empty. A number is a decimal number with
+/// or without sign, fraction and exponent, within the range of a double.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    name: String,
+    count: u64,
+    empty: u64,
+    distinct: Distinct,
+    mean: Mean,
+    numbers: Option<(Number, Number)>,
+    texts: Option<(String, String)>,
+}
+
+impl Column {
+    /// A column without values, whose different values are counted up to `most_distinct`.
+    pub(crate) fn new(name: &str, most_distinct: usize) -> Self {
+        Self {
+            name: name.to_owned(),
+            count: 0,
+            empty: 0,
+            distinct: Distinct::new(most_distinct),
+            mean: Mean::default(),
+            numbers: None,
+            texts: None,
+        }
+    }
+
+    /// Takes the value of one more row.
+    pub(crate) fn add(&mut self, value: &str) {
+        let value = value.trim();
+        if value.is_empty() {
+            self.empty += 1;
+            return;
+        }
+        self.count += 1;
+        self.distinct.add(value);
+        match parse(value) {
+            Some(number) => self.add_number(number, value),
+            None => self.add_text(value),
+        }
+    }
+
+    fn add_number(&mut self, value: f64, text: &str) {
+        self.mean.add(value);
+        let Some((min, max)) = &mut self.numbers else {
+            let number = Number::new(value, text);
+            self.numbers = Some((number.clone(), number));
+            return;
+        };
+        if min.compare(value, text) == Ordering::Greater {
+            *min = Number::new(value, text);
+        } else if max.compare(value, text) == Ordering::Less {
+            *max = Number::new(value, text);
+        }
+    }
+
+    fn add_text(&mut self, text: &str) {
+        let text = &text[..text.floor_char_boundary(MAX_TEXT_BYTES)];
+        let Some((min, max)) = &mut self.texts else {
+            self.texts = Some((text.to_owned(), text.to_owned()));
+            return;
+        };
+        if text < min.as_str() {
+            *min = text.to_owned();
+        } else if text > max.as_str() {
+            *max = text.to_owned();
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match (self.mean.count(), self.count) {
+            (_, 0) => Kind::Empty,
+            (0, _) => Kind::Text,
+            (numbers, count) if numbers == count => Kind::Number,
+            _ => Kind::Mixed,
+        }
+    }
+
+    /// How many values are not empty.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub(crate) fn empty(&self) -> u64 {
+        self.empty
+    }
+
+    /// The different values among those that are not empty.
+    pub(crate) fn distinct(&self) -> &Distinct {
+        &self.distinct
+    }
+
+    /// How many values are numbers.
+    pub(crate) fn number_count(&self) -> u64 {
+        self.mean.count()
+    }
+
+    /// The mean of those that are numbers.
+    pub(crate) fn mean(&self) -> Option<f64> {
+        self.mean.mean()
+    }
+
+    /// The least and the greatest value as they are spelled: of the numbers, if there are any, else of the texts by code
+    /// point, the first bytes of them.
+    pub(crate) fn range(&self) -> Option<(&str, &str)> {
+        let numbers = self.numbers.as_ref().map(|(min, max)| (min.text.as_str(), max.text.as_str()));
+        numbers.or_else(|| self.texts.as_ref().map(|(min, max)| (min.as_str(), max.as_str())))
+    }
+}
+
+/// A number with its spelling, which may hold more digits than a double.
+#[derive(Debug, Clone)]
+struct Number {
+    value: f64,
+    text: String,
+}
+
+impl Number {
+    fn new(value: f64, text: &str) -> Self {
+        let text = if text.len() <= MAX_TEXT_BYTES { text.to_owned() } else { format!("{value:e}") };
+        Self { value, text }
+    }
+
+    /// Large whole numbers that share a double are told apart by their digits.
+    fn compare(&self, value: f64, text: &str) -> Ordering {
+        self.value.total_cmp(&value).then_with(|| match (self.text.parse::<i128>(), text.parse::<i128>()) {
+            (Ok(this), Ok(other)) => this.cmp(&other),
+            _ => Ordering::Equal,
+        })
+    }
+}
+
+/// The value as a number, if it is one. Rust also reads `inf` and `nan`, which are words to most people.
+fn parse(value: &str) -> Option<f64> {
+    let may_be = matches!(value.as_bytes()[0], b'0'..=b'9' | b'+' | b'-' | b'.');
+    if may_be { value.parse().ok().filter(|number: &f64| number.is_finite()) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(values: &[&str]) -> Column {
+        let mut column = Column::new("c", 100);
+        values.iter().for_each(|value| column.add(value));
+        column
+    }
+
+    #[test]
+    fn empty_values_count_apart() {
+        let column = column(&["", "x", "  ", "\t", "x"]);
+        assert_eq!((column.count(), column.empty(), column.distinct().count()), (2, 3, Some(1)));
+    }
+
+    #[test]
+    fn a_column_is_what_all_of_its_values_are() {
+        for (values, kind) in [
+            (&["", " "][..], Kind::Empty),
+            (&["1", "", "-2.5e3", "+.5", " 7 "], Kind::Number),
+            (&["x", "1 000", "1,5", "0x1f", "inf", "-inf", "NaN", "-", ".", "1e999"], Kind::Text),
+            (&["1", "n/a"], Kind::Mixed),
+        ] {
+            assert_eq!(column(values).kind(), kind, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_compared_by_value_and_told_in_their_own_spelling() {
+        let column = column(&["10", "9", "n/a", "-0.50", "1e1", "007"]);
+        assert_eq!(column.range(), Some(("-0.50", "10")));
+        assert_eq!((column.number_count(), column.mean()), (5, Some(7.1)));
+    }
+
+    #[test]
+    fn whole_numbers_beyond_a_double_are_told_apart() {
+        let column = column(&["9007199254740993", "9007199254740992", "9007199254740994", "9007199254740995"]);
+        assert_eq!(column.range(), Some(("9007199254740992", "9007199254740995")));
+    }
+
+    #[test]
+    fn texts_are_compared_by_code_point() {
+        assert_eq!(column(&["b", "Zürich", "a", "é", "서울"]).range(), Some(("Zürich", "서울")));
+        assert_eq!(column(&["2026-11-23", "2025-01-02"]).range(), Some(("2025-01-02", "2026-11-23")));
+    }
+
+    #[test]
+    fn a_long_value_is_kept_in_part() {
+        let long = "é".repeat(MAX_TEXT_BYTES);
+        let (_, max) = (column(&["a", &long]).range().map(|(a, b)| (a.to_owned(), b.to_owned()))).unwrap();
+        assert_eq!(max, "é".repeat(MAX_TEXT_BYTES / 2));
+        let digits = format!("0.{}", "3".repeat(1_000));
+        assert_eq!(column(&[&digits]).range(), Some(("3.333333333333333e-1", "3.333333333333333e-1")));
+    }
+}

@@ -1,0 +1,131 @@
+//! A task as a plugin saves it.
+
+use crate::{Priority, TaskRecord, TaskResult, TaskStatus};
+
+/// A task as a plugin saves it. The host stamps `updated_at`.
+///
+/// ```
+/// use task_state_guest::{Priority, TaskDraft, TaskStatus};
+///
+/// let task = TaskDraft::new("analytics", "alice").task_id("import-7").priority(Priority::High);
+/// assert_eq!(task.status, TaskStatus::Pending);
+/// assert_eq!(task.parameters, "{}");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TaskDraft {
+    /// The next number of the store's sequence, if absent.
+    pub task_id: Option<String>,
+    /// The service that it belongs to.
+    pub service: String,
+    /// The user for whom it is done.
+    pub user_id: String,
+    /// Any status: a save is no transition.
+    pub status: TaskStatus,
+    /// A JSON object, as text.
+    pub parameters: String,
+    /// Identifiers that external schedulers gave to the task's jobs.
+    pub active_jobs: Vec<String>,
+    /// When it was registered, as ISO 8601 with an offset; now, if absent.
+    pub created_at: Option<String>,
+    /// Entries of the form `<time>,<message>`, oldest first.
+    pub logs: Vec<String>,
+    /// What the workload left behind.
+    pub result: TaskResult,
+    /// How urgent it is.
+    pub priority: Priority,
+}
+
+impl TaskDraft {
+    /// A pending task without an id, parameters, jobs, entries or results, of low priority.
+    pub fn new(service: impl Into<String>, user_id: impl Into<String>) -> Self {
+        Self {
+            task_id: None,
+            service: service.into(),
+            user_id: user_id.into(),
+            status: TaskStatus::default(),
+            parameters: "{}".to_owned(),
+            active_jobs: Vec::new(),
+            created_at: None,
+            logs: Vec::new(),
+            result: TaskResult::default(),
+            priority: Priority::default(),
+        }
+    }
+
+    /// The same task under an id of the caller's choice: 1 to 128 bytes without `:`, `{`, `}`, white space and control
+    /// characters.
+    #[must_use]
+    pub fn task_id(mut self, id: impl Into<String>) -> Self {
+        self.task_id = Some(id.into());
+        self
+    }
+
+    /// The same task in another status.
+    #[must_use]
+    pub fn status(mut self, status: TaskStatus) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same task with other parameters: a JSON object, as text.
+    #[must_use]
+    pub fn parameters(mut self, json: impl Into<String>) -> Self {
+        self.parameters = json.into();
+        self
+    }
+
+    /// The same task with other job identifiers.
+    #[must_use]
+    pub fn active_jobs<J: Into<String>>(mut self, jobs: impl IntoIterator<Item = J>) -> Self {
+        self.active_jobs = jobs.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same task, registered at another time.
+    #[must_use]
+    pub fn created_at(mut self, time: impl Into<String>) -> Self {
+        self.created_at = Some(time.into());
+        self
+    }
+
+    /// The same task with another log. A save takes entries as they are, `<time>,<message>`, and stamps none.
+    #[must_use]
+    pub fn logs<E: Into<String>>(mut self, entries: impl IntoIterator<Item = E>) -> Self {
+        self.logs = entries.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same task with another result.
+    #[must_use]
+    pub fn result(mut self, result: TaskResult) -> Self {
+        self.result = result;
+        self
+    }
+
+    /// The same task with another priority.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+}
+
+/// The task as it is, to be changed and saved again, best with
+/// [`Precondition::UnchangedSince`](crate::Precondition::UnchangedSince).
+impl From<TaskRecord> for TaskDraft {
+    fn from(record: TaskRecord) -> Self {
+        Self {
+            task_id: Some(record.task_id),
+            service: record.service,
+            user_id: record.user_id,
+            status: record.status,
+            parameters: record.parameters,
+            active_jobs: record.active_jobs,
+            created_at: Some(record.created_at),
+            logs: record.logs,
+            result: record.result,
+            priority: record.priority,
+        }
+    }
+}

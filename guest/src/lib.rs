@@ -1,0 +1,61 @@
+//! Rust SDK for plugins that report the life of their tasks through `dms:task-state`.
+//!
+//! A plugin is a WebAssembly component that a task-state host runs once for each task. It holds no connection and no
+//! secret: all that it does to the task store goes through the host, which checks its grants.
+//!
+//! The smallest plugin, in a crate with `crate-type = ["cdylib"]`, built with
+//! `cargo build --target wasm32-wasip2 --release`:
+//!
+//! ```no_run
+//! use task_state_guest::{Failure, Plugin, TaskRecord, current_task};
+//!
+//! struct Greeter;
+//!
+//! impl Plugin for Greeter {
+//!     fn run(task: TaskRecord) -> Result<(), Failure> {
+//!         current_task::log(format!("hello, {}", task.user_id))?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! task_state_guest::export!(Greeter);
+//! ```
+//!
+//! - [`current_task`] is the task that the plugin runs for. It needs no grant.
+//! - [`repository`] is the rest of the store, as far as the plugin's grants reach.
+//! - The task's input is standard input ([`std::io::stdin`]); what the plugin prints becomes the task's
+//!   `launcher_output`, unless the plugin sets that itself. There are no files, no sockets, no environment and no arguments.
+//! - The task's parameters are JSON text, in [`TaskRecord::parameters`]. With the crate's feature `json`,
+//!   `TaskRecord::parameter` reads one of them.
+//!
+//! Calls work inside a host only. On any other target the crate compiles, so that a plugin's own logic can be
+//! unit-tested with a plain `cargo test`, but a call into the host panics.
+
+mod bindings;
+mod convert;
+pub mod current_task;
+mod draft;
+mod error;
+mod query;
+mod record;
+pub mod repository;
+mod status;
+mod worker;
+
+#[cfg(feature = "json")]
+mod parameter;
+
+pub use draft::TaskDraft;
+pub use error::{Error, Result};
+#[cfg(feature = "json")]
+pub use parameter::ParameterError;
+pub use query::{Page, Precondition, Scope};
+pub use record::{LogEntry, TaskRecord, TaskResult};
+pub use status::{ParseError, Priority, TaskStatus};
+pub use worker::{Failure, Plugin};
+
+/// What the expansion of [`export!`] refers to. No part of the crate's interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::bindings::{export_plugin, exports};
+}

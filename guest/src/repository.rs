@@ -1,0 +1,239 @@
+//! The task store, as far as the plugin's grants reach.
+//!
+//! Every call may give [`Error::Denied`](crate::Error::Denied) for an operation, a service or a user that the plugin was
+//! not granted, and [`Error::Unavailable`](crate::Error::Unavailable) when the store did not answer in time.
+
+use std::vec;
+
+use crate::bindings::dms::task_state::repository as host;
+use crate::{Page, Precondition, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
+
+/// Takes the next number of the store's task sequence.
+///
+/// # Errors
+/// As the module says.
+pub fn next_task_id() -> Result<String> {
+    Ok(host::next_task_id()?)
+}
+
+/// The number that [`next_task_id`] would give, without taking it.
+///
+/// # Errors
+/// As the module says.
+pub fn peek_next_task_id() -> Result<String> {
+    Ok(host::peek_next_task_id()?)
+}
+
+/// Registers a task, or replaces the one with its id. Returns its id.
+///
+/// ```no_run
+/// use task_state_guest::{Precondition, TaskDraft, repository};
+/// # fn run() -> task_state_guest::Result<()> {
+/// let id = repository::save(TaskDraft::new("analytics", "alice"), Precondition::None)?;
+///
+/// // Change it only if nobody else has meanwhile.
+/// let task = repository::get(&id)?;
+/// let seen = task.updated_at.clone();
+/// repository::save(TaskDraft::from(task).parameters("{\"n\":1}"), Precondition::UnchangedSince(seen))?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// [`Error::Conflict`](crate::Error::Conflict) if the precondition does not hold,
+/// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for names, times or parameters that the store cannot hold.
+pub fn save(task: TaskDraft, only_if: Precondition) -> Result<String> {
+    Ok(host::save(&task.into(), &only_if.into())?)
+}
+
+/// A task as the store holds it now.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::Error::NotFound) if there is none.
+pub fn get(task_id: &str) -> Result<TaskRecord> {
+    Ok(host::get(task_id)?.into())
+}
+
+/// Removes a task. False if there was none.
+///
+/// # Errors
+/// As the module says.
+pub fn delete(task_id: &str) -> Result<bool> {
+    Ok(host::delete(task_id)?)
+}
+
+/// Moves a task to a status, with a log entry in the same step if one is given. Returns the status that it is in now.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::Error::NotFound);
+/// [`Error::InvalidTransition`](crate::Error::InvalidTransition) if the task may not move to this status.
+pub fn set_status<'a>(task_id: &str, status: TaskStatus, log_entry: impl Into<Option<&'a str>>) -> Result<TaskStatus> {
+    Ok(host::set_status(task_id, status.into(), log_entry.into())?.into())
+}
+
+/// Adds log entries, in order and in one step, each stamped by the host. They are in the store when this returns.
+/// Returns the task's current status, so that a plugin sees a cancellation without asking for it.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::Error::NotFound).
+pub fn append_logs<M: Into<String>>(task_id: &str, messages: impl IntoIterator<Item = M>) -> Result<TaskStatus> {
+    let messages: Vec<String> = messages.into_iter().map(Into::into).collect();
+    Ok(host::append_logs(task_id, &messages)?.into())
+}
+
+/// Overwrites the result fields that are present and leaves the others alone. Returns the task's current status.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::Error::NotFound).
+pub fn update_result(task_id: &str, change: TaskResult) -> Result<TaskStatus> {
+    Ok(host::update_result(task_id, &change.into())?.into())
+}
+
+/// Replaces the identifiers of the task's jobs. Returns the task's current status.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::Error::NotFound).
+pub fn set_active_jobs<J: Into<String>>(task_id: &str, jobs: impl IntoIterator<Item = J>) -> Result<TaskStatus> {
+    let jobs: Vec<String> = jobs.into_iter().map(Into::into).collect();
+    Ok(host::set_active_jobs(task_id, &jobs)?.into())
+}
+
+/// One page of tasks, in the order of their ids: numbers first, by value, then the rest by code point. At most `limit`
+/// of them (1 to 1,000), fewer if they are large, from `cursor` on, which is [`Page::next`] of an earlier page. Only an
+/// absent `next` means the end. [`tasks`] walks over all pages.
+///
+/// # Errors
+/// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a limit out of range.
+pub fn list_tasks(scope: Scope, limit: u32, cursor: Option<&str>) -> Result<Page> {
+    Ok(host::list_tasks(&scope.into(), limit, cursor)?.into())
+}
+
+/// Every task of a scope, fetched page by page as the iterator gets there.
+///
+/// ```no_run
+/// use task_state_guest::{Scope, repository};
+/// # fn run() -> task_state_guest::Result<()> {
+/// for task in repository::tasks(Scope::service("analytics")) {
+///     let task = task?;
+///     println!("{} {}", task.task_id, task.status);
+/// }
+/// # Ok(()) }
+/// ```
+pub fn tasks(scope: Scope) -> Tasks {
+    Tasks { list: host::list_tasks, scope: scope.into(), page: Vec::new().into_iter(), next: Next::First }
+}
+
+/// The users that have tasks with a service, by code point.
+///
+/// # Errors
+/// As the module says.
+pub fn list_users(service: &str) -> Result<Vec<String>> {
+    Ok(host::list_users(service)?)
+}
+
+/// The tasks of a scope: see [`tasks`]. It ends after the last task or the first error.
+#[derive(Debug)]
+#[must_use = "an iterator fetches nothing until it is asked"]
+pub struct Tasks {
+    list: List,
+    scope: host::Scope,
+    page: vec::IntoIter<host::TaskRecord>,
+    next: Next,
+}
+
+/// How a page is fetched.
+type List = fn(&host::Scope, u32, Option<&str>) -> std::result::Result<host::Page, host::Error>;
+
+#[derive(Debug)]
+enum Next {
+    First,
+    At(String),
+    End,
+}
+
+impl Tasks {
+    /// Enough that the calls cost little, few enough that a page fits into a small memory.
+    const PAGE: u32 = 100;
+
+    fn fetch(&mut self) -> Result<()> {
+        let cursor = match &self.next {
+            Next::First => None,
+            Next::At(cursor) => Some(cursor.as_str()),
+            Next::End => return Ok(()),
+        };
+        let page = (self.list)(&self.scope, Self::PAGE, cursor);
+        self.next = Next::End;
+        let page = page?;
+        self.page = page.tasks.into_iter();
+        self.next = page.next.map_or(Next::End, Next::At);
+        Ok(())
+    }
+}
+
+impl Iterator for Tasks {
+    type Item = Result<TaskRecord>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(task) = self.page.next() {
+                return Some(Ok(task.into()));
+            }
+            if matches!(self.next, Next::End) {
+                return None;
+            }
+            if let Err(error) = self.fetch() {
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+impl std::iter::FusedIterator for Tasks {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+    use crate::bindings::dms::task_state::types;
+
+    fn page(ids: &[&str], next: Option<&str>) -> host::Page {
+        let task = |id: &&str| types::TaskRecord {
+            task_id: (*id).to_owned(),
+            service: "analytics".to_owned(),
+            user_id: "alice".to_owned(),
+            status: types::TaskStatus::Pending,
+            parameters: "{}".to_owned(),
+            active_jobs: Vec::new(),
+            created_at: "2025-11-17T10:00:16+09:00".to_owned(),
+            updated_at: "2025-11-17T10:00:16+09:00".to_owned(),
+            logs: Vec::new(),
+            result: types::TaskResult { pod_status: None, launcher_output: None },
+            priority: types::Priority::Low,
+        };
+        host::Page { tasks: ids.iter().map(task).collect(), next: next.map(str::to_owned) }
+    }
+
+    fn walk(list: List) -> Vec<Result<String>> {
+        let tasks = Tasks { list, ..tasks(Scope::All) };
+        tasks.map(|task| task.map(|task| task.task_id)).collect()
+    }
+
+    #[test]
+    fn a_walk_passes_empty_pages_and_ends_where_there_is_no_next() {
+        let ids = walk(|_, _, cursor| match cursor {
+            None => Ok(page(&["1", "2"], Some("2"))),
+            Some("2") => Ok(page(&[], Some("7"))),
+            Some("7") => Ok(page(&["8"], None)),
+            Some(_) => Err(host::Error::NotFound),
+        });
+        assert_eq!(ids, ["1", "2", "8"].map(|id| Ok(id.to_owned())));
+    }
+
+    #[test]
+    fn a_walk_ends_with_the_first_error() {
+        let ids = walk(|_, _, cursor| match cursor {
+            None => Ok(page(&["1"], Some("1"))),
+            Some(_) => Err(host::Error::Unavailable("away".to_owned())),
+        });
+        assert_eq!(ids, [Ok("1".to_owned()), Err(Error::Unavailable("away".to_owned()))]);
+    }
+}
