@@ -1,0 +1,94 @@
+//! The commands that look at one task, at a service and at the sequence.
+
+use futures_util::StreamExt as _;
+use task_state_host::record::{Status, TaskId};
+use task_state_host::store::Access;
+
+use super::{AboutTask, Session};
+use crate::args::LogsArgs;
+use crate::output::{NextId, Users, entry, name};
+
+pub(super) async fn get(id: &TaskId, session: &mut Session) -> anyhow::Result<()> {
+    let record = session.store.get(id, &Access::ANY).await.about(id)?;
+    session.out.record(&record)
+}
+
+pub(super) async fn users(service: &str, session: &mut Session) -> anyhow::Result<()> {
+    let users = session.store.users(service).await?;
+    if session.out.is_json() {
+        return session.out.result("", &Users { service, users: &users });
+    }
+    for user in &users {
+        session.out.write(&format!("{}\n", name(user)))?;
+    }
+    session.out.flush()
+}
+
+pub(super) async fn next_id(session: &mut Session) -> anyhow::Result<()> {
+    let id = session.store.next_task_id().await?;
+    session.out.result(&id, &NextId { task_id: &id })
+}
+
+pub(super) async fn peek_id(session: &mut Session) -> anyhow::Result<()> {
+    let id = session.store.peek_next_task_id().await?;
+    session.out.result(&id, &NextId { task_id: &id })
+}
+
+/// Shows the log of a task from `--tail` entries before its end, and with `--follow` goes on until the task ends.
+pub(super) async fn logs(args: &LogsArgs, session: &mut Session) -> anyhow::Result<()> {
+    let id = &args.id;
+    let record = session.store.get(id, &Access::ANY).await.about(id)?;
+    let entries = record.logs();
+    let skip = args.tail.map_or(0, |tail| entries.len().saturating_sub(tail));
+    let mut writer = LogWriter::start(id, session)?;
+    if !args.follow {
+        writer.write(record.status(), &entries[skip..], session)?;
+        return writer.finish(session);
+    }
+    let mut progress = session.store.follow(id, skip, &Access::ANY).await.about(id)?;
+    while let Some(news) = progress.next().await {
+        let news = news.about(id)?;
+        writer.write(news.status, &news.entries, session)?;
+        if session.out.is_closed() {
+            return Ok(());
+        }
+    }
+    writer.finish(session)
+}
+
+/// Writes log entries as they come: a line each for people, one document in the end for machines.
+struct LogWriter {
+    any: bool,
+    status: Option<Status>,
+}
+
+impl LogWriter {
+    fn start(id: &TaskId, session: &mut Session) -> anyhow::Result<Self> {
+        if session.out.is_json() {
+            session.out.write(&format!("{{\"task_id\":{},\"logs\":[", serde_json::to_string(id.as_str())?))?;
+        }
+        Ok(Self { any: false, status: None })
+    }
+
+    fn write(&mut self, status: Status, entries: &[String], session: &mut Session) -> anyhow::Result<()> {
+        self.status = Some(status);
+        for one in entries {
+            if session.out.is_json() {
+                let comma = if self.any { "," } else { "" };
+                session.out.write(&format!("{comma}{}", serde_json::to_string(one)?))?;
+            } else {
+                session.out.write(&format!("{}\n", entry(one)))?;
+            }
+            self.any = true;
+        }
+        session.out.flush()
+    }
+
+    fn finish(self, session: &mut Session) -> anyhow::Result<()> {
+        if session.out.is_json() {
+            let status = self.status.map(Status::as_str);
+            session.out.write(&format!("],\"status\":{}}}\n", serde_json::to_string(&status)?))?;
+        }
+        session.out.flush()
+    }
+}

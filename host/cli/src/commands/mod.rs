@@ -1,0 +1,135 @@
+//! What the command does: one function for each of its commands, and the way there and back.
+
+mod append;
+mod attended;
+mod change;
+mod check;
+mod interrupt;
+mod listing;
+mod look;
+mod run;
+mod wait;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use task_state_host::StartError;
+use task_state_host::record::TaskId;
+use task_state_host::store::{self, SharedStore};
+
+use crate::args::{self, Cli, Command, TaskCommand};
+use crate::exit::Exit;
+use crate::output::{Out, Screen};
+use crate::target;
+
+/// What a command works with.
+struct Session {
+    store: SharedStore,
+    out: Out,
+    screen: Screen,
+}
+
+/// The whole command, from its arguments to its exit code.
+pub(crate) fn main() -> Exit {
+    let screen = Screen::new();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_understood(&error, &screen),
+    };
+    screen.receive_traces();
+    execute(cli, &screen).unwrap_or_else(|error| {
+        screen.line(&format!("error: {}", args::flat(&format!("{error:#}"))));
+        Exit::of_error(&error)
+    })
+}
+
+/// Shows the help that was asked for, or says on one line what is wrong with the arguments.
+fn not_understood(error: &clap::Error, screen: &Screen) -> Exit {
+    use ErrorKind::*;
+    match error.kind() {
+        DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+        }
+        _ => screen.line(&format!("error: {} (see --help)", args::flat(&args::one_line(error)))),
+    }
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+fn execute(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let result = runtime.block_on(dispatch(cli, screen));
+    // A thread that reads standard input cannot be interrupted, and is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
+    let out = Out::new(cli.output);
+    match cli.command {
+        Command::Run(args) => {
+            let job = run::Job::new(args)?;
+            let mut session = Session { store: target::open(cli.store, screen).await?, out, screen: screen.clone() };
+            let result = run::run(job, &mut session).await;
+            session.located(result)
+        }
+        Command::Tasks(command) => {
+            let mut session = Session { store: target::open(cli.store, screen).await?, out, screen: screen.clone() };
+            let result = tasks(command, &mut session).await;
+            session.located(result)
+        }
+    }
+}
+
+async fn tasks(command: TaskCommand, session: &mut Session) -> anyhow::Result<Exit> {
+    match command {
+        TaskCommand::Save(args) => change::save(args, session).await?,
+        TaskCommand::SetStatus(args) => change::set_status(args, session).await?,
+        TaskCommand::AppendLog(args) => append::append_log(args, session).await?,
+        TaskCommand::UpdateResult(args) => change::update_result(args, session).await?,
+        TaskCommand::SetActiveJobs(args) => change::set_active_jobs(args, session).await?,
+        TaskCommand::Cancel(args) => change::cancel(&args.id, session).await?,
+        TaskCommand::Delete(args) => change::delete(&args.id, session).await?,
+        TaskCommand::Get(args) => look::get(&args.id, session).await?,
+        TaskCommand::Logs(args) => look::logs(&args, session).await?,
+        TaskCommand::Users(args) => look::users(args.service.as_str(), session).await?,
+        TaskCommand::NextId => look::next_id(session).await?,
+        TaskCommand::PeekId => look::peek_id(session).await?,
+        TaskCommand::List(args) => listing::list(args, session).await?,
+        TaskCommand::Wait(args) => return wait::wait(args, session).await,
+        TaskCommand::Check(args) => return check::check(args.repair, session).await,
+    }
+    Ok(Exit::Done)
+}
+
+impl Session {
+    /// Says which store it was that could not be reached.
+    fn located<T>(&self, result: anyhow::Result<T>) -> anyhow::Result<T> {
+        result.map_err(|error| match Exit::of_error(&error) {
+            Exit::Unreachable => target::located(error, &self.store.location()),
+            _ => error,
+        })
+    }
+}
+
+/// Names the task in an error that is about it.
+trait AboutTask<T> {
+    fn about(self, id: &TaskId) -> anyhow::Result<T>;
+}
+
+impl<T> AboutTask<T> for store::Result<T> {
+    fn about(self, id: &TaskId) -> anyhow::Result<T> {
+        self.map_err(|error| match error {
+            store::Error::Unreadable { .. } | store::Error::Invalid(_) => error.into(),
+            _ => anyhow::Error::new(error).context(format!("task {:?}", id.as_str())),
+        })
+    }
+}
+
+impl<T> AboutTask<T> for Result<T, StartError> {
+    fn about(self, id: &TaskId) -> anyhow::Result<T> {
+        match self {
+            Err(StartError::Store(error)) => Err(error).about(id),
+            other => Ok(other?),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! `run`: runs a plugin on a task, and shows what happens to it.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use serde::de::IgnoredAny;
+use task_state_host::record::{JsonObject, Service, Status};
+use task_state_host::store::{self, Access, Progress};
+use task_state_host::{Grants, Host, Input, Limits, LoadError, Manifest, Outcome, OutputSink, Run, RunRequest};
+use tokio::sync::watch;
+
+use super::attended::Attended;
+use super::interrupt::Interrupt;
+use super::{AboutTask, Session};
+use crate::args::RunArgs;
+use crate::exit::{Exit, Misuse};
+use crate::output::Live;
+
+/// How long the last news may take after the end of a run.
+const LAST_NEWS: Duration = Duration::from_secs(2);
+
+/// A run as the arguments and the manifest have it; nothing was opened but the manifest.
+pub(super) struct Job {
+    plugin: PathBuf,
+    grants: Grants,
+    request: RunRequest,
+}
+
+impl Job {
+    /// Reads the manifest, and puts together what the run needs.
+    pub(super) fn new(args: RunArgs) -> anyhow::Result<Self> {
+        let (grants, mut limits) = manifest(&args.plugin, args.manifest.as_deref(), &args.service)?;
+        limits.wall_clock = args.time_limit.unwrap_or(limits.wall_clock);
+        limits.memory_bytes = args.memory_limit.unwrap_or(limits.memory_bytes);
+        limits.grace = args.grace.unwrap_or(limits.grace);
+        let mut request = RunRequest::new(args.service, args.user);
+        request.task_id = args.task_id;
+        request.parameters = parameters(args.parameters, &args.params)?;
+        request.priority = args.priority;
+        request.limits = Some(limits);
+        request.input = match args.input {
+            None => Input::Empty,
+            Some(path) if path == Path::new("-") => Input::Stdin,
+            Some(path) => Input::File(path),
+        };
+        Ok(Self { plugin: args.plugin, grants, request })
+    }
+}
+
+/// What the plugin may do and use. A manifest beside the component counts only if there is one.
+fn manifest(plugin: &Path, given: Option<&Path>, service: &Service) -> anyhow::Result<(Grants, Limits)> {
+    let path = given.map_or_else(|| plugin.with_extension("toml"), Path::to_owned);
+    if given.is_none() && !path.exists() {
+        return Ok((Grants::for_services([service.as_str()]), Limits::default()));
+    }
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| Misuse(format!("cannot read the manifest {path:?}: {error}")))?;
+    let manifest = Manifest::from_toml(&text).with_context(|| format!("manifest {path:?}"))?;
+    Ok((manifest.grants, manifest.limits))
+}
+
+/// The parameters of `--parameters` with those of each `--param` after them.
+fn parameters(base: Option<JsonObject>, added: &[(String, String)]) -> anyhow::Result<Option<JsonObject>> {
+    if added.is_empty() {
+        return Ok(base);
+    }
+    let base = base.unwrap_or_default();
+    let fields: HashMap<String, IgnoredAny> = serde_json::from_str(base.as_str())?;
+    let mut names: HashSet<&str> = fields.keys().map(String::as_str).collect();
+    let mut text = base.as_str().strip_suffix('}').unwrap_or_default().to_owned();
+    for (key, value) in added {
+        if !names.insert(key) {
+            return Err(Misuse(format!("the parameter {key:?} is given twice")).into());
+        }
+        let comma = if names.len() > 1 { "," } else { "" };
+        text.push_str(&format!("{comma}{}:{}", serde_json::to_string(key)?, serde_json::to_string(value)?));
+    }
+    Ok(Some(JsonObject::parse("parameters", &format!("{text}}}"))?))
+}
+
+pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<Exit> {
+    let mut interrupt = Interrupt::listen()?;
+    let screen = session.screen.clone();
+    job.request.output = OutputSink::callback(move |bytes| screen.guest(bytes));
+    let (store, shown) = Attended::new(session.store.clone());
+    let host = Host::builder(Arc::new(store)).build()?;
+    let loaded = tokio::select! {
+        loaded = host.load_file(&job.plugin, job.grants) => loaded,
+        () = interrupt.requested() => {
+            session.screen.line("interrupted before the task was started");
+            return Ok(Exit::Cancelled);
+        }
+    };
+    let plugin = loaded.map_err(|error| match error {
+        LoadError::File { .. } => error.into(),
+        _ => anyhow::Error::new(error).context(format!("{:?} is no plugin", job.plugin)),
+    })?;
+    let asked_for = job.request.task_id.clone();
+    let started = plugin.start(job.request).await;
+    let run = match &asked_for {
+        Some(id) => started.about(id)?,
+        None => started?,
+    };
+    let task_id = run.task_id().clone();
+    let outcome = view(run, shown, &mut interrupt, session).await;
+    match outcome.task().await {
+        Ok(record) => session.out.record(&record)?,
+        Err(error) => {
+            return Err(error).about(&task_id).with_context(|| {
+                format!("the run ended ({}), but its record was not written or read", outcome.status)
+            });
+        }
+    }
+    Ok(Exit::of_status(outcome.status))
+}
+
+/// Shows a run until its end, and passes an interrupt on to it.
+async fn view(run: Run, shown: watch::Sender<Option<Status>>, interrupt: &mut Interrupt, session: &Session) -> Outcome {
+    let mut live = Live::new(&session.screen, run.task_id());
+    let mut news = match session.store.follow(run.task_id(), 0, &Access::ANY).await {
+        Ok(stream) => Some(stream),
+        Err(error) => {
+            live.say(&format!("warning: the task cannot be followed: {error}"));
+            None
+        }
+    };
+    let mut end = pin!(run.clone().wait());
+    let mut asked = false;
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut end => break outcome,
+            progress = next(&mut news) => show(progress, &mut live, &shown),
+            () = interrupt.requested(), if !asked => {
+                asked = true;
+                live.say("interrupted: the task is asked to stop, a second interrupt ends this command at once");
+                run.cancel();
+            }
+        }
+    };
+    let rest = async {
+        while news.is_some() {
+            show(next(&mut news).await, &mut live, &shown);
+        }
+    };
+    // The store may be away by now: then the last news never come.
+    let _ = tokio::time::timeout(LAST_NEWS, rest).await;
+    live.finish(outcome.status);
+    outcome
+}
+
+type News = Option<BoxStream<'static, store::Result<Progress>>>;
+
+/// The next news; none, once, at the end of the stream, and never any after that.
+async fn next(news: &mut News) -> Option<store::Result<Progress>> {
+    let Some(stream) = news else { return std::future::pending().await };
+    let next = stream.next().await;
+    if next.is_none() {
+        *news = None;
+    }
+    next
+}
+
+fn show(progress: Option<store::Result<Progress>>, live: &mut Live, shown: &watch::Sender<Option<Status>>) {
+    match progress {
+        Some(Ok(progress)) => {
+            live.show(&progress);
+            shown.send_replace(Some(progress.status));
+        }
+        Some(Err(error)) => live.say(&format!("warning: {error}")),
+        None => (),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(base: Option<&str>, added: &[(&str, &str)]) -> anyhow::Result<Option<String>> {
+        let base = base.map(|text| JsonObject::parse("parameters", text).unwrap());
+        let added: Vec<(String, String)> = added.iter().map(|&(key, value)| (key.into(), value.into())).collect();
+        Ok(parameters(base, &added)?.map(|object| object.as_str().to_owned()))
+    }
+
+    #[test]
+    fn each_param_is_a_string_after_the_parameters_given_as_json() {
+        assert_eq!(add(None, &[]).unwrap(), None);
+        assert_eq!(add(None, &[("format", "json"), ("n", "1")]).unwrap().unwrap(), r#"{"format":"json","n":"1"}"#);
+        let base = r#"{"a": {"b": {}}, "n": 123456789012345678901234567890}"#;
+        assert_eq!(
+            add(Some(base), &[("q", "say \"hi\"")]).unwrap().unwrap(),
+            r#"{"a":{"b":{}},"n":123456789012345678901234567890,"q":"say \"hi\""}"#
+        );
+        assert_eq!(add(Some("{}"), &[("a", "}")]).unwrap().unwrap(), r#"{"a":"}"}"#);
+    }
+
+    #[test]
+    fn a_parameter_given_twice_is_refused_by_name() {
+        for (base, added) in [(None, &[("a", "1"), ("a", "2")][..]), (Some(r#"{"a":1}"#), &[("a", "2")])] {
+            let error = add(base, added).unwrap_err();
+            assert_eq!(Exit::of_error(&error), Exit::Usage);
+            assert!(error.to_string().contains("\"a\""), "{error}");
+        }
+    }
+}

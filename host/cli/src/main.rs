@@ -1,0 +1,17 @@
+//! `task-state`, the command: runs plugins, and looks at, changes and mends the tasks that they report.
+
+mod args;
+mod commands;
+mod exit;
+mod output;
+mod target;
+
+use std::process::ExitCode;
+
+/// Runs allocate on one thread what another frees; this allocator does not make them wait for each other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    commands::main().into()
+}

@@ -1,0 +1,15 @@
+//! What is shown: results on standard output, everything else on standard error.
+
+mod json;
+mod live;
+mod out;
+mod screen;
+mod table;
+mod text;
+
+pub(crate) use json::{ChangedTask, Deleted, NextId, Users, check_report, counts};
+pub(crate) use live::Live;
+pub(crate) use out::Out;
+pub(crate) use screen::Screen;
+pub(crate) use table::{Table, summary};
+pub(crate) use text::{entry, finding, name};

@@ -1,0 +1,143 @@
+//! Standard error: every line that the command says, and what a guest prints, around the live view if there is one.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use indicatif::MultiProgress;
+use tracing_subscriber::EnvFilter;
+
+use super::text;
+
+/// The longest unfinished line of a guest that is held back from a terminal, in bytes.
+const MAX_HELD: usize = 4096;
+
+/// Standard error. Cheap to clone; all clones are the same. What cannot be written there is lost silently: there is
+/// nowhere left to say so.
+#[derive(Clone)]
+pub(crate) struct Screen {
+    bars: MultiProgress,
+    is_terminal: bool,
+    line: Arc<Mutex<Line>>,
+}
+
+/// The line that a guest has begun.
+#[derive(Default)]
+struct Line {
+    /// What is held back until the line is whole. On a terminal, where the live view would run over half a line.
+    held: Vec<u8>,
+    /// Whether what was written last has not ended its line.
+    open: bool,
+}
+
+impl Screen {
+    /// The standard error of this process.
+    pub(crate) fn new() -> Self {
+        Self { bars: MultiProgress::new(), is_terminal: io::stderr().is_terminal(), line: Arc::default() }
+    }
+
+    /// Whether people watch it.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// The live view, which every line goes above.
+    pub(crate) fn bars(&self) -> &MultiProgress {
+        &self.bars
+    }
+
+    /// Writes a line.
+    pub(crate) fn line(&self, line: &str) {
+        let mut state = self.state();
+        self.end_line(&mut state);
+        self.put(format!("{line}\n").as_bytes());
+    }
+
+    /// Writes what a guest prints: as it is into a file or a pipe, without control characters on a terminal.
+    pub(crate) fn guest(&self, bytes: &[u8]) {
+        let mut state = self.state();
+        if !self.is_terminal {
+            self.put(bytes);
+            state.open = bytes.last().map_or(state.open, |last| *last != b'\n');
+            return;
+        }
+        state.held.extend_from_slice(bytes);
+        let whole = match state.held.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => end + 1,
+            None if state.held.len() > MAX_HELD => state.held.len(),
+            None => return,
+        };
+        let ready: Vec<u8> = state.held.drain(..whole).collect();
+        self.put_lines(&ready);
+    }
+
+    /// Ends the line that a guest has begun, if there is one.
+    pub(crate) fn end_guest(&self) {
+        let mut state = self.state();
+        self.end_line(&mut state);
+    }
+
+    /// Sends what the library traces here as well. `RUST_LOG` says what.
+    pub(crate) fn receive_traces(&self) {
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error,task_state_host=warn"));
+        let screen = self.clone();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(self.is_terminal && console::colors_enabled_stderr())
+            .with_target(false)
+            .with_writer(move || Traces { screen: screen.clone(), text: Vec::new() })
+            .log_internal_errors(false)
+            .init();
+    }
+
+    fn end_line(&self, state: &mut Line) {
+        let held = std::mem::take(&mut state.held);
+        if !held.is_empty() {
+            self.put_lines(&held);
+        }
+        if std::mem::take(&mut state.open) {
+            self.put(b"\n");
+        }
+    }
+
+    fn put_lines(&self, bytes: &[u8]) {
+        for line in String::from_utf8_lossy(bytes).lines() {
+            self.put(format!("{}\n", text::message(line)).as_bytes());
+        }
+    }
+
+    fn put(&self, bytes: &[u8]) {
+        let mut stderr = io::stderr();
+        self.bars.suspend(|| {
+            let _ = stderr.write_all(bytes).and_then(|()| stderr.flush());
+        });
+    }
+
+    fn state(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One event that is traced, on its way to the screen.
+struct Traces {
+    screen: Screen,
+    text: Vec<u8>,
+}
+
+impl Write for Traces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Traces {
+    fn drop(&mut self) {
+        if !self.text.is_empty() {
+            self.screen.line(String::from_utf8_lossy(&self.text).trim_end());
+        }
+    }
+}
