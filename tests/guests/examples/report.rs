@@ -1,0 +1,161 @@
+//! Reports on its task, in the way that the first line of its input names.
+
+use std::io::{BufRead, Read};
+use std::time::{Duration, Instant};
+
+use task_state_guest::{Failure, Plugin, Precondition, TaskDraft, TaskRecord, TaskResult, TaskStatus};
+use task_state_guest::{current_task, repository};
+
+struct Report;
+
+impl Plugin for Report {
+    fn run(task: TaskRecord) -> Result<(), Failure> {
+        let mut input = std::io::stdin().lock();
+        let mut mode = String::new();
+        input.read_line(&mut mode)?;
+        match mode.trim() {
+            "nothing" => {}
+            "whoami" => println!("{} {} {} {}", task.task_id, task.service, task.user_id, task.parameters),
+            "everything" => everything()?,
+            "log-many" => log_many()?,
+            "log-and-return" => log_and_return(1_000)?,
+            "log-before-others" => log_before_others(&task)?,
+            "log-then-spin" => {
+                current_task::log("held back")?;
+                spin();
+            }
+            "log-until-told" => log_until_told()?,
+            "count-input" => println!("{} bytes", count(&mut input)?),
+            "stop-when-asked" => stop_when_asked("stopping")?,
+            "heed-in-answers" => heed_in_answers()?,
+            "work-on" => work_on()?,
+            "refuse-to-stop" => {
+                stop_when_asked("asked, and going on")?;
+                spin();
+            }
+            "save-myself-anew" => save_myself_anew(&task)?,
+            "save-myself-and-wait" => {
+                save_myself_anew(&task)?;
+                stop_when_asked("stopping")?;
+            }
+            "save-myself-when-asked" => {
+                stop_when_asked("asked")?;
+                save_myself_anew(&task)?;
+            }
+            "delete-myself" => {
+                repository::delete(&task.task_id)?;
+                current_task::log("a word from beyond")?;
+                current_task::flush()?;
+                repository::save(TaskDraft::new("analytics", "alice").task_id("after-the-end"), Precondition::None)?;
+            }
+            other => return Err(format!("no such mode: {other:?}").into()),
+        }
+        Ok(())
+    }
+}
+
+fn spin() {
+    let mut turns = 0_u64;
+    loop {
+        turns = std::hint::black_box(turns + 1);
+    }
+}
+
+fn everything() -> task_state_guest::Result<()> {
+    let task = current_task::get()?;
+    current_task::log(format!("status at the start: {}", task.status))?;
+    current_task::set_active_jobs(["job-1", "job-2"])?;
+    current_task::update_result(TaskResult::new().pod_status("up").launcher_output("set by the guest"))?;
+    current_task::set_status(TaskStatus::Running, "still running")?;
+    println!("printed, but the output is set");
+    current_task::set_status(TaskStatus::Completed, None)?;
+    current_task::log("after the end")?;
+    Ok(())
+}
+
+fn log_many() -> task_state_guest::Result<()> {
+    log_and_return(3_000)?;
+    let status = current_task::flush()?;
+    current_task::log(format!("flushed: {status}, {} entries", current_task::get()?.logs.len()))?;
+    Ok(())
+}
+
+fn log_and_return(entries: usize) -> task_state_guest::Result<()> {
+    for number in 0..entries {
+        current_task::log(format!("entry {number}"))?;
+    }
+    Ok(())
+}
+
+/// Logs until it is told that an entry was lost, and prints what it was told.
+fn log_until_told() -> task_state_guest::Result<()> {
+    loop {
+        if let Err(error) = current_task::log("lost") {
+            println!("{error:?}");
+            return current_task::log("after").map(drop);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn log_before_others(task: &TaskRecord) -> task_state_guest::Result<()> {
+    current_task::log("one")?;
+    repository::append_logs(&task.task_id, ["two"])?;
+    current_task::log("three")?;
+    current_task::set_status(TaskStatus::Running, "four")?;
+    current_task::log("five")?;
+    assert!(repository::get(&task.task_id)?.logs.iter().any(|entry| entry.ends_with(",five")));
+    current_task::log("six")?;
+    assert!(current_task::set_status(TaskStatus::Pending, "refused").is_err());
+    current_task::log("seven")?;
+    Ok(())
+}
+
+fn count(input: &mut impl Read) -> std::io::Result<u64> {
+    let mut piece = vec![0; 64 << 10];
+    let mut total = 0;
+    loop {
+        match input.read(&mut piece)? {
+            0 => return Ok(total),
+            length => total += length as u64,
+        }
+    }
+}
+
+/// Says that it runs, and returns once it was asked to stop.
+fn stop_when_asked(last_words: &str) -> task_state_guest::Result<()> {
+    current_task::log("running")?;
+    while !current_task::cancel_requested() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    current_task::log(last_words)?;
+    Ok(())
+}
+
+fn heed_in_answers() -> task_state_guest::Result<()> {
+    while current_task::log("working")? != TaskStatus::CancelRequested {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// Computes, and reports on it every few milliseconds, for ever.
+fn work_on() -> task_state_guest::Result<()> {
+    loop {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(5) {}
+        current_task::set_status(TaskStatus::Running, None).map(drop).or_else(|error| match error {
+            task_state_guest::Error::InvalidTransition(_) => Ok(()),
+            other => Err(other),
+        })?;
+    }
+}
+
+fn save_myself_anew(task: &TaskRecord) -> task_state_guest::Result<()> {
+    let draft = TaskDraft::new(&task.service, &task.user_id).task_id(&task.task_id).status(TaskStatus::Pending);
+    repository::save(draft, Precondition::None)?;
+    current_task::log("saved anew")?;
+    Ok(())
+}
+
+task_state_guest::export!(Report);

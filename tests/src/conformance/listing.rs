@@ -1,0 +1,329 @@
+//! Listings: their order, their pages, and what they leave out.
+
+use serde_json::Value;
+use task_state_host::record::{Status, compare_ids};
+use task_state_host::store::{Allowed, Error, MAX_PAGE_BYTES, MAX_PAGE_TASKS, Owners, Query, Scope, SharedStore};
+
+use super::fixture::*;
+use super::{Engine, promises};
+
+promises! {
+    $ listing listing_promises:
+    ids_are_listed_in_the_recorded_order,
+    each_scope_lists_its_own_tasks,
+    an_ids_listing_leaves_out_what_is_not_there,
+    an_empty_listing_is_one_last_page,
+    pages_of_any_size_come_to_the_same_listing,
+    a_limit_beyond_its_bounds_is_refused,
+    the_largest_page_is_full_when_there_are_more_tasks,
+    a_page_ends_at_its_bound_of_bytes,
+    a_page_shows_a_task_that_is_larger_than_its_bound,
+    only_tasks_in_the_status_asked_for_are_listed,
+    a_listing_goes_on_when_tasks_come_and_go,
+    a_cursor_that_was_made_up_only_says_where_to_begin,
+    a_cursor_names_no_task_that_the_owners_do_not_cover,
+    a_listing_shows_records_as_they_are,
+    users_are_listed_once_each_by_code_point,
+    tasks_are_counted_by_status,
+}
+
+fn recorded(name: &str) -> Vec<String> {
+    let vector: Value = serde_json::from_str(include_str!("../../vectors/listing-order.json")).unwrap();
+    serde_json::from_value(vector[name].clone()).unwrap()
+}
+
+async fn save_all<I: AsRef<str>>(store: &SharedStore, ids: impl IntoIterator<Item = I>) {
+    for id in ids {
+        save(store, draft(id.as_ref())).await;
+    }
+}
+
+fn query(scope: Scope, limit: usize) -> Query {
+    let mut query = Query::new(scope);
+    query.limit = limit;
+    query
+}
+
+async fn ids_are_listed_in_the_recorded_order<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    // White space is recorded too, but not saved.
+    let may_be_saved = |ids: Vec<String>| ids.into_iter().filter(|id| !id.contains(' '));
+    save_all(&store, may_be_saved(recorded("input"))).await;
+    let sorted: Vec<String> = may_be_saved(recorded("sorted")).collect();
+    let ids: Vec<&str> = sorted.iter().map(String::as_str).collect();
+    for scope in
+        [Scope::All, service_scope("analytics"), user_scope("alice"), pair_scope("analytics", "alice"), ids_scope(&ids)]
+    {
+        assert_eq!(listed_in(&store, scope).await, sorted);
+    }
+}
+
+/// Ids that are hard to order.
+fn odd_ids() -> Vec<String> {
+    let mut ids: Vec<String> = [
+        "0",
+        "-0",
+        "+0",
+        "00",
+        "1",
+        "+1",
+        "01",
+        "1_0",
+        "-1",
+        "-10",
+        "-9",
+        "٣",
+        "3",
+        "1__0",
+        "_1",
+        "1_",
+        "１０",
+        "a",
+        "A",
+        "é",
+        "🦀",
+        "-",
+        "+",
+        "1.0",
+        "99999999999999999999",
+        "100000000000000000000",
+        "-100000000000000000000",
+        "²",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    ids.push("9".repeat(128));
+    ids.push(format!("-{}", "9".repeat(127)));
+    ids.push("x".repeat(128));
+    ids
+}
+
+async fn pages_of_any_size_come_to_the_same_listing<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    let mut sorted = odd_ids();
+    save_all(&store, &sorted).await;
+    sorted.sort_by(|a, b| compare_ids(a, b));
+    let ids: Vec<&str> = sorted.iter().map(String::as_str).collect();
+    for limit in [1, 2, 3, 7, sorted.len() - 1, sorted.len(), MAX_PAGE_TASKS] {
+        for scope in [Scope::All, service_scope("analytics"), user_scope("alice"), ids_scope(&ids)] {
+            assert_eq!(listed(&store, query(scope, limit)).await, sorted, "in pages of {limit}");
+        }
+    }
+}
+
+async fn each_scope_lists_its_own_tasks<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    for (id, service, user) in
+        [("1", "analytics", "alice"), ("2", "analytics", "bob"), ("3", "sync", "alice"), ("4", "sync", "carol")]
+    {
+        save(&store, owned_draft(id, service, user)).await;
+    }
+    for (scope, ids) in [
+        (Scope::All, vec!["1", "2", "3", "4"]),
+        (service_scope("analytics"), vec!["1", "2"]),
+        (service_scope("other"), vec![]),
+        (user_scope("alice"), vec!["1", "3"]),
+        (user_scope("carol"), vec!["4"]),
+        (pair_scope("sync", "alice"), vec!["3"]),
+        (pair_scope("analytics", "carol"), vec![]),
+        (ids_scope(&["4", "1"]), vec!["1", "4"]),
+    ] {
+        assert_eq!(listed_in(&store, scope).await, ids);
+    }
+}
+
+async fn an_ids_listing_leaves_out_what_is_not_there<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    save_all(&store, ["1", "2"]).await;
+    for (ids, shown) in [
+        (vec!["1", "3"], vec!["1"]),
+        (vec!["3"], vec![]),
+        (vec![], vec![]),
+        (vec!["", "a:b", "id:sequence", "2", "x y\n"], vec!["2"]),
+    ] {
+        assert_eq!(listed_in(&store, ids_scope(&ids)).await, shown);
+        assert_eq!(listed(&store, query(ids_scope(&ids), 1)).await, shown);
+    }
+}
+
+async fn an_empty_listing_is_one_last_page<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    for scope in [Scope::All, service_scope("s"), user_scope("u"), pair_scope("s", "u"), ids_scope(&[])] {
+        let page = store.list(&Query::new(scope)).await.unwrap();
+        assert!(page.tasks.is_empty() && page.next.is_none() && page.skipped.is_empty());
+    }
+}
+
+async fn a_limit_beyond_its_bounds_is_refused<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    for limit in [0, MAX_PAGE_TASKS + 1, usize::MAX] {
+        assert_fails!(store.list(&query(Scope::All, limit)).await, Error::Invalid(_));
+    }
+}
+
+async fn the_largest_page_is_full_when_there_are_more_tasks<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    at_once(10, |group| {
+        let store = store.clone();
+        async move { save_all(&store, (0..101).map(|number| (group * 101 + number).to_string())).await }
+    })
+    .await;
+    let first = store.list(&Query::new(Scope::All)).await.unwrap();
+    assert_eq!((first.tasks.len(), first.next.as_deref()), (1_000, Some("999")));
+    let mut rest = Query::new(Scope::All);
+    rest.cursor = first.next;
+    let last = store.list(&rest).await.unwrap();
+    assert_eq!((last.tasks.len(), last.tasks[0].task_id(), last.next), (10, "1000", None));
+}
+
+async fn a_page_ends_at_its_bound_of_bytes<E: Engine>() {
+    const LARGE: usize = 700 << 10;
+    let (_engine, store) = store::<E>().await;
+    let ids: Vec<String> = (1..=15).map(|number| number.to_string()).collect();
+    for id in &ids {
+        let mut large = draft(id);
+        // Half in the log and half elsewhere: all of it counts.
+        large.logs = vec![format!("t,{}", "x".repeat(LARGE / 2))];
+        large.result.launcher_output = Some("x".repeat(LARGE / 2));
+        save(&store, large).await;
+    }
+    let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+    for scope in [Scope::All, service_scope("analytics"), ids_scope(&names)] {
+        let pages = pages(&store, Query::new(scope)).await;
+        let mut shown = Vec::new();
+        for page in pages {
+            let bytes: usize = page.tasks.iter().map(|task| task.encode().len()).sum();
+            assert!(bytes <= MAX_PAGE_BYTES + LARGE + 1_000, "a page of {bytes} bytes");
+            shown.extend(page.tasks.iter().map(|task| task.task_id().to_owned()));
+        }
+        assert_eq!(shown, ids);
+    }
+}
+
+async fn a_page_shows_a_task_that_is_larger_than_its_bound<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    for id in ["1", "2"] {
+        let mut huge = draft(id);
+        huge.result.launcher_output = Some("x".repeat(MAX_PAGE_BYTES + 1));
+        save(&store, huge).await;
+    }
+    save_all(&store, ["3"]).await;
+    assert_eq!(listed_in(&store, Scope::All).await, ["1", "2", "3"]);
+}
+
+async fn only_tasks_in_the_status_asked_for_are_listed<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    for (number, status) in Status::ALL.into_iter().cycle().take(21).enumerate() {
+        save(&store, draft_in(&number.to_string(), status)).await;
+    }
+    for (number, status) in Status::ALL.into_iter().enumerate() {
+        let expected: Vec<String> = (0..3).map(|round| (round * 7 + number).to_string()).collect();
+        let all: Vec<String> = (0..21).map(|number| number.to_string()).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        for scope in [Scope::All, service_scope("analytics"), ids_scope(&all)] {
+            for limit in [1, 2, 1_000] {
+                let mut query = query(scope.clone(), limit);
+                query.status = Some(status);
+                assert_eq!(listed(&store, query).await, expected);
+            }
+        }
+    }
+}
+
+async fn a_listing_goes_on_when_tasks_come_and_go<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    save_all(&store, (10..20).map(|number| number.to_string())).await;
+    let mut query = query(Scope::All, 3);
+    let first = store.list(&query).await.unwrap();
+    assert_eq!(first.next.as_deref(), Some("12"));
+    // The task that the cursor names, one before it and one after it.
+    for id in ["12", "10", "14"] {
+        store.delete(&task_id(id), &task_state_host::store::Access::ANY).await.unwrap();
+    }
+    query.cursor = first.next;
+    assert_eq!(listed(&store, query).await, ["13", "15", "16", "17", "18", "19"]);
+}
+
+async fn a_cursor_that_was_made_up_only_says_where_to_begin<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    let mut ids = odd_ids();
+    save_all(&store, &ids).await;
+    for id in ["5", "other"] {
+        save(&store, owned_draft(id, "sync", "bob")).await;
+    }
+    ids.sort_by(|a, b| compare_ids(a, b));
+    for cursor in ["", "5", "other", "0x", "-999999999", "\0", "\u{10ffff}", "a:b", "*", "id:sequence", "\u{3000}7"] {
+        let mut query = query(Scope::All, 4);
+        query.owners = Owners::only("analytics", "alice");
+        query.cursor = Some(cursor.to_owned());
+        let rest: Vec<_> = ids.iter().filter(|id| compare_ids(id, cursor).is_gt()).cloned().collect();
+        assert_eq!(listed(&store, query).await, rest, "after {cursor:?}");
+    }
+}
+
+async fn a_cursor_names_no_task_that_the_owners_do_not_cover<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    for number in 0..20 {
+        let service = if number % 3 == 0 { "analytics" } else { "sync" };
+        save(&store, owned_draft(&number.to_string(), service, "alice")).await;
+    }
+    for scope in [Scope::All, user_scope("alice")] {
+        let mut query = query(scope, 2);
+        query.owners = Owners { services: Allowed::only(["analytics", "other"]), users: Allowed::Any };
+        for page in pages(&store, query).await {
+            let next = page.next.map_or(0, |next| next.parse::<u32>().unwrap());
+            assert_eq!(next % 3, 0, "the cursor {next} names a task of sync");
+        }
+    }
+}
+
+async fn a_listing_shows_records_as_they_are<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    let mut full = draft("1");
+    full.parameters = json(r#"{"n":1.50}"#);
+    full.logs = vec!["t,one".to_owned(), "t,two".to_owned()];
+    let id = save(&store, full).await;
+    let page = store.list(&Query::new(Scope::All)).await.unwrap();
+    assert_eq!(page.tasks[0].encode(), get(&store, &id).await.encode());
+}
+
+async fn users_are_listed_once_each_by_code_point<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    assert_eq!(store.users("analytics").await.unwrap(), Vec::<String>::new());
+    for (number, user) in ["b", "B", "10", "9", "\u{ff5e}", "🦀", "é", "b", "9"].into_iter().enumerate() {
+        save(&store, owned_draft(&number.to_string(), "analytics", user)).await;
+    }
+    save(&store, owned_draft("other", "sync", "zoe")).await;
+    assert_eq!(store.users("analytics").await.unwrap(), ["10", "9", "B", "b", "é", "\u{ff5e}", "🦀"]);
+}
+
+async fn tasks_are_counted_by_status<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    for (id, service, user, status) in [
+        ("1", "analytics", "alice", Status::Running),
+        ("2", "analytics", "alice", Status::Running),
+        ("3", "analytics", "bob", Status::Failed),
+        ("4", "sync", "alice", Status::Running),
+        ("5", "sync", "bob", Status::CancelRequested),
+    ] {
+        let mut draft = owned_draft(id, service, user);
+        draft.status = status;
+        save(&store, draft).await;
+    }
+    let analytics = Owners { services: Allowed::only(["analytics"]), users: Allowed::Any };
+    let running = |count| (Status::Running, count);
+    for (scope, owners, counts) in [
+        (Scope::All, &Owners::ANY, vec![running(3), (Status::Failed, 1), (Status::CancelRequested, 1)]),
+        (Scope::All, &analytics, vec![running(2), (Status::Failed, 1)]),
+        (service_scope("sync"), &Owners::ANY, vec![running(1), (Status::CancelRequested, 1)]),
+        (service_scope("sync"), &analytics, vec![]),
+        (user_scope("alice"), &Owners::ANY, vec![running(3)]),
+        (user_scope("alice"), &analytics, vec![running(2)]),
+        (pair_scope("analytics", "bob"), &Owners::ANY, vec![(Status::Failed, 1)]),
+        (ids_scope(&["1", "4", "6"]), &Owners::ANY, vec![running(2)]),
+        (ids_scope(&["1", "4", "6"]), &analytics, vec![running(1)]),
+    ] {
+        let counted = store.count(&scope, owners).await.unwrap();
+        assert_eq!(counted, counts.into_iter().collect(), "{scope:?} for {owners:?}");
+    }
+}

@@ -1,0 +1,53 @@
+//! The sequence of ids.
+
+use super::fixture::*;
+use super::{Engine, Options, promises};
+
+promises! {
+    $ sequence sequence_promises:
+    the_sequence_begins_with_one_and_counts,
+    a_peek_takes_nothing,
+    a_number_is_never_given_twice,
+}
+
+async fn the_sequence_begins_with_one_and_counts<E: Engine>() {
+    let engine = E::fresh(Options::default()).await;
+    let (one, other) = (engine.open().await, engine.open().await);
+    assert_eq!(one.next_task_id().await.unwrap(), "1");
+    assert_eq!(other.next_task_id().await.unwrap(), "2");
+    assert_eq!(one.next_task_id().await.unwrap(), "3");
+}
+
+async fn a_peek_takes_nothing<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    for number in ["1", "2", "3"] {
+        assert_eq!(store.peek_next_task_id().await.unwrap(), number);
+        assert_eq!(store.peek_next_task_id().await.unwrap(), number);
+        assert_eq!(store.next_task_id().await.unwrap(), number);
+    }
+}
+
+async fn a_number_is_never_given_twice<E: Engine>() {
+    let engine = E::fresh(Options::default()).await;
+    let stores = [engine.open().await, engine.open().await, engine.open().await];
+    let numbers = at_once(9, |number| {
+        let store = stores[number % 3].clone();
+        async move {
+            let mut taken = Vec::new();
+            for _ in 0..30 {
+                taken.push(store.next_task_id().await.unwrap().parse::<u64>().unwrap());
+                if number == 0 {
+                    taken.push(save(&store, unnamed_draft("analytics", "alice")).await.as_str().parse().unwrap());
+                }
+            }
+            assert!(taken.is_sorted(), "{taken:?}");
+            taken
+        }
+    })
+    .await;
+    let mut numbers: Vec<u64> = numbers.into_iter().flatten().collect();
+    let count = numbers.len();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!((numbers.len(), count), (count, 300));
+}

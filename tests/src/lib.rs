@@ -1,0 +1,11 @@
+//! What the suites share: real servers to run against, and ways to make them fail.
+
+pub mod command;
+pub mod conformance;
+pub mod faulty_store;
+pub mod guests;
+pub mod port;
+pub mod proxy;
+pub mod redis_server;
+pub mod resp;
+pub mod tls;

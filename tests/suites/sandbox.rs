@@ -1,0 +1,135 @@
+//! The sandbox, by real plugins that keep its rules and others that break them.
+
+#[path = "sandbox/cancellation.rs"]
+mod cancellation;
+#[path = "sandbox/claims.rs"]
+mod claims;
+#[path = "sandbox/faults.rs"]
+mod faults;
+#[path = "sandbox/grants.rs"]
+mod grants;
+#[path = "sandbox/limits.rs"]
+mod limits;
+#[path = "sandbox/loading.rs"]
+mod loading;
+#[path = "sandbox/log.rs"]
+mod log;
+#[path = "sandbox/outcomes.rs"]
+mod outcomes;
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use task_state_host::record::{Service, Status, SystemClock, TaskId, TaskRecord, TimeZone, UserId};
+use task_state_host::store::sqlite::SqliteStore;
+use task_state_host::store::{Access, SharedStore};
+use task_state_host::{DEFAULT_TTL, Grants, Host, HostBuilder, Input, Limits, Outcome, Plugin, Run, RunRequest};
+use task_state_tests::guests::guest;
+
+/// A host on a store in memory.
+struct Sandbox {
+    host: Host,
+    store: SharedStore,
+}
+
+impl Sandbox {
+    fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    fn with(build: impl FnOnce(HostBuilder) -> HostBuilder) -> Self {
+        let store = memory();
+        let host = build(Host::builder(store.clone()).max_concurrent_runs(16)).build().unwrap();
+        Self { host, store }
+    }
+
+    /// A host on a store of the test's own.
+    fn on(store: SharedStore) -> Self {
+        let host = Host::builder(store.clone()).max_concurrent_runs(16).build().unwrap();
+        Self { host, store }
+    }
+
+    async fn plugin(&self, name: &str) -> Plugin {
+        self.plugin_with(name, Grants::for_services(["analytics"])).await
+    }
+
+    async fn plugin_with(&self, name: &str, grants: Grants) -> Plugin {
+        self.host.load_file(guest(name), grants).await.unwrap()
+    }
+
+    /// Runs a guest in one of its modes to its end.
+    async fn run(&self, name: &str, mode: &str) -> Outcome {
+        self.plugin(name).await.run(request(mode)).await.unwrap()
+    }
+
+    /// Starts a guest in one of its modes.
+    async fn start(&self, name: &str, mode: &str) -> Run {
+        self.plugin(name).await.start(request(mode)).await.unwrap()
+    }
+
+    async fn task(&self, id: &TaskId) -> TaskRecord {
+        self.store.get(id, &Access::ANY).await.unwrap()
+    }
+
+    /// Waits until a task's log holds a message.
+    async fn logged(&self, id: &TaskId, message: &str) {
+        eventually(async || messages(&self.task(id).await).iter().any(|logged| logged == message)).await;
+    }
+}
+
+fn memory() -> SharedStore {
+    let clock = Arc::new(SystemClock::new(TimeZone::utc()));
+    Arc::new(SqliteStore::in_memory(DEFAULT_TTL, clock).unwrap())
+}
+
+/// A run of a new task of `analytics` and `alice`, whose guest is told its mode.
+fn request(mode: &str) -> RunRequest {
+    let mut request = RunRequest::new(Service::new("analytics").unwrap(), UserId::new("alice").unwrap());
+    request.input = Input::Bytes(mode.as_bytes().into());
+    request
+}
+
+fn limits(set: impl FnOnce(&mut Limits)) -> Option<Limits> {
+    let mut limits = Limits::default();
+    set(&mut limits);
+    Some(limits)
+}
+
+fn id(text: &str) -> TaskId {
+    TaskId::new(text).unwrap()
+}
+
+/// What the entries of a log say, without their times.
+fn messages(task: &TaskRecord) -> Vec<String> {
+    let message = |entry: String| entry.split_once(',').map(|(_, message)| message.to_owned()).unwrap_or(entry);
+    task.logs().into_iter().map(message).collect()
+}
+
+async fn output(outcome: &Outcome) -> String {
+    outcome.task().await.unwrap().result().launcher_output.unwrap_or_default()
+}
+
+/// The status and the log of a task at the end of its run.
+async fn end(outcome: &Outcome) -> (Status, Vec<String>) {
+    let task = outcome.task().await.unwrap();
+    assert_eq!(outcome.status, task.status());
+    (task.status(), messages(&task))
+}
+
+/// Waits for a condition, for much longer than it can take.
+async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait).await.expect("the condition never held");
+}
+
+/// Begins something, and says whether it has to wait.
+async fn waits<T>(mut future: Pin<&mut impl Future<Output = T>>) -> bool {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
+}

@@ -1,0 +1,43 @@
+//! Which files are plugins, and what is said of those that are not.
+
+use std::path::Path;
+
+use task_state_host::LoadError;
+
+use super::*;
+
+async fn refusal(bytes: &[u8]) -> LoadError {
+    Sandbox::new().host.load(bytes, Grants::none()).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_named() {
+    let path = Path::new("/no/such/plugin.wasm");
+    let error = Sandbox::new().host.load_file(path, Grants::none()).await.unwrap_err();
+    assert!(matches!(error, LoadError::File { .. }));
+    assert!(error.to_string().starts_with("cannot read \"/no/such/plugin.wasm\": "), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_no_component_is_said_to_be_none() {
+    assert!(matches!(refusal(b"#!/bin/sh\nexit 0\n").await, LoadError::NotWasm(_)));
+    assert!(matches!(refusal(b"").await, LoadError::NotWasm(_)));
+    assert!(matches!(refusal(b"\0asm\x01\0\0\0").await, LoadError::CoreModule));
+    assert!(matches!(refusal(b"\0asm\x0d\0\x01\0\xff\xff").await, LoadError::Compile(_)));
+    let whole = std::fs::read(guest("report")).unwrap();
+    assert!(matches!(refusal(&whole[..whole.len() / 2]).await, LoadError::Compile(_)));
+}
+
+#[tokio::test]
+async fn a_component_without_a_worker_is_refused() {
+    let error = refusal(b"\0asm\x0d\0\x01\0").await;
+    assert!(matches!(error, LoadError::NoWorker { .. }));
+    assert_eq!(error.to_string(), "it does not export dms:task-state/worker@0.1.0 as a plugin does");
+}
+
+#[tokio::test]
+async fn an_import_that_the_host_does_not_serve_is_named() {
+    let error = refusal(&std::fs::read(guest("greedy")).unwrap()).await;
+    assert!(matches!(error, LoadError::UnservedImport { .. }), "{error}");
+    assert!(error.to_string().starts_with("it imports acme:vault/secrets, which the host does not serve"), "{error}");
+}

@@ -1,0 +1,56 @@
+//! What a URL may say: TLS, a user with a password, a number of a database.
+
+use std::process::Stdio;
+
+use task_state_host::record::Change;
+use task_state_host::store::redis::RedisStore;
+use task_state_host::store::{Access, Error, TaskStore};
+use task_state_tests::redis_server::RedisServer;
+
+use super::{Bench, clock, connect, draft, get, messages, save, task_id};
+use crate::options;
+
+const URL: &str = "TASK_STATE_TEST_TLS_URL";
+
+/// Whom a process trusts is a matter of its environment, so the client is a process of its own.
+#[tokio::test]
+async fn tls_with_a_user_and_a_password_is_spoken_to_a_server_that_is_trusted_only() {
+    let rules = "on >s3cret ~* &* +@all";
+    let server = RedisServer::builder().tls().user("host", rules).start().await.unwrap();
+    let url = server.url_as("host", "s3cret");
+    assert!(url.starts_with("rediss://"));
+    let untrusted = RedisStore::connect(options(&url), clock()).await;
+    assert!(matches!(untrusted, Err(Error::Unavailable(_) | Error::Refused(_))), "{untrusted:?}");
+
+    let mut client = tokio::process::Command::new(std::env::current_exe().unwrap());
+    client.args(["faults::urls::works_over_tls_when_another_test_asks_for_it", "--exact", "--ignored"]);
+    client.env(URL, &url).env("SSL_CERT_FILE", server.authority().unwrap());
+    let output = client.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let mut redis = server.connection().await.unwrap();
+    let text: String = redis::cmd("GET").arg("task:1").query_async(&mut redis).await.unwrap();
+    assert!(text.contains(",over TLS\""), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "the work of a process that another test starts"]
+async fn works_over_tls_when_another_test_asks_for_it() {
+    let url = std::env::var(URL).expect("a URL: another test starts this one with it");
+    let store = connect(&url, |_| {}).await;
+    let id = save(&store, draft("1")).await;
+    store.change(&id, Change::logs(["over TLS"]), &Access::ANY).await.unwrap();
+    assert_eq!(messages(&get(&store, &id).await), ["over TLS"]);
+    assert!(!store.location().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn each_number_names_a_database_of_its_own() {
+    let bench = Bench::new().await;
+    let url = |database: u8| format!("redis://127.0.0.1:{}/{database}", bench.server.port());
+    let (first, second) = (connect(&url(0), |_| {}).await, connect(&url(7), |_| {}).await);
+    save(&second, draft("1")).await;
+    assert!(matches!(first.get(&task_id("1"), &Access::ANY).await, Err(Error::NotFound)));
+    assert_eq!(bench.dump().await.len(), 0);
+    let mut redis = bench.server.connection_to(&url(7)).await.unwrap();
+    assert_eq!(super::dump(&mut redis).await.len(), 7);
+}

@@ -1,0 +1,56 @@
+//! `cargo xtask`: the few commands that a newcomer and CI call. Each brings what it needs, or says what is missing, and
+//! shows every command that it runs, so that whoever reads along can run them without it.
+
+mod bench;
+mod build;
+mod demo;
+mod redis;
+mod run;
+mod suite;
+
+use std::env;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a newcomer and CI call
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+enum Xtask {
+    /// Build the example plugins and the command, run both plugins, and show what they left. Needs no Redis
+    Demo,
+    /// Run the whole suite. Needs a Redis server, and installs one with apt-get where it can
+    Test {
+        /// Arguments for `cargo test --workspace`, such as `--no-fail-fast`, or `--package task-state-host` in the
+        /// place of the workspace; after `--`, those for the tests themselves
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<OsString>,
+    },
+    /// Measure what things cost, on servers of its own
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Measure the store against the peer's way and the bare limit. Prints one table; all samples go to
+    /// target/bench-store.json
+    Store(bench::StoreArguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Xtask::parse() {
+        Xtask::Demo => demo::demo(),
+        // Just as they were typed: the parser takes out a `--` that comes first, and cargo needs it.
+        Xtask::Test { .. } => suite::test(&env::args_os().skip(2).collect::<Vec<_>>()),
+        Xtask::Bench(Bench::Store(arguments)) => bench::store(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
