@@ -39,10 +39,12 @@ impl RedisStore {
     async fn claim_new(&self, id: &TaskId, claim: &Claim) -> Result<Option<Claimed>> {
         let task = TaskRecord::from_draft(id.as_str(), &claim.draft(), &self.clock.now());
         let owner = Owner::new(task.service(), task.user_id());
+        let text = task.encode();
+        let layout = Layout::of(&task, text.as_bytes(), task.updated_at());
         let whole = Whole {
             id: id.as_str(),
             owner: &owner,
-            text: task.encode(),
+            text,
             expected: String::new(),
             held_by: None,
             run: RunChange::Claim { run: claim.run.as_str(), hold_millis: claim.hold.as_millis() },
@@ -52,7 +54,6 @@ impl RedisStore {
         let mut known = turns.known().await;
         match self.write_whole(whole, self.deadline()).await? {
             Answer::Done(_) => {
-                let layout = Layout::of(&task, task.encode().as_bytes(), task.updated_at());
                 *known = Known { layout, indexed: Some(Instant::now()) };
                 Ok(Some(Claimed { task, is_new: true }))
             }

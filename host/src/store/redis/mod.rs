@@ -1,8 +1,8 @@
 //! The Redis engine: Redis 7 and later, and Valkey.
 //!
 //! It shares the datastore with the Python package: `keys` builds every key, `scripts/` holds each atomic step with its
-//! contract, `script` makes each happen exactly once, `connection` keeps the connections alive, and `turns` and `layout`
-//! make an append cost the same however long the log is.
+//! contract, `script` makes each happen exactly once, `connection` keeps the connections alive, `together` has the commands
+//! of many callers share a write, and `turns` and `layout` make an append cost the same however long the log is.
 
 mod change;
 mod check;
