@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::record::{Invalid, TimeZone};
+use crate::record::{InvalidValue, TimeZone};
 use crate::store::StoreUrl;
 
 /// How long a record lives after its last change unless something else is set: 90 days.
@@ -41,7 +41,7 @@ pub struct BadVariable {
     /// The variable.
     pub name: &'static str,
     /// What is wrong with its value.
-    pub error: Invalid,
+    pub error: InvalidValue,
 }
 
 impl fmt::Display for BadVariable {
@@ -87,10 +87,14 @@ impl Settings {
     }
 }
 
-fn parse_ttl(text: &str) -> Result<Duration, Invalid> {
+fn parse_ttl(text: &str) -> Result<Duration, InvalidValue> {
     match text.trim().parse::<u64>() {
         Ok(seconds @ 1..=MAX_TTL_SECONDS) => Ok(Duration::from_secs(seconds)),
-        _ => Err(Invalid::new("time to live", text, format!("it is a number of seconds from 1 to {MAX_TTL_SECONDS}"))),
+        _ => Err(InvalidValue::new(
+            "time to live",
+            text,
+            format!("it is a number of seconds from 1 to {MAX_TTL_SECONDS}"),
+        )),
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::native::{ENTRIES, SERVICE, USER};
 
 /// The most guests that run at once.
-const MOST_AT_ONCE: usize = 256;
+const MAX_AT_ONCE: usize = 256;
 
 /// A host with the plugin.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Guests {
 
 impl Guests {
     pub(crate) async fn new(store: SharedStore, plugin: &Path) -> Result<Self> {
-        let host = Host::builder(store).max_concurrent_runs(MOST_AT_ONCE).build()?;
+        let host = Host::builder(store).max_concurrent_runs(MAX_AT_ONCE).build()?;
         let grants = Grants::for_services([SERVICE]).allow(Operation::List);
         let plugin = host.load_file(plugin, grants).await?;
         Ok(Self { host, plugin })

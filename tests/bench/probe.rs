@@ -62,7 +62,7 @@ impl Probe {
 }
 
 fn broken(error: anyhow::Error) -> Error {
-    Error::Refused(format!("the meter is broken: {error:#}"))
+    Error::Failed(format!("the meter is broken: {error:#}"))
 }
 
 #[async_trait]

@@ -18,7 +18,7 @@ pub enum Fault {
     /// It is made, and the store does not answer.
     Unanswered,
     /// The store refuses it.
-    Refused,
+    Failed,
     /// The store's code panics.
     Panic,
     /// It is made once this gives a permit.
@@ -68,7 +68,7 @@ impl<F: Fn(&Change) -> Fault + Send + Sync + 'static> TaskStore for FaultyStore<
             Fault::None => self.store.change(id, change, access).await,
             Fault::Lost => Err(unavailable()),
             Fault::Unanswered => self.store.change(id, change, access).await.and(Err(unavailable())),
-            Fault::Refused => Err(Error::Refused("OOM command not allowed".to_owned())),
+            Fault::Failed => Err(Error::Failed("OOM command not allowed".to_owned())),
             Fault::Panic => panic!("the store's code broke"),
             Fault::Stalled(until) => {
                 until.acquire().await.expect("the test has ended").forget();

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-use task_state_host::record::{Invalid, Status};
+use task_state_host::record::{InvalidValue, Status};
 use task_state_host::{BadVariable, LoadError, ManifestError, StartError, store};
 
 /// How the command ends; the number is the exit code.
@@ -62,7 +62,7 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
         return Some(of_start_error(error));
     }
     let is_usage = cause.is::<Misuse>()
-        || cause.is::<Invalid>()
+        || cause.is::<InvalidValue>()
         || cause.is::<BadVariable>()
         || cause.is::<LoadError>()
         || cause.is::<ManifestError>();
@@ -73,7 +73,7 @@ fn of_store_error(error: &store::Error) -> Exit {
     use store::Error::*;
     match error {
         NotFound => Exit::NoSuchTask,
-        Invalid(_) => Exit::Usage,
+        InvalidValue(_) => Exit::Usage,
         Denied(_) | Conflict | InvalidTransition(_) | Held => Exit::Refused,
         Unavailable(_) => Exit::Unreachable,
         _ => Exit::Broken,
@@ -105,23 +105,23 @@ impl Error for Misuse {}
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
-    use task_state_host::record::Refusal;
+    use task_state_host::record::InvalidTransition;
     use task_state_host::store::Denied;
 
     use super::*;
 
     #[test]
     fn every_error_of_a_store_has_the_documented_code() {
-        let refusal = Refusal { from: Status::Completed, to: Status::Running };
+        let refusal = InvalidTransition { from: Status::Completed, to: Status::Running };
         for (error, exit) in [
             (store::Error::NotFound, Exit::NoSuchTask),
-            (store::Error::Invalid(Invalid::new("task id", "a:b", "no")), Exit::Usage),
+            (store::Error::InvalidValue(InvalidValue::new("task id", "a:b", "no")), Exit::Usage),
             (store::Error::Denied(Denied::Service), Exit::Refused),
             (store::Error::Conflict, Exit::Refused),
             (store::Error::InvalidTransition(refusal), Exit::Refused),
             (store::Error::Held, Exit::Refused),
             (store::Error::Unavailable("away".into()), Exit::Unreachable),
-            (store::Error::Refused("no".into()), Exit::Broken),
+            (store::Error::Failed("no".into()), Exit::Broken),
         ] {
             let started = anyhow::Error::new(StartError::Store(error.clone())).context("starting");
             assert_eq!(Exit::of_error(&started), exit, "{error}");

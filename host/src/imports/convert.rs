@@ -3,8 +3,8 @@
 use super::bindings::dms::task_state::repository as wit_repository;
 use super::bindings::dms::task_state::types as wit;
 use crate::record::{
-    Draft, Invalid, JsonObject, Priority, ResultChange, Service, Status, TaskId, TaskRecord, TaskResult, Timestamp,
-    UserId,
+    Draft, InvalidValue, JsonObject, Priority, ResultChange, Service, Status, TaskId, TaskRecord, TaskResult,
+    Timestamp, UserId,
 };
 use crate::store::{Page, Precondition, Scope};
 
@@ -109,9 +109,9 @@ impl From<wit_repository::Scope> for Scope {
 }
 
 impl TryFrom<wit_repository::TaskDraft> for Draft {
-    type Error = Invalid;
+    type Error = InvalidValue;
 
-    fn try_from(draft: wit_repository::TaskDraft) -> Result<Self, Invalid> {
+    fn try_from(draft: wit_repository::TaskDraft) -> Result<Self, InvalidValue> {
         Ok(Self {
             task_id: draft.task_id.map(TaskId::new).transpose()?,
             status: draft.status.into(),
@@ -127,9 +127,9 @@ impl TryFrom<wit_repository::TaskDraft> for Draft {
 }
 
 impl TryFrom<wit_repository::Precondition> for Precondition {
-    type Error = Invalid;
+    type Error = InvalidValue;
 
-    fn try_from(only_if: wit_repository::Precondition) -> Result<Self, Invalid> {
+    fn try_from(only_if: wit_repository::Precondition) -> Result<Self, InvalidValue> {
         Ok(match only_if {
             wit_repository::Precondition::None => Self::None,
             wit_repository::Precondition::Absent => Self::Absent,

@@ -1,15 +1,15 @@
 //! What a guest is told when a call fails. The store's own words stay with the host: they may name a key or an address.
 
-use super::Missing;
+use super::MissingGrant;
 use super::bindings::dms::task_state::types::Error as GuestError;
-use crate::record::Invalid;
+use crate::record::InvalidValue;
 use crate::store::Error;
 
 /// A store's error in a guest's terms.
 pub(super) fn for_guest(error: Error) -> GuestError {
     match error {
         Error::NotFound => GuestError::NotFound,
-        Error::Invalid(invalid) => invalid.into(),
+        Error::InvalidValue(invalid) => invalid.into(),
         Error::Denied(denied) => GuestError::Denied(denied.to_string()),
         Error::Conflict | Error::Held => GuestError::Conflict,
         Error::InvalidTransition(refusal) => GuestError::InvalidTransition(refusal.from.into()),
@@ -28,18 +28,18 @@ fn internal(error: &Error) -> &'static str {
     match error {
         Error::Unreadable { .. } => "the task's record cannot be read",
         Error::WrongType { .. } => "the store holds something else where the task belongs",
-        _ => "the store refused the call",
+        _ => "the store failed",
     }
 }
 
-impl From<Missing> for GuestError {
-    fn from(missing: Missing) -> Self {
+impl From<MissingGrant> for GuestError {
+    fn from(missing: MissingGrant) -> Self {
         Self::Denied(missing.to_string())
     }
 }
 
-impl From<Invalid> for GuestError {
-    fn from(invalid: Invalid) -> Self {
+impl From<InvalidValue> for GuestError {
+    fn from(invalid: InvalidValue) -> Self {
         Self::InvalidArgument(invalid.to_string())
     }
 }
@@ -54,7 +54,7 @@ mod tests {
         let secret = "redis://u:pw@10.0.0.7:6379/0 task:7";
         for error in [
             Error::Unavailable(secret.to_owned()),
-            Error::Refused(secret.to_owned()),
+            Error::Failed(secret.to_owned()),
             Error::WrongType { key: secret.to_owned(), found: secret.to_owned(), expected: "string" },
         ] {
             let told = format!("{:?}", for_guest(error));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::record::Invalid;
+use crate::record::InvalidValue;
 use crate::store::{Allowed, Owners};
 
 /// A group of operations of the repository, as grants name them.
@@ -46,11 +46,11 @@ impl fmt::Display for Operation {
 }
 
 impl FromStr for Operation {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let why = "it is one of read, write, delete, list and sequence";
-        Self::ALL.into_iter().find(|one| one.as_str() == text).ok_or_else(|| Invalid::new("operation", text, why))
+        Self::ALL.into_iter().find(|one| one.as_str() == text).ok_or_else(|| InvalidValue::new("operation", text, why))
     }
 }
 
@@ -70,7 +70,7 @@ pub struct Grants {
 /// A grant that a plugin does not hold; the text names it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not granted")]
-pub struct Missing(String);
+pub struct MissingGrant(String);
 
 impl Grants {
     /// The default for a plugin that works for these services: to read, write and take numbers of the sequence, for any
@@ -108,25 +108,29 @@ impl Grants {
     /// Whether an operation may be called.
     ///
     /// # Errors
-    /// [`Missing`], naming the operation.
-    pub fn permit(&self, operation: Operation) -> Result<(), Missing> {
-        if self.operations.contains(&operation) { Ok(()) } else { Err(Missing(format!("operation \"{operation}\""))) }
+    /// [`MissingGrant`], naming the operation.
+    pub fn permit(&self, operation: Operation) -> Result<(), MissingGrant> {
+        if self.operations.contains(&operation) {
+            Ok(())
+        } else {
+            Err(MissingGrant(format!("operation \"{operation}\"")))
+        }
     }
 
     /// Whether a service that the plugin named itself is granted.
     ///
     /// # Errors
-    /// [`Missing`], naming the service.
-    pub fn permit_service(&self, service: &str) -> Result<(), Missing> {
-        if self.services.contains(service) { Ok(()) } else { Err(Missing(format!("service {service:?}"))) }
+    /// [`MissingGrant`], naming the service.
+    pub fn permit_service(&self, service: &str) -> Result<(), MissingGrant> {
+        if self.services.contains(service) { Ok(()) } else { Err(MissingGrant(format!("service {service:?}"))) }
     }
 
     /// Whether a user that the plugin named itself is granted.
     ///
     /// # Errors
-    /// [`Missing`], naming the user.
-    pub fn permit_user(&self, user_id: &str) -> Result<(), Missing> {
-        if self.users.contains(user_id) { Ok(()) } else { Err(Missing(format!("user {user_id:?}"))) }
+    /// [`MissingGrant`], naming the user.
+    pub fn permit_user(&self, user_id: &str) -> Result<(), MissingGrant> {
+        if self.users.contains(user_id) { Ok(()) } else { Err(MissingGrant(format!("user {user_id:?}"))) }
     }
 }
 

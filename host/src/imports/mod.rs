@@ -42,7 +42,7 @@ mod repository;
 use wasmtime::component::{HasData, Linker};
 
 pub use context::{TaskStateCtx, TaskStateView};
-pub use grants::{Grants, Missing, Operation};
+pub use grants::{Grants, MissingGrant, Operation};
 
 pub(crate) use context::{CurrentTask, Underway};
 

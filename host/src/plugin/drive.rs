@@ -135,7 +135,7 @@ async fn write_final(journal: &Journal, mut change: Change) -> Result<Status> {
     for _ in 0..RETRIES {
         match journal.store.change(&journal.id, change.clone(), &journal.during).await {
             Err(Error::Unavailable(_)) => {}
-            Err(Error::Refused(why) | Error::Invalid(crate::record::Invalid { why, .. }))
+            Err(Error::Failed(why) | Error::InvalidValue(crate::record::InvalidValue { why, .. }))
                 if change.result.default_output.is_some() =>
             {
                 change.result.default_output = None;

@@ -12,13 +12,13 @@ use crate::imports::{TaskStateCtx, TaskStateView};
 use crate::record::TaskRecord;
 
 /// The most things of the host, such as streams, that a guest may have in hand at once.
-const MOST_RESOURCES: usize = 10_000;
+const MAX_RESOURCES: usize = 10_000;
 
 /// The most bytes that a guest may hand over in one call.
-const MOST_CALL_BYTES: usize = 64 << 20;
+const MAX_CALL_BYTES: usize = 64 << 20;
 
 /// The most bytes of a trap's description in a task's log.
-const MOST_TRAP_BYTES: usize = 8 << 10;
+const MAX_TRAP_BYTES: usize = 8 << 10;
 
 /// All that a guest reaches.
 pub(super) struct Guest {
@@ -37,7 +37,7 @@ impl Guest {
         memory_bytes: usize,
     ) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(MOST_RESOURCES);
+        table.set_max_capacity(MAX_RESOURCES);
         let mut wasi = WasiCtx::builder();
         wasi.stdin(input).stdout(output.clone()).stderr(output).allow_tcp(false).allow_udp(false);
         Self { wasi: wasi.build(), table, task_state, memory: MemoryLimit::new(memory_bytes) }
@@ -49,7 +49,7 @@ impl Guest {
         store.limiter(|guest| &mut guest.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        store.set_hostcall_fuel(MOST_CALL_BYTES);
+        store.set_hostcall_fuel(MAX_CALL_BYTES);
         store
     }
 }
@@ -85,7 +85,7 @@ pub(super) fn describe_trap(error: &wasmtime::Error) -> String {
     if let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
         text = format!("{text}\n{backtrace}");
     }
-    let end = text.floor_char_boundary(MOST_TRAP_BYTES);
+    let end = text.floor_char_boundary(MAX_TRAP_BYTES);
     text.truncate(end);
     text
 }

@@ -210,7 +210,7 @@ impl Inner {
 }
 
 fn broken() -> store::Error {
-    store::Error::Refused("the store broke while the task was claimed".to_owned())
+    store::Error::Failed("the store broke while the task was claimed".to_owned())
 }
 
 /// One of those who wait for their turn, until it is dropped.

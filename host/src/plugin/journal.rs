@@ -22,8 +22,8 @@ use crate::store::{Access, Error, Owners, Result, RunId, SharedStore};
 pub(super) const HOLD: Duration = Duration::from_millis(50);
 
 /// The most entries, and bytes of their messages, that are held back.
-const MOST_ENTRIES: usize = 1_000;
-const MOST_BYTES: usize = 1 << 20;
+const MAX_ENTRIES: usize = 1_000;
+const MAX_BYTES: usize = 1 << 20;
 
 /// For how long a status that the store has told is good enough to answer whether the task was asked to stop.
 const FRESH: Duration = Duration::from_millis(100);
@@ -138,7 +138,7 @@ impl Journal {
         } else {
             let alone = Change { entries: held.clone(), ..Change::default() };
             match self.store.change(&self.id, after(held, change), &self.during).await {
-                Err(error @ (Error::InvalidTransition(_) | Error::Invalid(_) | Error::Refused(_))) => {
+                Err(error @ (Error::InvalidTransition(_) | Error::InvalidValue(_) | Error::Failed(_))) => {
                     self.store.change(&self.id, alone, &self.during).await.and(Err(error))
                 }
                 answer => answer,
@@ -195,7 +195,7 @@ impl Journal {
         if let Some(error) = state.late.take() {
             return Err(error);
         }
-        if state.held.len() >= MOST_ENTRIES || state.held_bytes + message.len() > MOST_BYTES {
+        if state.held.len() >= MAX_ENTRIES || state.held_bytes + message.len() > MAX_BYTES {
             return Ok(Err(message));
         }
         state.held_bytes += message.len();

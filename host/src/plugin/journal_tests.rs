@@ -42,14 +42,14 @@ async fn an_entry_is_held_back_until_something_follows_it() {
 #[tokio::test]
 async fn what_is_held_back_is_bounded() {
     let journal = journal().await;
-    for number in 0..=MOST_ENTRIES {
+    for number in 0..=MAX_ENTRIES {
         journal.log(number.to_string()).await.unwrap();
     }
-    assert_eq!(stored(&journal).await.len(), MOST_ENTRIES + 1);
-    journal.log("x".repeat(MOST_BYTES)).await.unwrap();
-    assert_eq!(stored(&journal).await.len(), MOST_ENTRIES + 1);
+    assert_eq!(stored(&journal).await.len(), MAX_ENTRIES + 1);
+    journal.log("x".repeat(MAX_BYTES)).await.unwrap();
+    assert_eq!(stored(&journal).await.len(), MAX_ENTRIES + 1);
     journal.log("y".to_owned()).await.unwrap();
-    assert_eq!(stored(&journal).await.len(), MOST_ENTRIES + 3);
+    assert_eq!(stored(&journal).await.len(), MAX_ENTRIES + 3);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::record::Invalid;
+use crate::record::InvalidValue;
 
 /// How much one run may use. A run that reaches a limit of memory or time fails, and its last log entry names the limit
 /// and its value; output past its limit is cut.
@@ -46,9 +46,10 @@ const UNITS: [(&str, usize); 7] = [
 /// Reads an amount of bytes: a whole number with a unit (`256MiB`, `64 KiB`, `1GB`), or without one for bytes.
 ///
 /// # Errors
-/// [`Invalid`] for anything else, and for more bytes than the machine can count.
-pub fn parse_bytes(text: &str) -> Result<usize, Invalid> {
-    let invalid = || Invalid::new("amount of bytes", text, "it is a whole number with a unit, such as 256MiB or 64KiB");
+/// [`InvalidValue`] for anything else, and for more bytes than the machine can count.
+pub fn parse_bytes(text: &str) -> Result<usize, InvalidValue> {
+    let invalid =
+        || InvalidValue::new("amount of bytes", text, "it is a whole number with a unit, such as 256MiB or 64KiB");
     let (number, unit) = UNITS
         .iter()
         .find_map(|(name, unit)| text.strip_suffix(name).map(|number| (number, *unit)))
@@ -60,12 +61,12 @@ pub fn parse_bytes(text: &str) -> Result<usize, Invalid> {
 /// Reads a length of time: whole numbers with units (`10m`, `90s`, `1h 30m`, `250ms`).
 ///
 /// # Errors
-/// [`Invalid`] for anything else, and for a negative time.
-pub fn parse_duration(text: &str) -> Result<Duration, Invalid> {
+/// [`InvalidValue`] for anything else, and for a negative time.
+pub fn parse_duration(text: &str) -> Result<Duration, InvalidValue> {
     let parsed: Option<SignedDuration> = text.trim().parse().ok();
-    parsed
-        .and_then(|duration| Duration::try_from(duration).ok())
-        .ok_or_else(|| Invalid::new("length of time", text, "it is a number with a unit, such as 10m, 90s or 250ms"))
+    parsed.and_then(|duration| Duration::try_from(duration).ok()).ok_or_else(|| {
+        InvalidValue::new("length of time", text, "it is a number with a unit, such as 10m, 90s or 250ms")
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::{Grants, Limits, Operation, parse_bytes, parse_duration};
-use crate::record::Invalid;
+use crate::record::InvalidValue;
 use crate::store::Allowed;
 
 /// What a platform lets a plugin do and use.
@@ -53,7 +53,7 @@ pub enum ManifestError {
         /// Its key.
         key: &'static str,
         /// What is wrong with it.
-        why: Invalid,
+        why: InvalidValue,
     },
 }
 
@@ -110,7 +110,8 @@ impl GrantsTable {
             grants.users = Allowed::only(users);
         }
         if let Some(operations) = self.operations {
-            let operations: Result<BTreeSet<Operation>, Invalid> = operations.iter().map(|name| name.parse()).collect();
+            let operations: Result<BTreeSet<Operation>, InvalidValue> =
+                operations.iter().map(|name| name.parse()).collect();
             grants.operations = operations.map_err(|why| ManifestError::Value { key: "grants.operations", why })?;
         }
         Ok(grants)

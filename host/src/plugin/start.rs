@@ -96,7 +96,7 @@ async fn begin(plugin: Plugin, request: RunRequest) -> Result<Begun, StartError>
     let run_id = RunId::unique();
     let Claimed { task, .. } = plugin.host.store.claim(claim(&request, run_id.clone(), &limits)).await?;
     if task.status() == Status::Cancelled {
-        let id = TaskId::stored(task.task_id()).map_err(Error::Invalid)?;
+        let id = TaskId::stored(task.task_id()).map_err(Error::InvalidValue)?;
         let access = Access::of(Owners::only(task.service(), task.user_id()));
         return Ok(Begun::Cancelled(Box::new(run::Location { store: plugin.host.store.clone(), id, access })));
     }

@@ -101,7 +101,7 @@ impl Change {
 /// The rule does not let a task move as a change asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a task may not move from {from} to {to}")]
-pub struct Refusal {
+pub struct InvalidTransition {
     /// The status that the task is in.
     pub from: Status,
     /// The status that it was to move to.
@@ -114,13 +114,13 @@ pub struct Refusal {
 /// task is in after the change.
 ///
 /// # Errors
-/// [`Refusal`] if the rule does not allow the move; the record is as it was.
+/// [`InvalidTransition`] if the rule does not allow the move; the record is as it was.
 pub fn apply(
     record: &mut TaskRecord,
     change: &Change,
     now: &Timestamp,
     rule: TransitionRule,
-) -> Result<Status, Refusal> {
+) -> Result<Status, InvalidTransition> {
     let status = next_status(record.status(), change.status, rule)?;
     record.set_status(status);
     for entry in &change.entries {
@@ -145,11 +145,15 @@ pub fn apply(
 }
 
 /// The status after a change, under a rule.
-pub(crate) fn next_status(from: Status, change: Option<StatusChange>, rule: TransitionRule) -> Result<Status, Refusal> {
+pub(crate) fn next_status(
+    from: Status,
+    change: Option<StatusChange>,
+    rule: TransitionRule,
+) -> Result<Status, InvalidTransition> {
     match change {
         None => Ok(from),
         Some(StatusChange::To(to)) if rule.allows(from, to) => Ok(to),
-        Some(StatusChange::To(to)) => Err(Refusal { from, to }),
+        Some(StatusChange::To(to)) => Err(InvalidTransition { from, to }),
         Some(StatusChange::Finish(_)) if from.is_terminal() => Ok(from),
         Some(StatusChange::Finish(Status::Completed)) if from == Status::CancelRequested => Ok(Status::Cancelled),
         Some(StatusChange::Finish(to)) => Ok(to),

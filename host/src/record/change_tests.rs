@@ -39,7 +39,7 @@ fn a_refused_change_leaves_the_record_as_it_was() {
     let mut task = record(Status::Completed);
     let before = task.encode();
     let refusal = apply(&mut task, &Change::status(Status::Running).log("x"), &time(NOW), TransitionRule::Forward);
-    assert_eq!(refusal, Err(Refusal { from: Status::Completed, to: Status::Running }));
+    assert_eq!(refusal, Err(InvalidTransition { from: Status::Completed, to: Status::Running }));
     assert_eq!(task.encode(), before);
     assert_eq!(
         apply(&mut task, &Change::status(Status::Running), &time(NOW), TransitionRule::Any),

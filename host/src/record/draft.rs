@@ -1,6 +1,6 @@
 //! A task as a caller saves it.
 
-use super::{Invalid, JsonObject, Priority, Service, Status, TaskId, TaskResult, Timestamp, UserId};
+use super::{InvalidValue, JsonObject, Priority, Service, Status, TaskId, TaskResult, Timestamp, UserId};
 
 /// A task as a caller saves it. The store stamps `updated_at`.
 #[derive(Debug, Clone)]
@@ -54,8 +54,8 @@ impl Draft {
     /// Whether a save takes the names: those of records that others wrote may be stranger.
     ///
     /// # Errors
-    /// [`Invalid`], naming the id, service or user that a save does not take.
-    pub(crate) fn check(&self) -> Result<(), Invalid> {
+    /// [`InvalidValue`], naming the id, service or user that a save does not take.
+    pub(crate) fn check(&self) -> Result<(), InvalidValue> {
         self.task_id.as_ref().map_or(Ok(()), TaskId::check_new)?;
         self.service.check_new()?;
         self.user_id.check_new()

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Invalid;
+use super::InvalidValue;
 
 /// The longest name that a save takes, in bytes of UTF-8.
 pub const MAX_NAME_BYTES: usize = 128;
@@ -14,7 +14,7 @@ pub const MAX_NAME_BYTES: usize = 128;
 /// The id under which the store would keep its sequence of ids, were it a task.
 const SEQUENCE: &str = "id:sequence";
 
-fn check_new(what: &'static str, text: &str) -> Result<(), Invalid> {
+fn check_new(what: &'static str, text: &str) -> Result<(), InvalidValue> {
     let why = if text.is_empty() {
         "it is empty".to_owned()
     } else if text.len() > MAX_NAME_BYTES {
@@ -25,7 +25,7 @@ fn check_new(what: &'static str, text: &str) -> Result<(), Invalid> {
     } else {
         return Ok(());
     };
-    Err(Invalid::new(what, text, why))
+    Err(InvalidValue::new(what, text, why))
 }
 
 macro_rules! name {
@@ -38,22 +38,22 @@ macro_rules! name {
             /// A name that may be saved: 1 to 128 bytes, without `:`, `{`, `}`, white space and control characters.
             ///
             /// # Errors
-            /// [`Invalid`], saying which of these the text breaks.
-            pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
+            /// [`InvalidValue`], saying which of these the text breaks.
+            pub fn new(text: impl Into<String>) -> Result<Self, InvalidValue> {
                 let text = text.into();
                 check_new($what, &text)?;
                 Ok(Self(text))
             }
 
             #[doc = $stored_doc]
-            pub fn stored(text: impl Into<String>) -> Result<Self, Invalid> {
+            pub fn stored(text: impl Into<String>) -> Result<Self, InvalidValue> {
                 let $stored: String = text.into();
                 $check_stored?;
                 Ok(Self($stored))
             }
 
             /// Whether a save would take this name: see [`new`](Self::new).
-            pub fn check_new(&self) -> Result<(), Invalid> {
+            pub fn check_new(&self) -> Result<(), InvalidValue> {
                 check_new($what, &self.0)
             }
 
@@ -70,9 +70,9 @@ macro_rules! name {
         }
 
         impl FromStr for $name {
-            type Err = Invalid;
+            type Err = InvalidValue;
 
-            fn from_str(text: &str) -> Result<Self, Invalid> {
+            fn from_str(text: &str) -> Result<Self, InvalidValue> {
                 Self::new(text)
             }
         }
@@ -89,11 +89,11 @@ name!(
     /// The id of a task.
     TaskId,
     "task id",
-    "An id that a record already there may have: any but the empty one and that of the store's sequence.\n\n# Errors\n[`Invalid`] for those two.",
+    "An id that a record already there may have: any but the empty one and that of the store's sequence.\n\n# Errors\n[`InvalidValue`] for those two.",
     |text| if text.is_empty() {
-        Err(Invalid::new("task id", &text, "it is empty"))
+        Err(InvalidValue::new("task id", &text, "it is empty"))
     } else if text == SEQUENCE {
-        Err(Invalid::new("task id", &text, "the store keeps its sequence of ids under it"))
+        Err(InvalidValue::new("task id", &text, "the store keeps its sequence of ids under it"))
     } else {
         Ok(())
     }
@@ -103,16 +103,16 @@ name!(
     /// The name of a service: the part of a platform that a task belongs to.
     Service,
     "service",
-    "A service that a record already there may name: any text that is not empty.\n\n# Errors\n[`Invalid`] if it is.",
-    |text| if text.is_empty() { Err(Invalid::new("service", &text, "it is empty")) } else { Ok(()) }
+    "A service that a record already there may name: any text that is not empty.\n\n# Errors\n[`InvalidValue`] if it is.",
+    |text| if text.is_empty() { Err(InvalidValue::new("service", &text, "it is empty")) } else { Ok(()) }
 );
 
 name!(
     /// The id of the user for whom a task is done.
     UserId,
     "user id",
-    "A user that a record already there may name: any text that is not empty.\n\n# Errors\n[`Invalid`] if it is.",
-    |text| if text.is_empty() { Err(Invalid::new("user id", &text, "it is empty")) } else { Ok(()) }
+    "A user that a record already there may name: any text that is not empty.\n\n# Errors\n[`InvalidValue`] if it is.",
+    |text| if text.is_empty() { Err(InvalidValue::new("user id", &text, "it is empty")) } else { Ok(()) }
 );
 
 #[cfg(test)]

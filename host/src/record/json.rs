@@ -5,7 +5,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{Invalid, quote};
+use super::{InvalidValue, quote};
 
 /// How deep arrays and objects may be nested, the outermost counted.
 pub const MAX_DEPTH: usize = 128;
@@ -22,10 +22,10 @@ impl JsonObject {
     /// Checks a JSON object and drops the white space between its tokens.
     ///
     /// # Errors
-    /// [`Invalid`] if the text is no JSON object (RFC 8259), is nested deeper than [`MAX_DEPTH`], or holds a lone
+    /// [`InvalidValue`] if the text is no JSON object (RFC 8259), is nested deeper than [`MAX_DEPTH`], or holds a lone
     /// surrogate, an integer of more than [`MAX_INTEGER_DIGITS`] digits, or a number beyond the range of a double.
-    pub fn parse(what: &'static str, text: &str) -> Result<Self, Invalid> {
-        compact(text).map(Self).map_err(|why| Invalid::new(what, text, why))
+    pub fn parse(what: &'static str, text: &str) -> Result<Self, InvalidValue> {
+        compact(text).map(Self).map_err(|why| InvalidValue::new(what, text, why))
     }
 
     /// The text.

@@ -12,7 +12,7 @@ mod status;
 mod time;
 mod wire;
 
-pub use change::{Change, Entry, Refusal, ResultChange, StatusChange, apply};
+pub use change::{Change, Entry, InvalidTransition, ResultChange, StatusChange, apply};
 pub use draft::Draft;
 pub use id::{MAX_NAME_BYTES, Service, TaskId, UserId};
 pub use json::{JsonObject, MAX_DEPTH, MAX_INTEGER_DIGITS};
@@ -29,7 +29,7 @@ pub(crate) use wire::quote;
 /// A value that a caller gave and that the store cannot hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {what} {value}: {why}")]
-pub struct Invalid {
+pub struct InvalidValue {
     /// What the value was meant to be, such as `task id`.
     pub what: &'static str,
     /// The value as it was given, quoted, shortened if it is long.
@@ -38,7 +38,7 @@ pub struct Invalid {
     pub why: String,
 }
 
-impl Invalid {
+impl InvalidValue {
     /// An error about `value`, which is quoted and shortened for the message.
     pub fn new(what: &'static str, value: &str, why: impl Into<String>) -> Self {
         Self { what, value: excerpt(value), why: why.into() }

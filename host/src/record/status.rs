@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Invalid;
+use super::InvalidValue;
 
 /// A stage in the life of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,12 +62,12 @@ impl fmt::Display for Status {
 }
 
 impl FromStr for Status {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
             let known = Self::ALL.map(Self::as_str).join(", ");
-            Invalid::new("status", text, format!("it is one of {known}"))
+            InvalidValue::new("status", text, format!("it is one of {known}"))
         })
     }
 }
@@ -99,13 +99,13 @@ impl fmt::Display for Priority {
 }
 
 impl FromStr for Priority {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         match text {
             "high" => Ok(Self::High),
             "low" => Ok(Self::Low),
-            _ => Err(Invalid::new("priority", text, "it is one of high, low")),
+            _ => Err(InvalidValue::new("priority", text, "it is one of high, low")),
         }
     }
 }

@@ -8,7 +8,7 @@ use jiff::civil::{DateTime, date};
 use jiff::fmt::temporal::{DateTimeParser, PiecesOffset};
 use jiff::tz::{Offset, TimeZone as Zone};
 
-use super::Invalid;
+use super::InvalidValue;
 
 /// Bytes of a time as `isoformat()` spells it, with a fraction and an offset.
 const ISOFORMAT_BYTES: usize = 32;
@@ -23,9 +23,9 @@ impl TimeZone {
     /// A zone by its IANA name, such as `Asia/Seoul`. The database is built in.
     ///
     /// # Errors
-    /// [`Invalid`] if the database has no such zone.
-    pub fn named(name: &str) -> Result<Self, Invalid> {
-        Zone::get(name).map(Self).map_err(|_| Invalid::new("time zone", name, "it is no IANA time zone name"))
+    /// [`InvalidValue`] if the database has no such zone.
+    pub fn named(name: &str) -> Result<Self, InvalidValue> {
+        Zone::get(name).map(Self).map_err(|_| InvalidValue::new("time zone", name, "it is no IANA time zone name"))
     }
 
     /// Coordinated Universal Time.
@@ -51,21 +51,21 @@ impl Timestamp {
     /// `zone`, one without a time to be midnight.
     ///
     /// # Errors
-    /// [`Invalid`] if the text is nothing of that kind.
-    pub fn parse(text: &str, zone: &TimeZone) -> Result<Self, Invalid> {
+    /// [`InvalidValue`] if the text is nothing of that kind.
+    pub fn parse(text: &str, zone: &TimeZone) -> Result<Self, InvalidValue> {
         Self::parse_in(text, Some(zone))
     }
 
     /// Reads an ISO 8601 date and time that names its offset: what [`parse`](Self::parse) takes, but for that.
     ///
     /// # Errors
-    /// [`Invalid`] if the text is nothing of that kind, or has no offset.
-    pub fn parse_with_offset(text: &str) -> Result<Self, Invalid> {
+    /// [`InvalidValue`] if the text is nothing of that kind, or has no offset.
+    pub fn parse_with_offset(text: &str) -> Result<Self, InvalidValue> {
         Self::parse_in(text, None)
     }
 
-    fn parse_in(text: &str, zone: Option<&TimeZone>) -> Result<Self, Invalid> {
-        let invalid = |why: String| Invalid::new("timestamp", text, why);
+    fn parse_in(text: &str, zone: Option<&TimeZone>) -> Result<Self, InvalidValue> {
+        let invalid = |why: String| InvalidValue::new("timestamp", text, why);
         let plain = plain(text);
         let pieces = DateTimeParser::new()
             .parse_pieces(&plain)

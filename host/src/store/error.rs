@@ -1,7 +1,7 @@
 //! Why a store gave no answer.
 
 use super::Denied;
-use crate::record::{Invalid, Refusal, Unreadable};
+use crate::record::{InvalidTransition, InvalidValue, Unreadable};
 
 /// The result of a call to a store.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -17,7 +17,7 @@ pub enum Error {
     NotFound,
     /// A value that the store cannot hold.
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    InvalidValue(#[from] InvalidValue),
     /// The caller may not touch the task.
     #[error("denied: {0}")]
     Denied(Denied),
@@ -26,7 +26,7 @@ pub enum Error {
     Conflict,
     /// The task may not move from the status that it is in to the one asked for.
     #[error(transparent)]
-    InvalidTransition(#[from] Refusal),
+    InvalidTransition(#[from] InvalidTransition),
     /// Another run holds the task.
     #[error("another run holds the task")]
     Held,
@@ -51,7 +51,7 @@ pub enum Error {
         /// The type that belongs there.
         expected: &'static str,
     },
-    /// The store refused; trying again will not help.
-    #[error("the store refused: {0}")]
-    Refused(String),
+    /// The store failed in a way that trying again will not mend.
+    #[error("the store failed: {0}")]
+    Failed(String),
 }

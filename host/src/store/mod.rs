@@ -36,7 +36,7 @@ pub type SharedStore = Arc<dyn TaskStore>;
 ///
 /// Every operation may also give [`Error::Unavailable`] when the store did not answer in time (a write has then taken
 /// effect at most once), [`Error::WrongType`] or [`Error::Unreadable`] when it holds something that cannot be used, and
-/// [`Error::Refused`] when it refused; nothing was written in those cases.
+/// [`Error::Failed`] when it refused; nothing was written in those cases.
 ///
 /// A call that was started is best awaited: dropping its future leaves open whether the store made the change.
 #[async_trait]
@@ -51,7 +51,7 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// no task has. Returns the task's id.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a name that may not be saved, [`Error::Denied`] unless `access` covers both the new owner
+    /// [`Error::InvalidValue`] for a name that may not be saved, [`Error::Denied`] unless `access` covers both the new owner
     /// and that of a task that is replaced, [`Error::Conflict`] if the precondition does not hold.
     async fn save(&self, draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId>;
 
@@ -60,7 +60,7 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Error::Held`] if another run holds the task, [`Error::InvalidTransition`] if it is running or has ended,
-    /// [`Error::Denied`] if it belongs to another service or user, [`Error::Invalid`] for a name that may not be saved or
+    /// [`Error::Denied`] if it belongs to another service or user, [`Error::InvalidValue`] for a name that may not be saved or
     /// for parameters given for a task that is there already.
     async fn claim(&self, claim: Claim) -> Result<Claimed>;
 
@@ -92,7 +92,7 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// do not cover and what cannot be read; the latter is named in [`Page::skipped`].
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a limit that is not between 1 and [`MAX_PAGE_TASKS`].
+    /// [`Error::InvalidValue`] for a limit that is not between 1 and [`MAX_PAGE_TASKS`].
     async fn list(&self, query: &Query) -> Result<Page>;
 
     /// How many tasks of a scope are in each status, among those of these owners. Statuses that none is in are left out.

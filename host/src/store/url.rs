@@ -9,7 +9,7 @@ use ::redis::IntoConnectionInfo;
 use super::redis::{RedisOptions, RedisStore};
 use super::sqlite::SqliteStore;
 use super::{Result, SharedStore};
-use crate::record::{Invalid, SystemClock};
+use crate::record::{InvalidValue, SystemClock};
 use crate::settings::Settings;
 
 /// Where a store is. It shows no password, neither as text nor in `Debug`.
@@ -32,8 +32,8 @@ impl StoreUrl {
     /// Reads a store URL.
     ///
     /// # Errors
-    /// [`Invalid`] for an unknown scheme or a URL that its engine cannot use; a password in it is left out.
-    pub fn parse(text: &str) -> std::result::Result<Self, Invalid> {
+    /// [`InvalidValue`] for an unknown scheme or a URL that its engine cannot use; a password in it is left out.
+    pub fn parse(text: &str) -> std::result::Result<Self, InvalidValue> {
         match text.split_once(':') {
             Some(("redis" | "rediss", _)) => Self::parse_redis(text),
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
@@ -47,7 +47,7 @@ impl StoreUrl {
     ///
     /// # Errors
     /// As [`parse`](Self::parse), and for every other scheme.
-    pub fn parse_redis(text: &str) -> std::result::Result<Self, Invalid> {
+    pub fn parse_redis(text: &str) -> std::result::Result<Self, InvalidValue> {
         if !(text.starts_with("redis://") || text.starts_with("rediss://")) {
             return Err(invalid(text, "it begins with neither redis:// nor rediss://"));
         }
@@ -58,8 +58,8 @@ impl StoreUrl {
     }
 }
 
-fn invalid(text: &str, why: &str) -> Invalid {
-    Invalid::new("store URL", &without_password(text), why)
+fn invalid(text: &str, why: &str) -> InvalidValue {
+    InvalidValue::new("store URL", &without_password(text), why)
 }
 
 impl RedisUrl {
@@ -112,7 +112,7 @@ impl fmt::Debug for StoreUrl {
 ///
 /// # Errors
 /// [`Error::Unavailable`](super::Error::Unavailable) if it cannot be reached,
-/// [`Error::Refused`](super::Error::Refused) if it does not let us in or is nothing that we can use.
+/// [`Error::Failed`](super::Error::Failed) if it does not let us in or is nothing that we can use.
 pub async fn open(url: &StoreUrl, settings: &Settings) -> Result<SharedStore> {
     let clock = Arc::new(SystemClock::new(settings.time_zone.clone()));
     Ok(match url {

@@ -106,7 +106,7 @@ async fn parameters_are_taken_for_a_new_task_only<E: Engine>() {
     let before = get(&store, &id).await.encode();
     let mut with_parameters = claim("1");
     with_parameters.parameters = Some(json("{}"));
-    assert_fails!(store.claim(with_parameters).await, Error::Invalid(_));
+    assert_fails!(store.claim(with_parameters).await, Error::InvalidValue(_));
     assert_eq!(get(&store, &id).await.encode(), before);
     store.claim(claim("1")).await.unwrap();
 }
@@ -120,7 +120,7 @@ async fn names_that_a_save_does_not_take_are_not_claimed<E: Engine>() {
     let mut by_user = claim("1");
     by_user.user_id = UserId::stored("a:b").unwrap();
     for claim in [by_id, by_service, by_user] {
-        assert_fails!(store.claim(claim).await, Error::Invalid(_));
+        assert_fails!(store.claim(claim).await, Error::InvalidValue(_));
     }
     assert_eq!(listed_in(&store, Scope::All).await, Vec::<String>::new());
 }

@@ -157,7 +157,7 @@ async fn an_empty_listing_is_one_last_page<E: Engine>() {
 async fn a_limit_beyond_its_bounds_is_refused<E: Engine>() {
     let (_engine, store) = store::<E>().await;
     for limit in [0, MAX_PAGE_TASKS + 1, usize::MAX] {
-        assert_fails!(store.list(&query(Scope::All, limit)).await, Error::Invalid(_));
+        assert_fails!(store.list(&query(Scope::All, limit)).await, Error::InvalidValue(_));
     }
 }
 

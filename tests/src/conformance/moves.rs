@@ -1,6 +1,6 @@
 //! The moves between statuses.
 
-use task_state_host::record::{Change, Refusal, ResultChange, Status, TransitionRule};
+use task_state_host::record::{Change, InvalidTransition, ResultChange, Status, TransitionRule};
 use task_state_host::store::{Access, Error};
 
 use super::fixture::*;
@@ -26,7 +26,7 @@ async fn a_status_moves_as_the_table_says<E: Engine>() {
                 assert_eq!(result.unwrap(), to);
                 assert_eq!(store.status(&id, &Access::ANY).await.unwrap(), to);
             } else {
-                assert_fails!(result, Error::InvalidTransition(refusal) if refusal == Refusal { from, to });
+                assert_fails!(result, Error::InvalidTransition(refusal) if refusal == InvalidTransition { from, to });
                 assert_eq!(store.status(&id, &Access::ANY).await.unwrap(), from);
             }
         }

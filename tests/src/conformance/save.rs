@@ -204,7 +204,7 @@ async fn names_that_a_save_does_not_take_are_refused<E: Engine>() {
         by_user.user_id = UserId::stored(bad).unwrap();
         for draft in [by_id, by_service, by_user] {
             let result = store.save(draft, Precondition::None, &Access::ANY).await;
-            assert_fails!(result, Error::Invalid(_));
+            assert_fails!(result, Error::InvalidValue(_));
         }
     }
     assert_eq!(listed_in(&store, Scope::All).await, Vec::<String>::new());

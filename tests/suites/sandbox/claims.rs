@@ -87,7 +87,7 @@ async fn parameters_are_for_new_tasks_only() {
     with_parameters.task_id = Some(id("old"));
     with_parameters.parameters = Some(JsonObject::default());
     let error = refusal(sandbox.plugin("report").await.run(with_parameters).await);
-    assert!(matches!(error, Error::Invalid(_)), "{error}");
+    assert!(matches!(error, Error::InvalidValue(_)), "{error}");
     assert_eq!(sandbox.task(&id("old")).await.status(), Status::Pending);
 }
 

@@ -60,7 +60,7 @@ async fn a_store_that_stays_away_is_reported_with_the_status_that_was_to_be_writ
 
 #[tokio::test]
 async fn an_output_that_the_store_refuses_does_not_cost_the_final_status() {
-    let outcome = failing(1, is_final, || Fault::Refused).run("report", "whoami").await;
+    let outcome = failing(1, is_final, || Fault::Failed).run("report", "whoami").await;
     assert_eq!(end(&outcome).await, (Status::Completed, vec!["the output could not be kept".to_owned()]));
     assert_eq!(output(&outcome).await, "");
 }

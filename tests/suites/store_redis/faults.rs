@@ -1,21 +1,13 @@
 //! What goes wrong between a host and its Redis, and in it: what was acknowledged is there once, what was not is there at
 //! most once, and nothing is half-written.
 
-#[path = "faults/limits.rs"]
 mod limits;
-#[path = "faults/once.rs"]
 mod once;
-#[path = "faults/others.rs"]
 mod others;
-#[path = "faults/peer.rs"]
 mod peer;
-#[path = "faults/replicas.rs"]
 mod replicas;
-#[path = "faults/servers.rs"]
 mod servers;
-#[path = "faults/types.rs"]
 mod types;
-#[path = "faults/urls.rs"]
 mod urls;
 
 use std::collections::BTreeMap;

@@ -1,8 +1,6 @@
 //! Several host processes write to one task, and what they have seen is held against a model.
 
-#[path = "history/model.rs"]
 mod model;
-#[path = "history/worker.rs"]
 mod worker;
 
 use task_state_host::record::Change;

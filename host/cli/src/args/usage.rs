@@ -2,14 +2,14 @@
 
 use std::error::Error as _;
 
-use task_state_host::record::Invalid;
+use task_state_host::record::InvalidValue;
 
 use crate::output::name;
 
 /// The error on one line, without the usage that clap shows below it.
 pub(crate) fn one_line(error: &clap::Error) -> String {
     // This error names the value in quotes; around it clap would repeat the value raw, line breaks included.
-    if let Some(invalid) = error.source().and_then(|cause| cause.downcast_ref::<Invalid>()) {
+    if let Some(invalid) = error.source().and_then(|cause| cause.downcast_ref::<InvalidValue>()) {
         return invalid.to_string();
     }
     let text = error.to_string();

@@ -1,27 +1,27 @@
 //! How values are read from the command line. Each error names the value.
 
-use task_state_host::record::{Invalid, JsonObject, Status, TaskId};
+use task_state_host::record::{InvalidValue, JsonObject, Status, TaskId};
 
 /// An id of a task that is there already, however strange.
-pub(super) fn stored_id(text: &str) -> Result<TaskId, Invalid> {
+pub(super) fn stored_id(text: &str) -> Result<TaskId, InvalidValue> {
     TaskId::stored(text)
 }
 
 /// A status in its own spelling, or with `-` for `_`.
-pub(super) fn status(text: &str) -> Result<Status, Invalid> {
-    text.replace('-', "_").parse().map_err(|error: Invalid| Invalid::new(error.what, text, error.why))
+pub(super) fn status(text: &str) -> Result<Status, InvalidValue> {
+    text.replace('-', "_").parse().map_err(|error: InvalidValue| InvalidValue::new(error.what, text, error.why))
 }
 
 /// The parameters of a task.
-pub(super) fn json_object(text: &str) -> Result<JsonObject, Invalid> {
+pub(super) fn json_object(text: &str) -> Result<JsonObject, InvalidValue> {
     JsonObject::parse("parameters", text)
 }
 
 /// One parameter, as `KEY=VALUE`.
-pub(super) fn parameter(text: &str) -> Result<(String, String), Invalid> {
+pub(super) fn parameter(text: &str) -> Result<(String, String), InvalidValue> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(Invalid::new("parameter", text, "it has the form KEY=VALUE")),
+        _ => Err(InvalidValue::new("parameter", text, "it has the form KEY=VALUE")),
     }
 }
 

@@ -119,7 +119,7 @@ trait AboutTask<T> {
 impl<T> AboutTask<T> for store::Result<T> {
     fn about(self, id: &TaskId) -> anyhow::Result<T> {
         self.map_err(|error| match error {
-            store::Error::Unreadable { .. } | store::Error::Invalid(_) => error.into(),
+            store::Error::Unreadable { .. } | store::Error::InvalidValue(_) => error.into(),
             _ => anyhow::Error::new(error).context(format!("task {:?}", id.as_str())),
         })
     }

@@ -14,13 +14,13 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, ServerErrorKind, Value};
 use tokio::sync::Notify;
 
-use super::RedisStore;
-use super::connection::{Link, Request, resp3_client};
-use super::keys;
-use super::layout::{Layout, Opening};
-use super::options::RedisOptions;
-use super::read::{parse, read_task, readable};
 use crate::record::{Clock, Status, TaskId, quote};
+use crate::store::redis::RedisStore;
+use crate::store::redis::keys;
+use crate::store::redis::options::RedisOptions;
+use crate::store::redis::server::link::{Link, Request, resp3_client};
+use crate::store::redis::task::layout::{Layout, Opening};
+use crate::store::redis::task::read::{parse, read_task, readable};
 use crate::store::{Access, Error, Progress, Result};
 
 /// How often the task is looked at where the server does not say that it has changed.

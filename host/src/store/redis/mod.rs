@@ -4,25 +4,13 @@
 //! contract, `script` makes each happen exactly once, `connection` keeps the connections alive, `together` has the commands
 //! of many callers share a write, and `turns` and `layout` make an append cost the same however long the log is.
 
-mod change;
-mod check;
-mod claim;
-mod connection;
-mod delete;
-mod expiry;
 mod follow;
 mod keys;
-mod layout;
 mod listing;
+mod maintenance;
 mod options;
-mod read;
-mod replica;
-mod save;
-mod script;
-mod sweep;
-mod together;
-mod turns;
-mod whole;
+mod server;
+mod task;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,10 +21,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use options::RedisOptions;
 
-use self::connection::Link;
 use self::listing::Listings;
-use self::script::Session;
-use self::turns::Turns;
+use self::server::link::Link;
+use self::server::session::Session;
+use self::task::write_queue::WriteQueues;
 use super::{
     Access, Claim, Claimed, Counts, Error, Owners, Page, Precondition, Progress, Query, Report, Result, Scope,
     TaskStore,
@@ -59,7 +47,7 @@ pub struct RedisStore {
     session: Session,
     /// Places for writes that are under way or wait.
     places: Semaphore,
-    turns: Turns,
+    turns: WriteQueues,
     listings: Listings,
 }
 
@@ -68,7 +56,7 @@ impl RedisStore {
     ///
     /// # Errors
     /// [`Error::Unavailable`] if it does not answer in
-    /// [`connect_deadline`](RedisOptions::connect_deadline), [`Error::Refused`] if it does not
+    /// [`connect_deadline`](RedisOptions::connect_deadline), [`Error::Failed`] if it does not
     /// let us in.
     pub async fn connect(options: RedisOptions, clock: Arc<dyn Clock>) -> Result<Self> {
         let primary = Arc::new(Link::new(&options.write_url, &options)?);
@@ -78,7 +66,7 @@ impl RedisStore {
         Ok(Self {
             session: Session::new(options.max_writes),
             places: Semaphore::new(options.max_waiting.clamp(1, Semaphore::MAX_PERMITS)),
-            turns: Turns::new(),
+            turns: WriteQueues::new(),
             ttl: ttl.to_string(),
             metadata_ttl: (ttl + METADATA_OUTLIVES).to_string(),
             options,

@@ -41,7 +41,7 @@ pub(super) async fn check(worker: &Worker, policy: &Policy, repair: bool) -> Res
 
 fn check_file(conn: &Connection) -> Step<()> {
     let damage: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if damage == "ok" { Ok(()) } else { Err(Error::Refused(format!("the database is damaged: {damage}")).into()) }
+    if damage == "ok" { Ok(()) } else { Err(Error::Failed(format!("the database is damaged: {damage}")).into()) }
 }
 
 /// Tasks that have expired and are still in the file: all of them, or those of one step if they are to be removed.

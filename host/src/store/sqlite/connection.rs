@@ -49,12 +49,12 @@ fn wait_for_lock(tries: i32) -> bool {
 /// Opens a store's file, which is made with its directories if it is missing.
 ///
 /// # Errors
-/// [`Error::Refused`] or [`Error::Unavailable`], naming the path.
+/// [`Error::Failed`] or [`Error::Unavailable`], naming the path.
 pub(super) fn open_file(path: &Path) -> Step<Connection> {
     open_and_prepare(path).map_err(|Fault(error)| {
         let about = |why: String| format!("{}: {why}", path.display());
         Fault(match error {
-            Error::Refused(why) => Error::Refused(about(why)),
+            Error::Failed(why) => Error::Failed(about(why)),
             Error::Unavailable(why) => Error::Unavailable(about(why)),
             other => other,
         })
@@ -62,7 +62,7 @@ pub(super) fn open_file(path: &Path) -> Step<Connection> {
 }
 
 fn open_and_prepare(path: &Path) -> Step<Connection> {
-    let refused = |error: std::io::Error| Fault(Error::Refused(error.to_string()));
+    let refused = |error: std::io::Error| Fault(Error::Failed(error.to_string()));
     // SQLite gives ":memory:" and the like a meaning of their own; an absolute path has none.
     let path = std::path::absolute(path).map_err(refused)?;
     if let Some(parent) = path.parent() {
@@ -71,7 +71,7 @@ fn open_and_prepare(path: &Path) -> Step<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(&path, flags)?;
     if conn.is_readonly("main")? {
-        return Err(Error::Refused("the file is read-only".to_owned()).into());
+        return Err(Error::Failed("the file is read-only".to_owned()).into());
     }
     conn.busy_handler(Some(wait_for_lock))?;
     // Before anything is written: the file may be another program's.
@@ -104,7 +104,7 @@ fn share_by_log(conn: &Connection) -> Step<()> {
         match conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
             Ok(mode) if mode == "wal" => return Ok(()),
             Ok(mode) => {
-                return Err(Error::Refused(format!(
+                return Err(Error::Failed(format!(
                     "its journal mode stays {mode}; its file system may not suit SQLite"
                 ))
                 .into());

@@ -2,7 +2,7 @@
 
 use rusqlite::ErrorCode;
 
-use crate::record::{Invalid, Refusal};
+use crate::record::{InvalidTransition, InvalidValue};
 use crate::store::{Denied, Error};
 
 /// Why a step was not made. It exists so that `?` takes the errors of SQLite, which the store's own error does not show.
@@ -18,8 +18,8 @@ impl From<Error> for Fault {
     }
 }
 
-impl From<Invalid> for Fault {
-    fn from(error: Invalid) -> Self {
+impl From<InvalidValue> for Fault {
+    fn from(error: InvalidValue) -> Self {
         Self(error.into())
     }
 }
@@ -30,8 +30,8 @@ impl From<Denied> for Fault {
     }
 }
 
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
+impl From<InvalidTransition> for Fault {
+    fn from(refusal: InvalidTransition) -> Self {
         Self(refusal.into())
     }
 }
@@ -39,7 +39,7 @@ impl From<Refusal> for Fault {
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         let text = format!("SQLite: {error}");
-        Self(if is_passing(&error) { Error::Unavailable(text) } else { Error::Refused(text) })
+        Self(if is_passing(&error) { Error::Unavailable(text) } else { Error::Failed(text) })
     }
 }
 

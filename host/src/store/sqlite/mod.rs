@@ -33,7 +33,7 @@ use super::{
     Access, Claim, Claimed, Counts, Error, MAX_PAGE_TASKS, Owners, Page, Precondition, Progress, Query, Report, Result,
     Scope, StoreUrl, TaskStore,
 };
-use crate::record::{Change, Clock, Draft, Invalid, Status, TaskId, TaskRecord, Timestamp, TransitionRule};
+use crate::record::{Change, Clock, Draft, InvalidValue, Status, TaskId, TaskRecord, Timestamp, TransitionRule};
 
 /// How many writes may share a transaction. It bounds how long other processes wait for their turn.
 const WRITES_TOGETHER: usize = 128;
@@ -76,7 +76,7 @@ impl SqliteStore {
     /// their last change.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the file cannot be made or written, is no database, is another program's, or was made by a
+    /// [`Error::Failed`] if the file cannot be made or written, is no database, is another program's, or was made by a
     /// newer version of this one; [`Error::Unavailable`] if another process keeps it locked. Both name the path.
     pub async fn open(path: impl AsRef<Path>, task_ttl: Duration, clock: Arc<dyn Clock>) -> Result<Self> {
         Self::open_patiently(path.as_ref().to_owned(), task_ttl, clock, connection::PATIENCE).await
@@ -193,7 +193,7 @@ impl TaskStore for SqliteStore {
     async fn list(&self, query: &Query) -> Result<Page> {
         if !(1..=MAX_PAGE_TASKS).contains(&query.limit) {
             let why = format!("it is a number from 1 to {MAX_PAGE_TASKS}");
-            return Err(Invalid::new("limit", &query.limit.to_string(), why).into());
+            return Err(InvalidValue::new("limit", &query.limit.to_string(), why).into());
         }
         let (policy, query) = (self.policy.clone(), query.clone());
         self.listings.run(move |conn| list::list(conn, &policy, &query)).await

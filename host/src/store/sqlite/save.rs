@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::fault::Step;
 use super::task::{Policy, Stored, after};
 use super::write;
-use crate::record::{Change, Draft, Invalid, Refusal, Status, TaskId};
+use crate::record::{Change, Draft, InvalidTransition, InvalidValue, Status, TaskId};
 use crate::store::{Access, Claim, Claimed, Error, Owners, Precondition};
 
 /// Takes the next number of the sequence.
@@ -92,11 +92,11 @@ fn take(conn: &Connection, policy: &Policy, claim: &Claim, stored: &Stored) -> S
     let to = match stored.status()? {
         Status::Pending | Status::Dispatching => Status::Running,
         Status::CancelRequested => Status::Cancelled,
-        from => return Err(Refusal { from, to: Status::Running }.into()),
+        from => return Err(InvalidTransition { from, to: Status::Running }.into()),
     };
     if let Some(parameters) = &claim.parameters {
         let why = format!("task {} is there already and has its own", stored.id);
-        return Err(Invalid::new("parameters", parameters.as_str(), why).into());
+        return Err(InvalidValue::new("parameters", parameters.as_str(), why).into());
     }
     super::change::apply_to(conn, policy, stored, &Change::status(to))
 }

@@ -58,7 +58,7 @@ const TABLES: &str = "
 /// Makes the tables, unless they are there.
 ///
 /// # Errors
-/// [`Error::Refused`] if the file is another program's, or was made by a newer version of this one.
+/// [`Error::Failed`] if the file is another program's, or was made by a newer version of this one.
 pub(super) fn prepare(conn: &mut Connection) -> Step<()> {
     // Read in one transaction: another process may be making the tables, and half of what it does would look foreign.
     if is_ready(&*conn.transaction()?)? {
@@ -77,7 +77,7 @@ pub(super) fn prepare(conn: &mut Connection) -> Step<()> {
 
 fn is_ready(conn: &Connection) -> Step<bool> {
     let read = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let refused = |why: String| Err(Error::Refused(why).into());
+    let refused = |why: String| Err(Error::Failed(why).into());
     match (read("application_id")?, read("user_version")?) {
         (APPLICATION, VERSION) => Ok(true),
         (APPLICATION, version) => refused(format!(

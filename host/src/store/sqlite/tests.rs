@@ -42,7 +42,7 @@ fn count(conn: &Connection, table: &str) -> i64 {
 /// That opening is refused with a text that names the path and says why.
 async fn assert_refused(path: &Path, why: &str) {
     match open(path, HOUR).await {
-        Err(Error::Refused(text)) => {
+        Err(Error::Failed(text)) => {
             assert!(text.contains(&path.display().to_string()) && text.contains(why), "{text}");
         }
         other => panic!("{other:?}"),

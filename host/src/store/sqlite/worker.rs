@@ -107,7 +107,7 @@ impl Worker {
 }
 
 fn stopped() -> Error {
-    Error::Refused("the thread that serves SQLite has stopped".to_owned())
+    Error::Failed("the thread that serves SQLite has stopped".to_owned())
 }
 
 fn serve(conn: &Connection, jobs: &Receiver<Job>, plan: &Plan) {

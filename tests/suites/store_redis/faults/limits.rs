@@ -52,7 +52,7 @@ async fn append_until_refused(store: &RedisStore, bytes: usize) -> (Vec<String>,
         let entry = format!("{number} {}", "x".repeat(bytes));
         match store.change(&task_id("1"), Change::logs([entry.clone()]), &Access::ANY).await {
             Ok(_) => acknowledged.push(entry),
-            Err(Error::Refused(why)) => return (acknowledged, why),
+            Err(Error::Failed(why)) => return (acknowledged, why),
             Err(error) => panic!("{error}"),
         }
     }
@@ -86,7 +86,7 @@ async fn a_full_server_refuses_an_append_and_the_record_stays_whole() {
         store.save(large.with_id(task_id("1")), Precondition::None, &Access::ANY).await.map(|_| ()),
     ];
     for refused in refused {
-        assert!(matches!(&refused, Err(Error::Refused(why)) if why.contains("OOM")), "{refused:?}");
+        assert!(matches!(&refused, Err(Error::Failed(why)) if why.contains("OOM")), "{refused:?}");
     }
     assert_eq!(bench.dump().await, before);
 
@@ -135,7 +135,7 @@ async fn an_entry_that_has_no_place_costs_those_that_go_with_it_nothing() {
     let large = "y".repeat(200_000);
     let append = |message: &str| store.change(&id, Change::logs([message]), &Access::ANY);
     let answers = tokio::join!(append("first"), append("second"), append(&large), append("third"));
-    assert!(matches!(answers, (Ok(_), Ok(_), Err(Error::Refused(_)), Ok(_))), "{answers:?}");
+    assert!(matches!(answers, (Ok(_), Ok(_), Err(Error::Failed(_)), Ok(_))), "{answers:?}");
     assert_eq!(messages(&get(&store, &id).await)[1..], ["first", "second", "third"]);
 }
 
@@ -181,7 +181,7 @@ async fn a_user_who_lacks_a_command_is_told_which_and_leaves_nothing_half_writte
         };
         for (write, answer) in answers {
             match answer {
-                Err(Error::Refused(why)) => {
+                Err(Error::Failed(why)) => {
                     assert!(why.to_lowercase().contains(command), "{write} without {command}: {why}");
                     assert!(!why.contains(PASSWORD), "{why}");
                 }
@@ -200,7 +200,7 @@ async fn a_permission_that_is_given_later_is_noticed() {
     .await;
     let store = connect(&bench.server.url_as("host", PASSWORD), |_| {}).await;
     let saved = store.save(draft("1"), Precondition::None, &Access::ANY).await;
-    assert!(matches!(&saved, Err(Error::Refused(why)) if why.contains("HSET")), "{saved:?}");
+    assert!(matches!(&saved, Err(Error::Failed(why)) if why.contains("HSET")), "{saved:?}");
     let mut allow = redis::cmd("ACL");
     allow.arg(&["SETUSER", "host", "+hset"]).query_async::<()>(&mut bench.redis.clone()).await.unwrap();
     save(&store, draft("1")).await;
@@ -215,7 +215,7 @@ async fn a_user_who_may_only_read_can_read() {
     let store = connect(&bench.server.url_as("reader", PASSWORD), |_| {}).await;
     assert_eq!(get(&store, &id).await.task_id(), "1");
     let appended = store.change(&id, Change::logs(["entry"]), &Access::ANY).await;
-    assert!(matches!(&appended, Err(Error::Refused(why)) if why.contains("eval")), "{appended:?}");
+    assert!(matches!(&appended, Err(Error::Failed(why)) if why.contains("eval")), "{appended:?}");
 }
 
 #[tokio::test]
@@ -253,12 +253,12 @@ async fn a_stranger_is_refused_and_no_password_is_told() {
     let wrong = format!("{PASSWORD}x");
     for url in [server.url_as("host", &wrong), server.url_as("nobody", &wrong)] {
         match RedisStore::connect(options(&url), clock()).await {
-            Err(Error::Refused(why)) => assert!(!why.contains(PASSWORD), "{why}"),
+            Err(Error::Failed(why)) => assert!(!why.contains(PASSWORD), "{why}"),
             other => panic!("{other:?}"),
         }
     }
     let anonymous = format!("redis://127.0.0.1:{}/0", server.port());
     let refused = RedisStore::connect(options(&anonymous), clock()).await;
-    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Failed(_))), "{refused:?}");
     connect(&server.url_as("host", PASSWORD), |_| {}).await;
 }

@@ -20,7 +20,7 @@ async fn tls_with_a_user_and_a_password_is_spoken_to_a_server_that_is_trusted_on
     let url = server.url_as("host", "s3cret");
     assert!(url.starts_with("rediss://"));
     let untrusted = RedisStore::connect(options(&url), clock()).await;
-    assert!(matches!(untrusted, Err(Error::Unavailable(_) | Error::Refused(_))), "{untrusted:?}");
+    assert!(matches!(untrusted, Err(Error::Unavailable(_) | Error::Failed(_))), "{untrusted:?}");
 
     let mut client = tokio::process::Command::new(std::env::current_exe().unwrap());
     client.args(["faults::urls::works_over_tls_when_another_test_asks_for_it", "--exact", "--ignored"]);

@@ -12,11 +12,11 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// The most commands that go together. The first of them is answered with the last.
-const MOST_TOGETHER: usize = 16;
+const MAX_TOGETHER: usize = 16;
 
 /// A connection whose callers' commands go together.
 #[derive(Debug, Clone)]
-pub(super) struct Together {
+pub(in crate::store::redis) struct AutoPipeline {
     connection: MultiplexedConnection,
     /// Where the connection is driven, so that no caller depends on the runtime of another.
     runtime: Handle,
@@ -42,14 +42,14 @@ enum Place<'a> {
     WithOthers(oneshot::Receiver<RedisResult<Value>>),
 }
 
-impl Together {
+impl AutoPipeline {
     /// A connection that the present runtime drives.
-    pub(super) fn new(connection: MultiplexedConnection) -> Self {
+    pub(in crate::store::redis) fn new(connection: MultiplexedConnection) -> Self {
         Self { connection, runtime: Handle::current(), state: Arc::default() }
     }
 
     /// Sends a command.
-    pub(super) async fn send(&self, cmd: Cmd) -> RedisResult<Value> {
+    pub(in crate::store::redis) async fn send(&self, cmd: Cmd) -> RedisResult<Value> {
         let answer = match self.place(cmd) {
             Place::Alone(cmd, _under_way) => self.connection.clone().send_packed_command(&cmd).await,
             Place::WithOthers(answer) => {
@@ -60,7 +60,7 @@ impl Together {
     }
 
     /// Sends a pipeline, on its own.
-    pub(super) async fn send_pipeline(&self, pipeline: &Pipeline) -> RedisResult<Value> {
+    pub(in crate::store::redis) async fn send_pipeline(&self, pipeline: &Pipeline) -> RedisResult<Value> {
         let _under_way = self.under_way(&mut self.state());
         pipeline.query_async(&mut self.connection.clone()).await
     }
@@ -108,7 +108,7 @@ impl Together {
 }
 
 /// One write under way, until it is dropped.
-struct UnderWay<'a>(&'a Together);
+struct UnderWay<'a>(&'a AutoPipeline);
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
@@ -117,7 +117,7 @@ impl Drop for UnderWay<'_> {
 }
 
 /// Who sends what waits. Should its runtime end before it has, those who wait learn that nobody will.
-struct Sender(Option<Together>);
+struct Sender(Option<AutoPipeline>);
 
 impl Sender {
     async fn send(mut self) {
@@ -126,8 +126,8 @@ impl Sender {
         let mut waiting = std::mem::take(&mut together.state().waiting);
         // Whoever has gone does not want to know.
         waiting.retain(|waiting| !waiting.answer.is_closed());
-        while waiting.len() > MOST_TOGETHER {
-            let rest = waiting.split_off(MOST_TOGETHER);
+        while waiting.len() > MAX_TOGETHER {
+            let rest = waiting.split_off(MAX_TOGETHER);
             together.runtime.spawn(together.clone().send_all(std::mem::replace(&mut waiting, rest)));
         }
         if !waiting.is_empty() {

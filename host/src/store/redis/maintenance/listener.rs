@@ -9,12 +9,12 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisError, Value};
 use tokio::sync::{Notify, mpsc};
 
-use super::RedisStore;
-use super::connection::{Request, random_fraction, resp3_client};
-use super::keys::{self, Owner};
-use super::read::parse;
-use super::script::{EXPIRED, TURN};
 use crate::store::Result;
+use crate::store::redis::RedisStore;
+use crate::store::redis::keys::{self, Owner};
+use crate::store::redis::server::link::{Request, random_fraction, resp3_client};
+use crate::store::redis::server::session::{ACQUIRE_SWEEP, CLEAR_EXPIRED};
+use crate::store::redis::task::read::parse;
 
 /// How long to wait before listening again after the connection broke.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -71,7 +71,7 @@ struct Listener {
 
 impl RedisStore {
     /// Keeps the indexes free of expired tasks, until it is dropped.
-    pub(super) async fn maintain_indexes(&self) {
+    pub(in crate::store::redis) async fn maintain_indexes(&self) {
         self.primary.move_here().await;
         let missed = Missed::default();
         tokio::join!(self.keep_listening(&missed), self.keep_sweeping(&missed));
@@ -195,7 +195,7 @@ impl RedisStore {
             keys.extend(keys::owner_indexes(&owner));
             calls.push((keys, vec![id.clone(), owner.service, owner.user_id]));
         }
-        let answers: Vec<Vec<usize>> = parse(EXPIRED.run_each(&self.primary, &calls, self.deadline()).await?)?;
+        let answers: Vec<Vec<usize>> = parse(CLEAR_EXPIRED.run_each(&self.primary, &calls, self.deadline()).await?)?;
         for ((keys, args), passed_over) in calls.iter().zip(answers) {
             for key in passed_over.into_iter().filter_map(|at| keys.get(at - 1)) {
                 tracing::warn!(task = args[0], key, "an index is no set, so an expired task stays in it");
@@ -256,7 +256,7 @@ impl RedisStore {
         let began = Instant::now();
         let [age, remember] = [age, self.options.sweep_interval].map(|time| time.as_millis().max(1).to_string());
         let turn = uuid::Uuid::new_v4().simple().to_string();
-        if parse::<u8>(self.run(&TURN, &[keys::SWEEP_TURN], &[&age, &remember, &turn]).await?)? == 1 {
+        if parse::<u8>(self.run(&ACQUIRE_SWEEP, &[keys::SWEEP_TURN], &[&age, &remember, &turn]).await?)? == 1 {
             let report = self.sweep().await?;
             Self::tell(&report, began);
         }

@@ -2,18 +2,18 @@
 
 use std::time::Instant;
 
-use super::RedisStore;
-use super::keys::Owner;
-use super::layout::Layout;
-use super::read::readable;
-use super::script::Answer;
-use super::turns::Known;
-use super::whole::{Found, RunChange, Whole, sha1};
-use crate::record::{Change, Refusal, Status, TaskId, TaskRecord, apply};
+use crate::record::{Change, InvalidTransition, Status, TaskId, TaskRecord, apply};
+use crate::store::redis::RedisStore;
+use crate::store::redis::keys::Owner;
+use crate::store::redis::server::session::Answer;
+use crate::store::redis::task::layout::Layout;
+use crate::store::redis::task::read::readable;
+use crate::store::redis::task::replace::{Found, Replacement, RunChange, sha1};
+use crate::store::redis::task::write_queue::Cached;
 use crate::store::{Access, Claim, Claimed, Result};
 
 impl RedisStore {
-    pub(super) async fn claim_task(&self, claim: &Claim) -> Result<Claimed> {
+    pub(in crate::store::redis) async fn claim_task(&self, claim: &Claim) -> Result<Claimed> {
         claim.draft().check()?;
         let Some(id) = &claim.task_id else {
             loop {
@@ -41,7 +41,7 @@ impl RedisStore {
         let owner = Owner::new(task.service(), task.user_id());
         let text = task.encode();
         let layout = Layout::of(&task, text.as_bytes(), task.updated_at());
-        let whole = Whole {
+        let whole = Replacement {
             id: id.as_str(),
             owner: &owner,
             text,
@@ -52,9 +52,9 @@ impl RedisStore {
         };
         let turns = self.turns.task(id.as_str());
         let mut known = turns.known().await;
-        match self.write_whole(whole, self.deadline()).await? {
+        match self.replace(whole, self.deadline()).await? {
             Answer::Done(_) => {
-                *known = Known { layout, indexed: Some(Instant::now()) };
+                *known = Cached { layout, indexed: Some(Instant::now()) };
                 Ok(Some(Claimed { task, is_new: true }))
             }
             Answer::No(_) => Ok(None),
@@ -73,7 +73,7 @@ impl RedisStore {
         let (found, mut task) = readable(id, found, &access, self.clock.zone())?;
         if let Some(parameters) = &claim.parameters {
             let why = "the task is there already, with parameters of its own";
-            return Err(crate::record::Invalid::new("parameters", parameters.as_str(), why).into());
+            return Err(crate::record::InvalidValue::new("parameters", parameters.as_str(), why).into());
         }
         let from = task.status();
         let (to, run) = match from {
@@ -81,7 +81,7 @@ impl RedisStore {
                 (Status::Running, RunChange::Claim { run: claim.run.as_str(), hold_millis: claim.hold.as_millis() })
             }
             Status::CancelRequested => (Status::Cancelled, RunChange::Keep),
-            _ => return Err(Refusal { from, to: Status::Running }.into()),
+            _ => return Err(InvalidTransition { from, to: Status::Running }.into()),
         };
         let now = self.clock.now();
         apply(&mut task, &Change::status(to), &now, self.options.rule)?;
@@ -89,12 +89,13 @@ impl RedisStore {
         let text = task.encode();
         let layout = Layout::of(&task, text.as_bytes(), &now);
         let expected = sha1(&found.text);
-        let whole = Whole { id: id.as_str(), owner: &owner, text, expected, held_by: None, run, earlier: Vec::new() };
+        let whole =
+            Replacement { id: id.as_str(), owner: &owner, text, expected, held_by: None, run, earlier: Vec::new() };
         let turns = self.turns.task(id.as_str());
         let mut known = turns.known().await;
-        match self.write_whole(whole, deadline).await? {
+        match self.replace(whole, deadline).await? {
             Answer::Done(_) => {
-                *known = Known { layout, indexed: Some(Instant::now()) };
+                *known = Cached { layout, indexed: Some(Instant::now()) };
                 Ok(Some(Claimed { task, is_new: false }))
             }
             Answer::No(why) => self.retry_or_refuse(&why, deadline).map(|()| None),

@@ -3,15 +3,15 @@
 //! It takes the keys as a scan gives them and holds no more than one step of them. What a step finds, and repairs, is
 //! decided in one go on the server, so that writers at work neither look like a disagreement nor lose anything.
 
-use super::RedisStore;
-use super::connection::Request;
-use super::delete::of_same_owner;
-use super::keys::{self, IndexKind, Owner};
-use super::layout::Opening;
-use super::read::{OPENING_BYTES, parse, right_typed};
-use super::script::MEND;
-use super::sweep::{Findings, Pass};
+use super::sweeper::{Findings, Pass};
 use crate::record::TaskRecord;
+use crate::store::redis::RedisStore;
+use crate::store::redis::keys::{self, IndexKind, Owner};
+use crate::store::redis::server::link::Request;
+use crate::store::redis::server::session::REPAIR;
+use crate::store::redis::task::layout::Opening;
+use crate::store::redis::task::of_same_owner;
+use crate::store::redis::task::read::{OPENING_BYTES, parse, right_typed};
 use crate::store::{Finding, FindingKind, Report, Result};
 
 /// How many records one step looks at: a fraction of a millisecond of the server's time.
@@ -33,7 +33,7 @@ enum Kept {
 }
 
 impl RedisStore {
-    pub(super) async fn check_all(&self, repair: bool) -> Result<Report> {
+    pub(in crate::store::redis) async fn check_all(&self, repair: bool) -> Result<Report> {
         let mut findings = Findings::default();
         self.check_tasks(repair, &mut findings).await?;
         self.check_indexes(repair, &mut findings).await?;
@@ -146,7 +146,7 @@ impl RedisStore {
                     Kept::Nothing | Kept::WrongType => {}
                 }
             }
-            let answers: Vec<Vec<String>> = parse(MEND.run_each(&self.primary, &calls, self.deadline()).await?)?;
+            let answers: Vec<Vec<String>> = parse(REPAIR.run_each(&self.primary, &calls, self.deadline()).await?)?;
             left.clear();
             for ((id, (keys, args)), answer) in asked.into_iter().zip(&calls).zip(&answers) {
                 if answer.first().is_some_and(|word| word == "another") {
@@ -219,7 +219,7 @@ impl RedisStore {
 
     /// Members of an index whose records are gone, or belong to somebody else: each with what its record is, empty for
     /// one that is gone.
-    pub(super) async fn strangers<'a>(
+    pub(in crate::store::redis) async fn strangers<'a>(
         &self,
         kind: &IndexKind<'_>,
         members: &'a [String],

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::connection::{Link, Request};
-use super::options::RedisOptions;
-use super::read::parse;
+use crate::store::redis::options::RedisOptions;
+use crate::store::redis::server::link::{Link, Request};
+use crate::store::redis::task::read::parse;
 use crate::store::{Error, RedisUrl, Result};
 
 /// How long a verdict on the replica stands.
@@ -19,7 +19,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A server to read listings from that is not the primary.
 #[derive(Debug)]
-pub(super) struct Replica {
+pub(in crate::store::redis) struct Replica {
     link: Link,
     response_timeout: Duration,
     verdict: tokio::sync::Mutex<Option<Verdict>>,
@@ -33,13 +33,13 @@ struct Verdict {
 }
 
 impl Replica {
-    pub(super) fn new(url: &RedisUrl, options: &RedisOptions) -> Result<Self> {
+    pub(in crate::store::redis) fn new(url: &RedisUrl, options: &RedisOptions) -> Result<Self> {
         let link = Link::new(url, options)?;
         Ok(Self { link, response_timeout: options.response_timeout, verdict: tokio::sync::Mutex::new(None) })
     }
 
     /// The replica, if it keeps up with the primary. Asked of the servers once in two seconds at the most.
-    pub(super) async fn keeping_up_with(&self, primary: &Link) -> Option<&Link> {
+    pub(in crate::store::redis) async fn keeping_up_with(&self, primary: &Link) -> Option<&Link> {
         let mut verdict = self.verdict.lock().await;
         if verdict.as_ref().is_none_or(|verdict| verdict.at.elapsed() >= VERDICT) {
             let against = self.compare(primary).await.err();
@@ -50,7 +50,7 @@ impl Replica {
     }
 
     /// Leaves the replica alone for a while: it failed.
-    pub(super) async fn avoid(&self, why: &Error) {
+    pub(in crate::store::redis) async fn avoid(&self, why: &Error) {
         let mut verdict = self.verdict.lock().await;
         let why = why.to_string();
         self.tell(verdict.as_ref(), Some(&why));
@@ -58,7 +58,7 @@ impl Replica {
     }
 
     /// How long one request to it may take.
-    pub(super) fn deadline(&self) -> Instant {
+    pub(in crate::store::redis) fn deadline(&self) -> Instant {
         Instant::now() + self.response_timeout
     }
 
@@ -86,7 +86,7 @@ impl Replica {
         loop {
             let here = match replication(&self.link, self.deadline()).await {
                 Ok(here) => here,
-                Err(Error::Refused(why)) => {
+                Err(Error::Failed(why)) => {
                     tracing::debug!(why, "the replica does not say how far it is");
                     return Ok(());
                 }
@@ -140,7 +140,7 @@ async fn replication(link: &Link, deadline: Instant) -> Result<Replication> {
         Request::One(cmd)
     };
     let info: String = parse(link.call(deadline, request).await?)?;
-    Replication::read(&info).ok_or_else(|| Error::Refused("INFO replication lacks the offset".to_owned()))
+    Replication::read(&info).ok_or_else(|| Error::Failed("INFO replication lacks the offset".to_owned()))
 }
 
 #[cfg(test)]

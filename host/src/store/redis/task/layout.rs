@@ -2,7 +2,7 @@
 
 use crate::record::{Status, TaskRecord, Timestamp};
 
-use super::keys::Owner;
+use crate::store::redis::keys::Owner;
 
 /// The longest beginning of a record that the scripts compare, in bytes.
 const MAX_PREFIX_BYTES: usize = 1_000;
@@ -14,32 +14,32 @@ const TAIL_END_BYTES: usize = 24;
 /// Where things stand in a record's text. Appends of others do not change it; any other change by others does, and the
 /// scripts notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Layout {
-    pub(super) owner: Owner,
-    pub(super) status: Status,
+pub(in crate::store::redis) struct Layout {
+    pub(in crate::store::redis) owner: Owner,
+    pub(in crate::store::redis) status: Status,
     /// From the record's first byte through its status.
-    pub(super) prefix: String,
+    pub(in crate::store::redis) prefix: String,
     /// Where `before` begins.
-    pub(super) at: usize,
+    pub(in crate::store::redis) at: usize,
     /// The text from the end of the active jobs to the time of the last change.
-    pub(super) before: String,
+    pub(in crate::store::redis) before: String,
     /// Where the last byte before the tail was seen last. Appends of others move it on.
-    pub(super) last: usize,
-    pub(super) tail: Tail,
+    pub(in crate::store::redis) last: usize,
+    pub(in crate::store::redis) tail: Tail,
 }
 
 /// What follows the last entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tail {
-    pub(super) length: usize,
-    pub(super) start: String,
-    pub(super) end: String,
+pub(in crate::store::redis) struct Tail {
+    pub(in crate::store::redis) length: usize,
+    pub(in crate::store::redis) start: String,
+    pub(in crate::store::redis) end: String,
 }
 
 impl Layout {
     /// The layout of a record as `text` spells it, if it is the layout that this host writes, with the time of the last
     /// change in the same width and offset as `now`.
-    pub(super) fn of(record: &TaskRecord, text: &[u8], now: &Timestamp) -> Option<Self> {
+    pub(in crate::store::redis) fn of(record: &TaskRecord, text: &[u8], now: &Timestamp) -> Option<Self> {
         let (head, tail) = (record.encode_head(), record.encode_tail());
         let logs = record.raw_logs();
         let same = text.len() == head.len() + logs.len() + tail.len()
@@ -71,13 +71,13 @@ impl Layout {
     }
 
     /// The record's beginning with another status.
-    pub(super) fn prefix_with(&self, status: Status) -> Option<String> {
+    pub(in crate::store::redis) fn prefix_with(&self, status: Status) -> Option<String> {
         let kept = self.prefix.strip_suffix(&format!("\"{}\"", self.status))?;
         Some(format!("{kept}\"{status}\""))
     }
 
     /// The layout after a move to another status.
-    pub(super) fn moved(&mut self, status: Status, prefix: String) {
+    pub(in crate::store::redis) fn moved(&mut self, status: Status, prefix: String) {
         self.at = self.at + prefix.len() - self.prefix.len();
         self.last = self.last + prefix.len() - self.prefix.len();
         self.prefix = prefix;
@@ -97,15 +97,15 @@ impl Tail {
 
 /// Whose the record is and how it stands, from a text that holds at least the record's beginning in the order of the wire.
 /// None for one in another order: then it has to be read whole.
-pub(super) struct Opening {
-    pub(super) owner: Owner,
-    pub(super) status: Status,
+pub(in crate::store::redis) struct Opening {
+    pub(in crate::store::redis) owner: Owner,
+    pub(in crate::store::redis) status: Status,
     /// The text through the user id.
-    pub(super) owner_text: String,
+    pub(in crate::store::redis) owner_text: String,
 }
 
 impl Opening {
-    pub(super) fn read(text: &[u8]) -> Option<Self> {
+    pub(in crate::store::redis) fn read(text: &[u8]) -> Option<Self> {
         let mut rest = text;
         string_field(&mut rest, b"{\"task_id\":")?;
         let service = string_field(&mut rest, b",\"service\":")?;

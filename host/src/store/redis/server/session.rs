@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, Value};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::connection::{Connection, Failure, Link, Request};
-use super::keys;
+use crate::store::redis::keys;
+use crate::store::redis::server::link::{Connection, Failure, Link, Request};
 use crate::store::{Error, Result};
 
 /// How often a session's life is extended. The scripts give it an hour.
@@ -26,7 +26,7 @@ const OVERHEAD_BYTES: usize = 320;
 const STAGE_MILLIS: u64 = 60_000;
 
 /// A script with its text and its name on the server.
-pub(super) struct Script {
+pub(in crate::store::redis) struct Script {
     code: String,
     hash: String,
 }
@@ -34,7 +34,7 @@ pub(super) struct Script {
 impl Script {
     /// A script that writes, behind the prelude.
     fn writing(body: &str) -> Self {
-        Self::new(format!("{}\n{body}", include_str!("scripts/prelude.lua")))
+        Self::new(format!("{}\n{body}", include_str!("prelude.lua")))
     }
 
     fn new(code: String) -> Self {
@@ -43,7 +43,13 @@ impl Script {
     }
 
     /// Runs a script that may run again: one that looks before it writes, and keeps no count.
-    pub(super) async fn run(&self, link: &Link, keys: &[&str], args: &[&str], deadline: Instant) -> Result<Value> {
+    pub(in crate::store::redis) async fn run(
+        &self,
+        link: &Link,
+        keys: &[&str],
+        args: &[&str],
+        deadline: Instant,
+    ) -> Result<Value> {
         let request =
             |whole: bool| move |on: &Connection| on.scripted(|| Request::One(self.command(whole, keys, args)));
         match link.call(deadline, request(false)).await {
@@ -53,7 +59,7 @@ impl Script {
     }
 
     /// Runs such a script once for each of several keys and arguments, in one go. Answers with the array of the answers.
-    pub(super) async fn run_each(
+    pub(in crate::store::redis) async fn run_each(
         &self,
         link: &Link,
         calls: &[(Vec<String>, Vec<String>)],
@@ -83,37 +89,44 @@ impl Script {
     }
 }
 
-pub(super) static CHANGE: LazyLock<Script> = LazyLock::new(|| Script::writing(include_str!("scripts/change.lua")));
-pub(super) static WRITE: LazyLock<Script> = LazyLock::new(|| Script::writing(include_str!("scripts/write.lua")));
-pub(super) static DELETE: LazyLock<Script> = LazyLock::new(|| Script::writing(include_str!("scripts/delete.lua")));
+pub(in crate::store::redis) static SPLICE: LazyLock<Script> =
+    LazyLock::new(|| Script::writing(include_str!("../task/splice.lua")));
+pub(in crate::store::redis) static REPLACE: LazyLock<Script> =
+    LazyLock::new(|| Script::writing(include_str!("../task/replace.lua")));
+pub(in crate::store::redis) static DELETE: LazyLock<Script> =
+    LazyLock::new(|| Script::writing(include_str!("../task/delete.lua")));
 
-pub(super) static PEEK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/peek.lua").to_owned()));
-pub(super) static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/prune.lua").to_owned()));
-pub(super) static PRUNE_USERS: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/prune_users.lua").to_owned()));
-pub(super) static EXPIRED: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("scripts/expired.lua").to_owned()));
-pub(super) static MEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/mend.lua").to_owned()));
-pub(super) static TURN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/turn.lua").to_owned()));
+pub(in crate::store::redis) static READ_LAYOUT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../task/read_layout.lua").to_owned()));
+pub(in crate::store::redis) static PRUNE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../maintenance/prune.lua").to_owned()));
+pub(in crate::store::redis) static PRUNE_USERS: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../maintenance/prune_users.lua").to_owned()));
+pub(in crate::store::redis) static CLEAR_EXPIRED: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../maintenance/clear_expired.lua").to_owned()));
+pub(in crate::store::redis) static REPAIR: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../maintenance/repair.lua").to_owned()));
+pub(in crate::store::redis) static ACQUIRE_SWEEP: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../maintenance/acquire_sweep.lua").to_owned()));
 
 /// One operation: what its script takes after the prelude's own keys and arguments.
 #[derive(Clone, Copy)]
-pub(super) struct Operation<'a> {
-    pub(super) script: &'static Script,
+pub(in crate::store::redis) struct Operation<'a> {
+    pub(in crate::store::redis) script: &'static Script,
     /// The task's id.
-    pub(super) id: &'a str,
+    pub(in crate::store::redis) id: &'a str,
     /// Keys after the session, the record and the metadata.
-    pub(super) keys: &'a [String],
+    pub(in crate::store::redis) keys: &'a [String],
     /// Arguments after the prelude's.
-    pub(super) args: &'a [&'a str],
+    pub(in crate::store::redis) args: &'a [&'a str],
     /// A document too large to pass through a script's arguments: it is stored under a key of its own first, which
     /// takes the place of this one among the keys.
-    pub(super) staged: Option<(usize, &'a str)>,
+    pub(in crate::store::redis) staged: Option<(usize, &'a str)>,
 }
 
 /// What a script answered, beside errors that mean the same for every script.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(in crate::store::redis) enum Answer {
     /// It was carried out. A number that the script may add is missing if an earlier copy of the operation did it.
     Done(Option<usize>),
     /// It was not, for the reason that this word names in the script's contract.
@@ -122,7 +135,7 @@ pub(super) enum Answer {
 
 /// A host's session on the server.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(in crate::store::redis) struct Session {
     host: String,
     key: String,
     places: Semaphore,
@@ -153,7 +166,7 @@ impl Drop for SlotGuard<'_> {
 }
 
 impl Session {
-    pub(super) fn new(slots: usize) -> Self {
+    pub(in crate::store::redis) fn new(slots: usize) -> Self {
         let slots = slots.clamp(1, Semaphore::MAX_PERMITS);
         let free = (0..slots).rev().map(|number| Slot { number, last_operation: 0 }).collect();
         let host = uuid::Uuid::new_v4().simple().to_string();
@@ -168,7 +181,12 @@ impl Session {
     }
 
     /// Carries an operation out, once.
-    pub(super) async fn carry_out(&self, link: &Link, operation: Operation<'_>, deadline: Instant) -> Result<Answer> {
+    pub(in crate::store::redis) async fn carry_out(
+        &self,
+        link: &Link,
+        operation: Operation<'_>,
+        deadline: Instant,
+    ) -> Result<Answer> {
         let slot = self.take_slot(deadline).await?;
         let extend = self.extend_now();
         let mut whole = false;
@@ -239,7 +257,7 @@ impl Session {
 }
 
 fn read_answer(value: Value) -> Result<Answer> {
-    let unknown = |value: &Value| Error::Refused(format!("a script gave an answer that is not known: {value:?}"));
+    let unknown = |value: &Value| Error::Failed(format!("a script gave an answer that is not known: {value:?}"));
     let items = match value {
         // A pipeline's answer is the array of its answers: here the script's alone.
         Value::Array(mut items) if matches!(items.as_slice(), [Value::Array(_)]) => items.remove(0),

@@ -10,14 +10,14 @@ use redis::{
     ServerErrorKind, Value,
 };
 
-use super::keys;
-use super::options::RedisOptions;
-use super::together::Together;
+use crate::store::redis::keys;
+use crate::store::redis::options::RedisOptions;
+use crate::store::redis::server::auto_pipeline::AutoPipeline;
 use crate::store::{Error, RedisUrl, Result};
 
 /// A server that we talk to over one connection at a time, which is shared and made anew when it breaks.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(in crate::store::redis) struct Link {
     client: Client,
     location: String,
     pacing: Pacing,
@@ -42,8 +42,8 @@ struct Pacing {
 
 /// A live connection and what it was found to be.
 #[derive(Debug)]
-pub(super) struct Connection {
-    together: Together,
+pub(in crate::store::redis) struct Connection {
+    together: AutoPipeline,
     id: u64,
     clock: ServerClock,
     /// Why the user may not run the scripts, if so.
@@ -58,7 +58,7 @@ struct ServerClock {
 }
 
 /// A request: made anew for every attempt, since a deadline counts by the clock of the server that it is sent to.
-pub(super) enum Request {
+pub(in crate::store::redis) enum Request {
     /// One command.
     One(Cmd),
     /// Several, in one go; the answer is the array of their answers.
@@ -69,19 +69,19 @@ pub(super) enum Request {
 
 impl Connection {
     /// A moment of ours as milliseconds of the server's clock; early rather than late.
-    pub(super) fn server_millis(&self, at: Instant) -> u64 {
+    pub(in crate::store::redis) fn server_millis(&self, at: Instant) -> u64 {
         let ahead = at.saturating_duration_since(self.clock.at);
         self.clock.millis.saturating_add(u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// A request that runs scripts. One that stops half-way for want of a permission would leave what it has written, so
     /// it is not sent.
-    pub(super) fn scripted(&self, request: impl FnOnce() -> Request) -> Request {
+    pub(in crate::store::redis) fn scripted(&self, request: impl FnOnce() -> Request) -> Request {
         self.denied.as_ref().map_or_else(request, |why| Request::Denied(Arc::clone(why)))
     }
 
     /// A number that no other connection has.
-    pub(super) fn id(&self) -> u64 {
+    pub(in crate::store::redis) fn id(&self) -> u64 {
         self.id
     }
 
@@ -110,10 +110,10 @@ fn tolerated(answers: Value) -> redis::RedisResult<Value> {
 }
 
 impl Link {
-    pub(super) fn new(url: &RedisUrl, options: &RedisOptions) -> Result<Self> {
+    pub(in crate::store::redis) fn new(url: &RedisUrl, options: &RedisOptions) -> Result<Self> {
         // Without a provider of cryptography TLS cannot start; one that the platform has chosen stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let refused = |error: RedisError| Error::Refused(format!("{url}: {error}"));
+        let refused = |error: RedisError| Error::Failed(format!("{url}: {error}"));
         let info = url.reveal().into_connection_info().map_err(refused)?;
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         Ok(Self {
@@ -131,22 +131,22 @@ impl Link {
     }
 
     /// Where the server is, without a password.
-    pub(super) fn location(&self) -> &str {
+    pub(in crate::store::redis) fn location(&self) -> &str {
         &self.location
     }
 
     /// The client, for connections of other kinds.
-    pub(super) fn client(&self) -> &Client {
+    pub(in crate::store::redis) fn client(&self) -> &Client {
         &self.client
     }
 
     /// The connection that requests go over now.
-    pub(super) fn connection_id(&self) -> Option<u64> {
+    pub(in crate::store::redis) fn connection_id(&self) -> Option<u64> {
         self.live().map(|connection| connection.id)
     }
 
     /// Connects, if there is no connection.
-    pub(super) async fn connect(&self, deadline: Instant) -> Result<Arc<Connection>> {
+    pub(in crate::store::redis) async fn connect(&self, deadline: Instant) -> Result<Arc<Connection>> {
         let mut backoff = Backoff::new(self.pacing);
         loop {
             let connection = tokio::time::timeout_at(deadline.into(), self.connection()).await;
@@ -159,7 +159,7 @@ impl Link {
 
     /// Makes a connection on the runtime of the caller, for those to come. A request that crosses from one runtime to
     /// another wakes two threads more on its way than one that does not.
-    pub(super) async fn move_here(&self) {
+    pub(in crate::store::redis) async fn move_here(&self) {
         // Without it, requests go over the connection that there is.
         if let Ok(connection) = self.open().await {
             *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(connection));
@@ -167,7 +167,7 @@ impl Link {
     }
 
     /// Sends a request until there is an answer, or an error that trying again will not mend, or the deadline has passed.
-    pub(super) async fn call(
+    pub(in crate::store::redis) async fn call(
         &self,
         deadline: Instant,
         request: impl Fn(&Connection) -> Request,
@@ -277,7 +277,7 @@ impl Link {
             let clock = ServerClock::read(&mut multiplexed).await?;
             let denied = denied_command(&mut multiplexed).await?;
             Ok(Connection {
-                together: Together::new(multiplexed),
+                together: AutoPipeline::new(multiplexed),
                 id: NEXT.fetch_add(1, Ordering::Relaxed),
                 clock,
                 denied,
@@ -300,7 +300,7 @@ impl Link {
     }
 
     fn final_error(&self, error: &RedisError) -> Error {
-        Error::Refused(format!("{}: {error}", self.location))
+        Error::Failed(format!("{}: {error}", self.location))
     }
 }
 
@@ -316,7 +316,7 @@ impl ServerClock {
 /// Why the user may not run the scripts: it lacks the permission for a command that they use.
 async fn denied_command(connection: &mut MultiplexedConnection) -> redis::RedisResult<Option<Arc<str>>> {
     let mut look = redis::cmd("EVAL");
-    look.arg(include_str!("scripts/permissions.lua")).arg(1).arg(keys::session("permissions"));
+    look.arg(include_str!("permissions.lua")).arg(1).arg(keys::session("permissions"));
     match look.query_async::<String>(connection).await {
         Ok(command) if command.is_empty() => Ok(None),
         Ok(command) => {
@@ -361,7 +361,7 @@ fn classify(error: &RedisError) -> Verdict {
 }
 
 /// The same server, spoken to in the version of the protocol in which it may speak unasked.
-pub(super) fn resp3_client(client: &Client) -> redis::RedisResult<Client> {
+pub(in crate::store::redis) fn resp3_client(client: &Client) -> redis::RedisResult<Client> {
     let info = client.get_connection_info().clone();
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     Client::open(info.set_redis_settings(settings))
@@ -376,7 +376,7 @@ enum Attempt {
 }
 
 /// Why a call failed.
-pub(super) enum Failure {
+pub(in crate::store::redis) enum Failure {
     /// The server does not know the script (any more): it has to be sent whole.
     UnknownScript(Error),
     /// Everything else.
@@ -418,7 +418,7 @@ impl Backoff {
 }
 
 /// A number from 0 to 1. Jitter needs no better source than the keys of the standard library's hash maps.
-pub(super) fn random_fraction() -> f64 {
+pub(in crate::store::redis) fn random_fraction() -> f64 {
     use std::hash::{BuildHasher, RandomState};
     let bits = RandomState::new().hash_one(0_u8);
     f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / f64::from(u32::MAX)

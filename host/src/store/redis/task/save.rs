@@ -2,17 +2,22 @@
 
 use std::time::Instant;
 
-use super::RedisStore;
-use super::keys::Owner;
-use super::layout::Layout;
-use super::script::Answer;
-use super::turns::Known;
-use super::whole::{Found, RunChange, Whole, sha1, unreadable};
 use crate::record::{Draft, TaskId, TaskRecord, Timestamp, later_than};
+use crate::store::redis::RedisStore;
+use crate::store::redis::keys::Owner;
+use crate::store::redis::server::session::Answer;
+use crate::store::redis::task::layout::Layout;
+use crate::store::redis::task::replace::{Found, Replacement, RunChange, sha1, unreadable};
+use crate::store::redis::task::write_queue::Cached;
 use crate::store::{Access, Error, Precondition, Result};
 
 impl RedisStore {
-    pub(super) async fn save_draft(&self, draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId> {
+    pub(in crate::store::redis) async fn save_draft(
+        &self,
+        draft: Draft,
+        only_if: Precondition,
+        access: &Access,
+    ) -> Result<TaskId> {
         draft.check()?;
         access.owners.check(draft.service.as_str(), draft.user_id.as_str()).map_err(Error::Denied)?;
         if let Some(id) = draft.task_id.clone() {
@@ -52,7 +57,7 @@ impl RedisStore {
             let record = TaskRecord::from_draft(id.as_str(), draft, &now);
             let text = record.encode();
             let layout = Layout::of(&record, text.as_bytes(), &now);
-            let whole = Whole {
+            let whole = Replacement {
                 id: id.as_str(),
                 owner: &owner,
                 text,
@@ -61,9 +66,9 @@ impl RedisStore {
                 run: RunChange::Keep,
                 earlier: earlier.into_iter().filter(|earlier| *earlier != owner).collect(),
             };
-            match self.write_whole(whole, deadline).await? {
+            match self.replace(whole, deadline).await? {
                 Answer::Done(_) => {
-                    *known = Known { layout, indexed: Some(Instant::now()) };
+                    *known = Cached { layout, indexed: Some(Instant::now()) };
                     return Ok(());
                 }
                 Answer::No(_) if !look && *only_if == Precondition::Absent => return Err(Error::Conflict),

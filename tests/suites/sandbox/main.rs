@@ -1,20 +1,12 @@
 //! The sandbox, by real plugins that keep its rules and others that break them.
 
-#[path = "sandbox/cancellation.rs"]
 mod cancellation;
-#[path = "sandbox/claims.rs"]
 mod claims;
-#[path = "sandbox/faults.rs"]
 mod faults;
-#[path = "sandbox/grants.rs"]
 mod grants;
-#[path = "sandbox/limits.rs"]
 mod limits;
-#[path = "sandbox/loading.rs"]
 mod loading;
-#[path = "sandbox/log.rs"]
 mod log;
-#[path = "sandbox/outcomes.rs"]
 mod outcomes;
 
 use std::future::poll_fn;

@@ -4,17 +4,17 @@ use std::time::Instant;
 
 use redis::Value;
 
-use super::RedisStore;
-use super::connection::{Link, Request};
-use super::keys::{self, Owner};
-use super::layout::Opening;
-use super::script::PEEK;
-use super::whole::{Found, unreadable};
 use crate::record::{Status, TaskId, TaskRecord, TimeZone};
+use crate::store::redis::RedisStore;
+use crate::store::redis::keys::{self, Owner};
+use crate::store::redis::server::link::{Link, Request};
+use crate::store::redis::server::session::READ_LAYOUT;
+use crate::store::redis::task::layout::Opening;
+use crate::store::redis::task::replace::{Found, unreadable};
 use crate::store::{Access, Error, Result};
 
 /// How much of a record is read for its owner and status. A longer beginning has the record read whole.
-pub(super) const OPENING_BYTES: usize = 1_023;
+pub(in crate::store::redis) const OPENING_BYTES: usize = 1_023;
 
 /// A record and the metadata's fields, as the server gives them.
 type Raw = (Option<Vec<u8>>, (Option<String>, Option<String>, Option<String>));
@@ -23,12 +23,12 @@ type Raw = (Option<Vec<u8>>, (Option<String>, Option<String>, Option<String>));
 type Peeked = (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, usize);
 
 impl RedisStore {
-    pub(super) async fn get_task(&self, id: &TaskId, access: &Access) -> Result<TaskRecord> {
+    pub(in crate::store::redis) async fn get_task(&self, id: &TaskId, access: &Access) -> Result<TaskRecord> {
         let found = self.read(id, self.deadline()).await?.ok_or(Error::NotFound)?;
         readable(id, found, access, self.clock.zone()).map(|(_, record)| record)
     }
 
-    pub(super) async fn status_of(&self, id: &TaskId, access: &Access) -> Result<Status> {
+    pub(in crate::store::redis) async fn status_of(&self, id: &TaskId, access: &Access) -> Result<Status> {
         let deadline = self.deadline();
         let mut pipeline = redis::pipe();
         pipeline.cmd("GETRANGE").arg(keys::record(id.as_str())).arg(0).arg(OPENING_BYTES);
@@ -43,16 +43,16 @@ impl RedisStore {
     }
 
     /// A record with what is remembered beside it.
-    pub(super) async fn read(&self, id: &TaskId, deadline: Instant) -> Result<Option<Found>> {
+    pub(in crate::store::redis) async fn read(&self, id: &TaskId, deadline: Instant) -> Result<Option<Found>> {
         read_task(&self.primary, id, deadline).await
     }
 
     /// A record without its log entries, with what is remembered beside it, and where the last byte before the end of the
     /// log is in the whole record. None if there is none, or it is in a shape in
     /// which the entries cannot be told apart: then it has to be read whole.
-    pub(super) async fn peek(&self, id: &TaskId, deadline: Instant) -> Result<Option<(Found, usize)>> {
+    pub(in crate::store::redis) async fn peek(&self, id: &TaskId, deadline: Instant) -> Result<Option<(Found, usize)>> {
         let (record, metadata) = (keys::record(id.as_str()), keys::metadata(id.as_str()));
-        let answer = match PEEK.run(&self.primary, &[&record, &metadata], &[], deadline).await {
+        let answer = match READ_LAYOUT.run(&self.primary, &[&record, &metadata], &[], deadline).await {
             Err(error) => return Err(name_wrong_type(&self.primary, error, id, deadline).await),
             answer => answer?,
         };
@@ -67,7 +67,7 @@ impl RedisStore {
     }
 
     /// The owner that a task's metadata names: it outlives the record by a minute.
-    pub(super) async fn metadata_owner(&self, id: &str, deadline: Instant) -> Result<Option<Owner>> {
+    pub(in crate::store::redis) async fn metadata_owner(&self, id: &str, deadline: Instant) -> Result<Option<Owner>> {
         let request = |_: &_| {
             let mut cmd = redis::cmd("HMGET");
             cmd.arg(keys::metadata(id)).arg(&["service", "user_id"]);
@@ -78,12 +78,12 @@ impl RedisStore {
     }
 
     /// The type of a key: `none` if there is none.
-    pub(super) async fn type_of(&self, key: &str, deadline: Instant) -> Result<String> {
+    pub(in crate::store::redis) async fn type_of(&self, key: &str, deadline: Instant) -> Result<String> {
         type_of(&self.primary, key, deadline).await
     }
 
     /// The next number of the sequence. A number whose answer was lost is skipped.
-    pub(super) async fn take_id(&self) -> Result<String> {
+    pub(in crate::store::redis) async fn take_id(&self) -> Result<String> {
         let request = |_: &_| {
             let mut cmd = redis::cmd("INCR");
             cmd.arg(keys::SEQUENCE);
@@ -96,7 +96,7 @@ impl RedisStore {
         parse::<i64>(value).map(|number| number.to_string())
     }
 
-    pub(super) async fn peek_id(&self) -> Result<String> {
+    pub(in crate::store::redis) async fn peek_id(&self) -> Result<String> {
         let request = |_: &_| {
             let mut cmd = redis::cmd("GET");
             cmd.arg(keys::SEQUENCE);
@@ -110,20 +110,20 @@ impl RedisStore {
         let last = last.unwrap_or_else(|| "0".to_owned());
         let next = last.parse::<i64>().ok().and_then(|last| last.checked_add(1));
         next.map(|next| next.to_string())
-            .ok_or_else(|| Error::Refused(format!("the key {:?} holds {last:?}, which is no number", keys::SEQUENCE)))
+            .ok_or_else(|| Error::Failed(format!("the key {:?} holds {last:?}, which is no number", keys::SEQUENCE)))
     }
 
     /// Redis does not say which key holds no number.
     async fn sequence_error(&self, error: Error) -> Error {
         match error {
-            Error::Refused(text) if text.contains("WRONGTYPE") => {
+            Error::Failed(text) if text.contains("WRONGTYPE") => {
                 match self.type_of(keys::SEQUENCE, self.deadline()).await {
                     Ok(found) => Error::WrongType { key: keys::SEQUENCE.to_owned(), found, expected: "string" },
                     Err(error) => error,
                 }
             }
-            Error::Refused(text) if text.contains("not an integer") => {
-                Error::Refused(format!("the key {:?} holds no number: {text}", keys::SEQUENCE))
+            Error::Failed(text) if text.contains("not an integer") => {
+                Error::Failed(format!("the key {:?} holds no number: {text}", keys::SEQUENCE))
             }
             other => other,
         }
@@ -131,7 +131,7 @@ impl RedisStore {
 }
 
 /// A record with what is remembered beside it.
-pub(super) async fn read_task(link: &Link, id: &TaskId, deadline: Instant) -> Result<Option<Found>> {
+pub(in crate::store::redis) async fn read_task(link: &Link, id: &TaskId, deadline: Instant) -> Result<Option<Found>> {
     let mut pipeline = redis::pipe();
     pipeline.cmd("GET").arg(keys::record(id.as_str()));
     read_with(link, id, pipeline, deadline).await
@@ -157,7 +157,12 @@ async fn read_with(link: &Link, id: &TaskId, record: redis::Pipeline, deadline: 
 }
 
 /// A record that can be read and may be touched.
-pub(super) fn readable(id: &TaskId, found: Found, access: &Access, zone: &TimeZone) -> Result<(Found, TaskRecord)> {
+pub(in crate::store::redis) fn readable(
+    id: &TaskId,
+    found: Found,
+    access: &Access,
+    zone: &TimeZone,
+) -> Result<(Found, TaskRecord)> {
     let record = TaskRecord::decode(&found.text, zone).map_err(|why| unreadable(id, why))?;
     access.check(record.service(), record.user_id(), found.run.as_deref())?;
     Ok((found, record))
@@ -174,7 +179,7 @@ async fn type_of(link: &Link, key: &str, deadline: Instant) -> Result<String> {
 
 /// Redis does not say which key has the wrong type.
 async fn name_wrong_type(link: &Link, error: Error, id: &TaskId, deadline: Instant) -> Error {
-    if !matches!(&error, Error::Refused(text) if text.contains("WRONGTYPE")) {
+    if !matches!(&error, Error::Failed(text) if text.contains("WRONGTYPE")) {
         return error;
     }
     for (key, expected) in [(keys::record(id.as_str()), "string"), (keys::metadata(id.as_str()), "hash")] {
@@ -188,16 +193,18 @@ async fn name_wrong_type(link: &Link, error: Error, id: &TaskId, deadline: Insta
 }
 
 /// An answer of the server as what it was asked for.
-pub(super) fn parse<T: redis::FromRedisValue>(value: Value) -> Result<T> {
-    redis::from_redis_value(value).map_err(|error| Error::Refused(format!("an answer that cannot be read: {error}")))
+pub(in crate::store::redis) fn parse<T: redis::FromRedisValue>(value: Value) -> Result<T> {
+    redis::from_redis_value(value).map_err(|error| Error::Failed(format!("an answer that cannot be read: {error}")))
 }
 
 /// The answers to several reads, of which those to keys of another type are None.
-pub(super) fn right_typed<T: redis::FromRedisValue>(answers: Vec<redis::RedisResult<Value>>) -> Result<Vec<Option<T>>> {
+pub(in crate::store::redis) fn right_typed<T: redis::FromRedisValue>(
+    answers: Vec<redis::RedisResult<Value>>,
+) -> Result<Vec<Option<T>>> {
     let right_typed = |answer: redis::RedisResult<Value>| match answer {
         Ok(value) => parse(value).map(Some),
         Err(error) if error.code() == Some("WRONGTYPE") => Ok(None),
-        Err(error) => Err(Error::Refused(error.to_string())),
+        Err(error) => Err(Error::Failed(error.to_string())),
     };
     answers.into_iter().map(right_typed).collect()
 }

@@ -1,22 +1,13 @@
 //! The Redis engine, held to every promise of a store, and to those that only it makes.
 
-#[path = "store_redis/check.rs"]
 mod check;
-#[path = "store_redis/cost.rs"]
 mod cost;
-#[path = "store_redis/expiry.rs"]
 mod expiry;
-#[path = "store_redis/faults.rs"]
 mod faults;
-#[path = "store_redis/follow.rs"]
 mod follow;
-#[path = "store_redis/history.rs"]
 mod history;
-#[path = "store_redis/keys.rs"]
 mod keys;
-#[path = "store_redis/listing.rs"]
 mod listing;
-#[path = "store_redis/stand.rs"]
 mod stand;
 
 use std::sync::Arc;

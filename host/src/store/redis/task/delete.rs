@@ -1,16 +1,16 @@
 //! Deletions: a record goes with its metadata and index entries.
 
-use super::RedisStore;
-use super::keys::{self, Owner};
-use super::layout::Opening;
-use super::script::{Answer, DELETE, Operation};
-use super::turns::Known;
-use super::whole::{sha1, unreadable};
 use crate::record::{TaskId, TaskRecord};
+use crate::store::redis::RedisStore;
+use crate::store::redis::keys::{self, Owner};
+use crate::store::redis::server::session::{Answer, DELETE, Operation};
+use crate::store::redis::task::layout::Opening;
+use crate::store::redis::task::replace::{sha1, unreadable};
+use crate::store::redis::task::write_queue::Cached;
 use crate::store::{Access, Error, Result};
 
 impl RedisStore {
-    pub(super) async fn delete_task(&self, id: &TaskId, access: &Access) -> Result<bool> {
+    pub(in crate::store::redis) async fn delete_task(&self, id: &TaskId, access: &Access) -> Result<bool> {
         let deadline = self.deadline();
         let turns = self.turns.task(id.as_str());
         loop {
@@ -40,7 +40,7 @@ impl RedisStore {
             let mut known = turns.known().await;
             match self.session.carry_out(&self.primary, operation, deadline).await? {
                 Answer::Done(_) => {
-                    *known = Known::default();
+                    *known = Cached::default();
                     return Ok(true);
                 }
                 Answer::No(why) => self.retry_or_refuse(&why, deadline)?,
@@ -50,7 +50,7 @@ impl RedisStore {
 }
 
 /// What a record must still be for its owner to be the same: what others add to it meanwhile does not matter.
-pub(super) fn of_same_owner(text: &[u8]) -> String {
+pub(in crate::store::redis) fn of_same_owner(text: &[u8]) -> String {
     match Opening::read(text) {
         Some(opening) => format!("^{}", opening.owner_text),
         None => sha1(text),

@@ -1,19 +1,21 @@
 //! Listings: the ids of a scope are scanned once and held for a short while, the records are read page by page.
 
+mod replica;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::RedisStore;
-use super::connection::{Link, Request};
-use super::keys;
-use super::layout::Opening;
-use super::options::RedisOptions;
-use super::read::{OPENING_BYTES, parse, right_typed};
-use super::replica::Replica;
-use crate::record::{Invalid, Status, TaskRecord, compare_ids, sort_key};
+use self::replica::Replica;
+use crate::record::{InvalidValue, Status, TaskRecord, compare_ids, sort_key};
+use crate::store::redis::RedisStore;
+use crate::store::redis::keys;
+use crate::store::redis::options::RedisOptions;
+use crate::store::redis::server::link::{Link, Request};
+use crate::store::redis::task::layout::Opening;
+use crate::store::redis::task::read::{OPENING_BYTES, parse, right_typed};
 use crate::store::{
     Counts, Error, MAX_PAGE_BYTES, MAX_PAGE_TASKS, Owners, Page, Query, RedisUrl, Result, Scope, Skipped,
 };
@@ -41,7 +43,7 @@ const MAX_PASSED: usize = 10_000;
 
 /// Where listings are read, and what is held of them.
 #[derive(Debug)]
-pub(super) struct Listings {
+pub(in crate::store::redis) struct Listings {
     replica: Option<Replica>,
     held: Mutex<HashMap<String, Held>>,
 }
@@ -53,7 +55,7 @@ struct Held {
 }
 
 impl Listings {
-    pub(super) fn new(read_url: Option<&RedisUrl>, options: &RedisOptions) -> Result<Self> {
+    pub(in crate::store::redis) fn new(read_url: Option<&RedisUrl>, options: &RedisOptions) -> Result<Self> {
         let replica = read_url.map(|url| Replica::new(url, options)).transpose()?;
         Ok(Self { replica, held: Mutex::new(HashMap::new()) })
     }
@@ -138,10 +140,10 @@ impl<'a> Filling<'a> {
 }
 
 impl RedisStore {
-    pub(super) async fn list_tasks(&self, query: &Query) -> Result<Page> {
+    pub(in crate::store::redis) async fn list_tasks(&self, query: &Query) -> Result<Page> {
         if !(1..=MAX_PAGE_TASKS).contains(&query.limit) {
             let why = format!("a page holds 1 to {MAX_PAGE_TASKS} tasks");
-            return Err(Invalid::new("limit", &query.limit.to_string(), why).into());
+            return Err(InvalidValue::new("limit", &query.limit.to_string(), why).into());
         }
         let ids = self.ids(&query.scope, query.cursor.is_some()).await?;
         let start = match &query.cursor {
@@ -224,7 +226,7 @@ impl RedisStore {
         Ok(ids)
     }
 
-    pub(super) async fn count_tasks(&self, scope: &Scope, owners: &Owners) -> Result<Counts> {
+    pub(in crate::store::redis) async fn count_tasks(&self, scope: &Scope, owners: &Owners) -> Result<Counts> {
         let mut counts = Counts::new();
         let mut add = |service: &str, user: &str, status: Status| {
             if covers(scope, owners, service, user) {
@@ -250,7 +252,7 @@ impl RedisStore {
         Ok(counts)
     }
 
-    pub(super) async fn list_users(&self, service: &str) -> Result<Vec<String>> {
+    pub(in crate::store::redis) async fn list_users(&self, service: &str) -> Result<Vec<String>> {
         let mut users = self.members(&keys::service_users(service)).await?;
         users.sort();
         users.dedup();
@@ -375,7 +377,7 @@ fn covers(scope: &Scope, owners: &Owners, service: &str, user_id: &str) -> bool 
 }
 
 fn is_wrong_type(error: &Error) -> bool {
-    matches!(error, Error::Refused(text) if text.contains("WRONGTYPE"))
+    matches!(error, Error::Failed(text) if text.contains("WRONGTYPE"))
 }
 
 /// Whether a server's answers are about the records rather than about itself.

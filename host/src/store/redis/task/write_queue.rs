@@ -8,8 +8,8 @@ use std::time::Instant;
 use hashlink::LruCache;
 use tokio::sync::{MutexGuard, oneshot};
 
-use super::layout::Layout;
 use crate::record::{Change, Status};
+use crate::store::redis::task::layout::Layout;
 use crate::store::{Access, Error, Result};
 
 /// How many tasks are remembered. Forgetting one costs a read of its record at the next change.
@@ -23,23 +23,23 @@ const MAX_BATCH_BYTES: usize = 1 << 20;
 
 /// The tasks that this host writes to.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(in crate::store::redis) struct WriteQueues {
     tasks: Mutex<LruCache<String, Arc<Task>>>,
 }
 
 /// One task that this host writes to.
 #[derive(Debug, Default)]
-pub(super) struct Task {
+pub(in crate::store::redis) struct Task {
     waiting: Mutex<VecDeque<Waiting>>,
-    turn: tokio::sync::Mutex<Known>,
+    turn: tokio::sync::Mutex<Cached>,
 }
 
 /// What the last write has left us knowing of a task.
 #[derive(Debug, Default)]
-pub(super) struct Known {
-    pub(super) layout: Option<Layout>,
+pub(in crate::store::redis) struct Cached {
+    pub(in crate::store::redis) layout: Option<Layout>,
     /// When the task's place in its indexes was last made sure of.
-    pub(super) indexed: Option<Instant>,
+    pub(in crate::store::redis) indexed: Option<Instant>,
 }
 
 /// A change that waits for its turn.
@@ -51,9 +51,9 @@ struct Waiting {
 }
 
 /// The changes that go together in one write.
-pub(super) struct Batch {
-    pub(super) change: Change,
-    pub(super) access: Access,
+pub(in crate::store::redis) struct Batch {
+    pub(in crate::store::redis) change: Change,
+    pub(in crate::store::redis) access: Access,
     /// Who waits for the answer, and how many of the entries are his.
     callers: Vec<(usize, oneshot::Sender<Result<Status>>)>,
 }
@@ -70,12 +70,12 @@ impl Batch {
     }
 
     /// Whether it holds the changes of several callers.
-    pub(super) fn is_shared(&self) -> bool {
+    pub(in crate::store::redis) fn is_shared(&self) -> bool {
         self.callers.len() > 1
     }
 
     /// The changes of its callers, one by one.
-    pub(super) fn split(self) -> impl Iterator<Item = Self> {
+    pub(in crate::store::redis) fn split(self) -> impl Iterator<Item = Self> {
         let Self { change: Change { mut entries, .. }, access, callers } = self;
         callers.into_iter().map(move |(count, answer)| {
             let change = Change { entries: entries.drain(..count).collect(), ..Change::default() };
@@ -84,7 +84,7 @@ impl Batch {
     }
 
     /// Tells everyone whose change it was.
-    pub(super) fn answer(self, result: &Result<Status>) {
+    pub(in crate::store::redis) fn answer(self, result: &Result<Status>) {
         for (_, answer) in self.callers {
             // Whoever has gone does not want to know.
             let _ = answer.send(result.clone());
@@ -93,20 +93,20 @@ impl Batch {
 }
 
 /// What comes of waiting for a turn.
-pub(super) enum Turn<'a> {
+pub(in crate::store::redis) enum Turn<'a> {
     /// Another caller has made the change.
-    Made(Result<Status>),
+    Written(Result<Status>),
     /// It is ours to write what waits.
-    Ours(MutexGuard<'a, Known>),
+    Leader(MutexGuard<'a, Cached>),
 }
 
-impl Turns {
-    pub(super) fn new() -> Self {
+impl WriteQueues {
+    pub(in crate::store::redis) fn new() -> Self {
         Self { tasks: Mutex::new(LruCache::new(MAX_TASKS)) }
     }
 
     /// The task with an id.
-    pub(super) fn task(&self, id: &str) -> Arc<Task> {
+    pub(in crate::store::redis) fn task(&self, id: &str) -> Arc<Task> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(task) = tasks.get(id) {
             return Arc::clone(task);
@@ -120,41 +120,41 @@ impl Turns {
 impl Task {
     /// Puts a change in the queue. The receiver gets its outcome, whoever writes it; dropping it takes a change that has
     /// not been started out of the queue.
-    pub(super) fn queue(&self, change: Change, access: Access) -> oneshot::Receiver<Result<Status>> {
+    pub(in crate::store::redis) fn queue(&self, change: Change, access: Access) -> oneshot::Receiver<Result<Status>> {
         let (answer, outcome) = oneshot::channel();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(Waiting { change, access, answer });
         outcome
     }
 
     /// Takes the turn, if nobody has it or waits for it.
-    pub(super) fn free_turn(&self) -> Option<MutexGuard<'_, Known>> {
+    pub(in crate::store::redis) fn free_turn(&self) -> Option<MutexGuard<'_, Cached>> {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.is_empty() { self.turn.try_lock().ok() } else { None }
     }
 
     /// Waits until a change is made, or it is our turn to make what waits.
-    pub(super) async fn turn<'a>(
+    pub(in crate::store::redis) async fn turn<'a>(
         &'a self,
         outcome: &mut oneshot::Receiver<Result<Status>>,
         deadline: Instant,
     ) -> Turn<'a> {
         tokio::select! {
             biased;
-            made = &mut *outcome => Turn::Made(made.unwrap_or_else(|_| Err(abandoned()))),
-            known = self.turn.lock() => Turn::Ours(known),
+            made = &mut *outcome => Turn::Written(made.unwrap_or_else(|_| Err(abandoned()))),
+            known = self.turn.lock() => Turn::Leader(known),
             () = tokio::time::sleep_until(deadline.into()) => {
-                Turn::Made(Err(Error::Unavailable("earlier writes to the task are still waiting".to_owned())))
+                Turn::Written(Err(Error::Unavailable("earlier writes to the task are still waiting".to_owned())))
             }
         }
     }
 
     /// What is known of the task, between two writes.
-    pub(super) async fn known(&self) -> MutexGuard<'_, Known> {
+    pub(in crate::store::redis) async fn known(&self) -> MutexGuard<'_, Cached> {
         self.turn.lock().await
     }
 
     /// Takes the next changes that go together out of the queue: log entries under the same access, or one other change.
-    pub(super) fn next_batch(&self) -> Option<Batch> {
+    pub(in crate::store::redis) fn next_batch(&self) -> Option<Batch> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let first = loop {
             let first = waiting.pop_front()?;

@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use redis::Value;
 
-use super::RedisStore;
-use super::connection::Request;
-use super::keys::{self, IndexKind};
-use super::read::parse;
-use super::script::{PRUNE, PRUNE_USERS, Script};
 use crate::record::quote;
+use crate::store::redis::RedisStore;
+use crate::store::redis::keys::{self, IndexKind};
+use crate::store::redis::server::link::Request;
+use crate::store::redis::server::session::{PRUNE, PRUNE_USERS, Script};
+use crate::store::redis::task::read::parse;
 use crate::store::{Error, Finding, FindingKind, MAX_FINDINGS, Report, Result};
 
 /// How many members one step looks at: some tens of microseconds of the server's time.
@@ -24,13 +24,13 @@ const SCAN_COUNT: usize = 500;
 
 /// A report in the making: a scan may come upon the same thing twice.
 #[derive(Default)]
-pub(super) struct Findings {
-    pub(super) report: Report,
+pub(in crate::store::redis) struct Findings {
+    pub(in crate::store::redis) report: Report,
     known: HashSet<(FindingKind, String)>,
 }
 
 impl Findings {
-    pub(super) fn add(&mut self, finding: Finding) {
+    pub(in crate::store::redis) fn add(&mut self, finding: Finding) {
         // What is not listed is not remembered either: it may be as much as the store holds.
         if self.known.len() >= MAX_FINDINGS || self.known.insert((finding.kind, finding.place.clone())) {
             self.report.add(finding);
@@ -40,18 +40,18 @@ impl Findings {
 
 /// What a pass over the indexes does.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pass {
+pub(in crate::store::redis) struct Pass {
     /// Whether it takes out what is stale.
-    pub(super) repair: bool,
+    pub(in crate::store::redis) repair: bool,
     /// Whether it looks into the records for their owners, too.
-    pub(super) owners: bool,
+    pub(in crate::store::redis) owners: bool,
 }
 
 impl RedisStore {
     /// Removes index entries whose tasks are gone. What was removed is listed as repaired, what was passed over as left.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the store goes away for longer than a call may take, [`Error::Refused`] if it does not
+    /// [`Error::Unavailable`] if the store goes away for longer than a call may take, [`Error::Failed`] if it does not
     /// let us look.
     pub async fn sweep(&self) -> Result<Report> {
         let mut findings = Findings::default();
@@ -59,7 +59,7 @@ impl RedisStore {
         Ok(findings.report)
     }
 
-    pub(super) async fn go_over_indexes(&self, pass: Pass, findings: &mut Findings) -> Result<()> {
+    pub(in crate::store::redis) async fn go_over_indexes(&self, pass: Pass, findings: &mut Findings) -> Result<()> {
         // A user is stale when its tasks with the service are gone, so those sets come last: there is one for a service.
         let mut of_users = Vec::new();
         let mut cursor = 0;
@@ -170,7 +170,7 @@ impl RedisStore {
     }
 
     /// One step of a scan of the keys of a pattern. Those that are no text are reported.
-    pub(super) async fn scan_keys(
+    pub(in crate::store::redis) async fn scan_keys(
         &self,
         pattern: &str,
         cursor: u64,
@@ -186,12 +186,12 @@ impl RedisStore {
     }
 
     /// Runs a script that is safe to send again.
-    pub(super) async fn run(&self, script: &Script, keys: &[&str], args: &[&str]) -> Result<Value> {
+    pub(in crate::store::redis) async fn run(&self, script: &Script, keys: &[&str], args: &[&str]) -> Result<Value> {
         script.run(&self.primary, keys, args, self.deadline()).await
     }
 
     /// As much as is worth a line in a log.
-    pub(super) fn tell(report: &Report, began: Instant) {
+    pub(in crate::store::redis) fn tell(report: &Report, began: Instant) {
         tracing::info!(
             entries = report.entries,
             removed = report.found() - report.remaining(),
@@ -208,7 +208,7 @@ impl RedisStore {
 /// None for an index that turned out to be no set, which is reported.
 fn is_set<T>(answer: Result<T>, key: &str, findings: &mut Findings) -> Result<Option<T>> {
     match answer {
-        Err(Error::Refused(text)) if text.contains("WRONGTYPE") => {
+        Err(Error::Failed(text)) if text.contains("WRONGTYPE") => {
             findings.add(Finding::new(FindingKind::WrongType, key));
             Ok(None)
         }

@@ -3,18 +3,18 @@
 
 use std::time::Instant;
 
-use super::RedisStore;
-use super::keys::Owner;
-use super::layout::Layout;
-use super::options::MAX_INDEXED_FOR;
-use super::read::readable;
-use super::script::{Answer, CHANGE, Operation};
-use super::turns::{Known, Turn};
-use super::whole::{RunChange, Whole, all_indexes, sha1};
 use crate::record::{
     Change, Entry, ResultChange, Status, TaskId, TaskRecord, Timestamp, TransitionRule, apply, next_status, quote,
     wire_entry,
 };
+use crate::store::redis::RedisStore;
+use crate::store::redis::keys::Owner;
+use crate::store::redis::options::MAX_INDEXED_FOR;
+use crate::store::redis::server::session::{Answer, Operation, SPLICE};
+use crate::store::redis::task::layout::Layout;
+use crate::store::redis::task::read::readable;
+use crate::store::redis::task::replace::{Replacement, RunChange, all_indexes, sha1};
+use crate::store::redis::task::write_queue::{Cached, Turn};
 use crate::store::{Access, Error, Result};
 
 /// How often a known layout may turn out to be stale before the record is rewritten whole.
@@ -28,7 +28,12 @@ const AFTER_STAMP: &str = "\",\"logs\":[";
 const MAX_GROWN_BYTES: usize = 64 << 10;
 
 impl RedisStore {
-    pub(super) async fn change_in_turn(&self, id: &TaskId, change: Change, access: &Access) -> Result<Status> {
+    pub(in crate::store::redis) async fn change_in_turn(
+        &self,
+        id: &TaskId,
+        change: Change,
+        access: &Access,
+    ) -> Result<Status> {
         let deadline = self.deadline();
         let task = self.turns.task(id.as_str());
         if let Some(mut known) = task.free_turn() {
@@ -36,8 +41,8 @@ impl RedisStore {
         }
         let mut outcome = task.queue(change, access.clone());
         let mut known = match task.turn(&mut outcome, deadline).await {
-            Turn::Made(result) => return result,
-            Turn::Ours(known) => known,
+            Turn::Written(result) => return result,
+            Turn::Leader(known) => known,
         };
         loop {
             if let Ok(result) = outcome.try_recv() {
@@ -47,7 +52,7 @@ impl RedisStore {
                 return Err(Error::Unavailable("the write was lost".to_owned()));
             };
             let result = self.write_change(id, &batch.change, &batch.access, &mut known, deadline).await;
-            if !batch.is_shared() || !matches!(result, Err(Error::Refused(_))) {
+            if !batch.is_shared() || !matches!(result, Err(Error::Failed(_))) {
                 batch.answer(&result);
                 continue;
             }
@@ -64,7 +69,7 @@ impl RedisStore {
         id: &TaskId,
         change: &Change,
         access: &Access,
-        known: &mut Known,
+        known: &mut Cached,
         deadline: Instant,
     ) -> Result<Status> {
         for _ in 0..MAX_STALE {
@@ -95,7 +100,7 @@ impl RedisStore {
         id: &TaskId,
         change: &Change,
         access: &Access,
-        known: &mut Known,
+        known: &mut Cached,
         deadline: Instant,
     ) -> Result<Status> {
         loop {
@@ -106,7 +111,7 @@ impl RedisStore {
             let owner = Owner::new(record.service(), record.user_id());
             let text = record.encode();
             let layout = Layout::of(&record, text.as_bytes(), &now);
-            let whole = Whole {
+            let whole = Replacement {
                 id: id.as_str(),
                 owner: &owner,
                 text,
@@ -115,9 +120,9 @@ impl RedisStore {
                 run: RunChange::of(change),
                 earlier: Vec::new(),
             };
-            match self.write_whole(whole, deadline).await? {
+            match self.replace(whole, deadline).await? {
                 Answer::Done(_) => {
-                    *known = Known { layout, indexed: Some(Instant::now()) };
+                    *known = Cached { layout, indexed: Some(Instant::now()) };
                     return Ok(status);
                 }
                 Answer::No(why) => self.retry_or_refuse(&why, deadline)?,
@@ -140,7 +145,7 @@ impl RedisStore {
         change: &Change,
         access: &Access,
         plan: Plan,
-        known: &mut Known,
+        known: &mut Cached,
         deadline: Instant,
     ) -> Result<Option<Status>> {
         let Plan { mut layout, status, prefix } = plan;
@@ -184,7 +189,7 @@ impl RedisStore {
                 id.as_str(),
             ];
             let args = if index { &args[..] } else { &args[..args.len() - 3] };
-            let operation = Operation { script: &CHANGE, id: id.as_str(), keys: &keys, args, staged: None };
+            let operation = Operation { script: &SPLICE, id: id.as_str(), keys: &keys, args, staged: None };
             self.session.carry_out(&self.primary, operation, deadline).await?
         };
         match answer {
@@ -201,7 +206,7 @@ impl RedisStore {
             }
             Answer::No(why) if why == "lost" => Err(Error::NotFound),
             Answer::No(why) if why == "bare" => {
-                *known = Known { layout: Some(layout), indexed: None };
+                *known = Cached { layout: Some(layout), indexed: None };
                 Ok(None)
             }
             Answer::No(_) => Ok(None),

@@ -1,6 +1,5 @@
 //! The engines that need no server, held to every promise of a store, and to what only they promise.
 
-#[path = "store/processes.rs"]
 mod processes;
 
 use std::path::PathBuf;

@@ -1,0 +1,8 @@
+//! The `task-state` command: real processes on real stores.
+
+mod bad_input;
+mod output;
+mod run;
+mod run_ended;
+mod story;
+mod waiting;
