@@ -10,7 +10,7 @@ use crate::store::StoreUrl;
 pub const DEFAULT_TTL: Duration = Duration::from_secs(7_776_000);
 
 /// The longest time to live that Redis can add to the present without overflow, with room to spare: 100 years.
-const MAX_TTL_SECONDS: u64 = 3_153_600_000;
+pub(crate) const MAX_TTL_SECONDS: u64 = 3_153_600_000;
 
 /// Settings of the store, from the environment or by hand.
 ///

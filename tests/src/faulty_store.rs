@@ -132,6 +132,10 @@ impl<F: Fn(&Change) -> Fault + Send + Sync + 'static> TaskStore for FaultyStore<
         self.store.check(repair).await
     }
 
+    async fn close(&self) {
+        self.store.close().await;
+    }
+
     fn now(&self) -> Timestamp {
         self.store.now()
     }

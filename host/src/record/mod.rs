@@ -7,6 +7,7 @@ mod change;
 mod draft;
 mod id;
 mod json;
+mod opening;
 mod order;
 mod status;
 mod time;
@@ -22,9 +23,10 @@ pub use time::{Clock, SystemClock, TimeZone, Timestamp};
 pub use wire::{TaskRecord, TaskResult, Unreadable};
 
 pub(crate) use change::{next_status, wire_entry};
+pub(crate) use opening::Opening;
 pub(crate) use order::sort_key;
 pub(crate) use time::later_than;
-pub(crate) use wire::quote;
+pub(crate) use wire::{Encoded, quote};
 
 /// A value that a caller gave and that the store cannot hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

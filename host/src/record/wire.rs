@@ -5,6 +5,7 @@
 //! of keys, escapes, and fields that this version does not know.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -159,46 +160,54 @@ impl TaskRecord {
 
     /// The record on the wire.
     pub fn encode(&self) -> String {
-        let (head, tail) = (self.encode_head(), self.encode_tail());
-        let mut text = String::with_capacity(head.len() + self.raw.logs.len() + tail.len());
-        text.push_str(&head);
-        text.push_str(&self.raw.logs);
-        text.push_str(&tail);
-        text
+        self.encoded().text
     }
 
-    /// The wire text before the first log entry.
-    pub(crate) fn encode_head(&self) -> String {
+    /// The record on the wire, and where its parts are.
+    pub(crate) fn encoded(&self) -> Encoded {
         let raw = &self.raw;
-        format!(
-            "{{\"task_id\":{},\"service\":{},\"user_id\":{},\"status\":\"{}\",\"parameters\":{},\"active_jobs\":{},\
-             \"created_at\":{},\"updated_at\":{},\"logs\":[",
-            raw.task_id,
-            raw.service,
-            raw.user_id,
-            self.status,
-            raw.parameters,
-            raw.active_jobs,
-            raw.created_at,
-            raw.updated_at,
-        )
+        let mut text = String::with_capacity(self.encoded_length());
+        let mut put = |parts: &[&str]| {
+            parts.iter().for_each(|part| text.push_str(part));
+            text.len()
+        };
+        put(&["{\"task_id\":", &raw.task_id, ",\"service\":", &raw.service, ",\"user_id\":", &raw.user_id]);
+        let status_end = put(&[",\"status\":\"", self.status.as_str(), "\""]);
+        let jobs_start = put(&[",\"parameters\":", &raw.parameters, ",\"active_jobs\":"]);
+        let jobs_end = put(&[&raw.active_jobs]);
+        let stamp_start = put(&[",\"created_at\":", &raw.created_at, ",\"updated_at\":"]) + 1;
+        let stamp_end = put(&[&raw.updated_at]) - 1;
+        let log_start = put(&[LOG_FIELD]);
+        let log_end = put(&[&raw.logs]);
+        put(&["],\"result\":{\"pod_status\":", &raw.pod_status, ",\"launcher_output\":", &raw.launcher_output]);
+        put(&[&raw.result_rest, "},\"priority\":\"", self.priority.as_str(), "\"", &raw.rest, "}"]);
+        Encoded { text, status_end, jobs: jobs_start..jobs_end, stamp: stamp_start..stamp_end, log: log_start..log_end }
     }
 
-    /// The wire text after the last log entry.
-    pub(crate) fn encode_tail(&self) -> String {
+    /// How many bytes the record has on the wire, or a few more.
+    pub(crate) fn encoded_length(&self) -> usize {
         let raw = &self.raw;
-        format!(
-            "],\"result\":{{\"pod_status\":{},\"launcher_output\":{}{}}},\"priority\":\"{}\"{}}}",
-            raw.pod_status, raw.launcher_output, raw.result_rest, self.priority, raw.rest,
-        )
+        let identity = raw.task_id.len() + raw.service.len() + raw.user_id.len();
+        let result = raw.pod_status.len() + raw.launcher_output.len() + raw.result_rest.len();
+        let lists = raw.parameters.len() + raw.active_jobs.len() + raw.logs.len();
+        identity + result + lists + raw.created_at.len() + raw.updated_at.len() + raw.rest.len() + FIELD_NAME_BYTES
     }
 
-    /// The log entries as they stand on the wire: JSON strings with commas between them.
-    pub(crate) fn raw_logs(&self) -> &str {
-        &self.raw.logs
+    /// Reads a record, but for its log entries, from how its text begins and ends. None unless it is spelled as
+    /// [`encode`](Self::encode) spells it, and both parts reach to the log.
+    pub(crate) fn decode_around_log(start: &[u8], end: &[u8], zone: &TimeZone) -> Option<(Self, Encoded)> {
+        let tail = &end[log_end(end)?..];
+        // The parameters may hold what looks like the beginning of the log: then the rest does not make a record.
+        let begins = |at: &usize| start[*at..].starts_with(LOG_OPENING.as_bytes());
+        (0..start.len()).filter(begins).take(MAX_LOG_OPENINGS).find_map(|at| {
+            let text = [&start[..at + LOG_OPENING.len()], tail].concat();
+            let record = Self::decode(&text, zone).ok()?;
+            let encoded = record.encoded();
+            (encoded.text.as_bytes() == text).then_some((record, encoded))
+        })
     }
 
-    /// Puts other entries, of the form that [`raw_logs`](Self::raw_logs) gives, in the place of the record's own.
+    /// Puts other entries, JSON strings with commas between them, in the place of the record's own.
     pub(crate) fn replace_raw_logs(&mut self, logs: String) {
         self.raw.logs = logs;
     }
@@ -291,6 +300,51 @@ impl TaskRecord {
         }
         self.raw.logs.push_str(&quote(entry));
     }
+}
+
+/// The text of a record, and where its parts are, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    pub(crate) text: String,
+    /// Where the part ends that begins the record and goes through its status.
+    pub(crate) status_end: usize,
+    /// The active jobs, with their brackets.
+    pub(crate) jobs: Range<usize>,
+    /// The time of the last change, without quotes.
+    pub(crate) stamp: Range<usize>,
+    /// The log entries, without brackets.
+    pub(crate) log: Range<usize>,
+}
+
+impl Encoded {
+    /// What follows the last log entry.
+    pub(crate) fn tail(&self) -> &str {
+        &self.text[self.log.end..]
+    }
+}
+
+/// What stands between the time of the last change and the log, with the quote that ends the time.
+const LOG_OPENING: &str = "\",\"logs\":[";
+
+/// The same, without the quote.
+const LOG_FIELD: &str = ",\"logs\":[";
+
+/// Bytes of the names of all fields and what stands between them, at most.
+const FIELD_NAME_BYTES: usize = 256;
+
+/// How many beginnings of a log are tried before a record is read whole.
+const MAX_LOG_OPENINGS: usize = 8;
+
+/// Where the log ends in the last part of a record's text. No string of the log can look like its end: a quote inside a
+/// string has a backslash before it.
+fn log_end(end: &[u8]) -> Option<usize> {
+    (1..end.len()).find_map(|at| {
+        let name = end[at..].strip_prefix(b"],\"")?;
+        let length = name.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')?;
+        let closes_strings = matches!(end[at - 1], b'"' | b'[') && name[length..].starts_with(b"\":");
+        // An array of somebody else's may stand between the log and the result.
+        closes_strings.then(|| (&name[..length] == b"result").then_some(at))
+    })?
 }
 
 /// The fields that we know, in the order of the wire.

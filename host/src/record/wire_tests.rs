@@ -109,3 +109,33 @@ fn of_a_field_given_twice_the_last_counts() {
     let wire = vectors("records")[0].1.replacen("{\"task_id\"", "{\"status\":\"failed\",\"task_id\"", 1);
     assert_eq!(decode(&wire).unwrap().status(), Status::Pending);
 }
+
+#[test]
+fn a_record_is_read_from_its_ends_however_long_its_log_is() {
+    let zone = TimeZone::named("Asia/Seoul").unwrap();
+    let log = ",\"a]\\\"],\\\"result\\\":{\",\"],\"".repeat(1_000);
+    let text = |parameters: &str, between: &str| {
+        format!(
+            "{{\"task_id\":\"1\",\"service\":\"s\",\"user_id\":\"u\",\"status\":\"running\",\"parameters\":{parameters},\
+             \"active_jobs\":[],\"created_at\":\"2025-11-17T10:00:16+09:00\",\
+             \"updated_at\":\"2025-11-17T10:00:16.515926+09:00\",\"logs\":[\"x\"{log}]{between},\
+             \"result\":{{\"pod_status\":null,\"launcher_output\":null,\"x\":[\"],\\\"result\\\":{{\"]}},\
+             \"priority\":\"low\",\"y\":[\"z\"]}}"
+        )
+    };
+    let ends = |text: &str| {
+        let bytes = text.as_bytes();
+        TaskRecord::decode_around_log(&bytes[..1_000], &bytes[bytes.len() - 400..], &zone)
+    };
+    for parameters in ["{}", "{\"a\":\"b\",\"logs\":[\"c\"],\"result\":{}}"] {
+        let text = text(parameters, "");
+        let (record, encoded) = ends(&text).unwrap();
+        assert_eq!((record.parameters(), record.logs().len()), (parameters, 0));
+        assert!(text.starts_with(&encoded.text[..encoded.log.start]) && text.ends_with(encoded.tail()));
+        assert_eq!(text.len() - encoded.text.len(), "\"x\"".len() + log.len());
+        let whole = TaskRecord::decode(text.as_bytes(), &zone).unwrap().encoded();
+        assert_eq!((whole.log.start, whole.tail()), (encoded.log.start, encoded.tail()));
+    }
+    assert!(ends(&text("{}", ",\"other\":[\"x\"]")).is_none());
+    assert!(ends(&text("{ }", "").replace("\"logs\":[", "\"logs\": [")).is_none());
+}

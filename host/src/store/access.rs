@@ -121,6 +121,11 @@ impl Access {
         self
     }
 
+    /// The name of the run that must hold the task.
+    pub(crate) fn run(&self) -> Option<&str> {
+        self.run.as_ref().map(RunId::as_str)
+    }
+
     /// The decision, given the owner of the stored record and the run that the store remembers beside it.
     pub(crate) fn check(&self, service: &str, user_id: &str, holder: Option<&str>) -> Result<(), Error> {
         if self.run.as_ref().is_some_and(|run| holder != Some(run.as_str())) {

@@ -114,6 +114,10 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
         std::future::pending().await
     }
 
+    /// Gives back what the store keeps on its server for this process: the last call of a process that ends. One that is
+    /// not made costs the server nothing for longer than a minute.
+    async fn close(&self);
+
     /// The time that this store stamps, in its zone.
     fn now(&self) -> Timestamp;
 

@@ -113,6 +113,10 @@ impl TaskStore for Attended {
         self.store.maintain().await;
     }
 
+    async fn close(&self) {
+        self.store.close().await;
+    }
+
     fn now(&self) -> Timestamp {
         self.store.now()
     }

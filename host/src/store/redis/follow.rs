@@ -1,48 +1,27 @@
-//! Following a task: the server says when its record changes, by whoever it is done, and the new part is read.
-//!
-//! Each follower has a connection of its own with client-side caching in broadcast mode for the one key. Where the server
-//! does not grant that, the task is looked at four times a second.
+//! Following a task: it is looked at a few times a second, and what is new is read, at a cost that does not depend on the
+//! log.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, BoxStream, StreamExt};
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, ServerErrorKind, Value};
-use tokio::sync::Notify;
 
-use crate::record::{Clock, Status, TaskId, quote};
-use crate::store::redis::RedisStore;
-use crate::store::redis::keys;
-use crate::store::redis::options::RedisOptions;
-use crate::store::redis::server::link::{Link, Request, resp3_client};
-use crate::store::redis::task::layout::{Layout, Opening};
-use crate::store::redis::task::read::{parse, read_task, readable};
+use super::RedisStore;
+use super::keys;
+use super::server::Link;
+use super::task::{OPENING_BYTES, read_task, readable};
+use crate::record::{Clock, Opening, Status, TaskId, quote};
 use crate::store::{Access, Error, Progress, Result};
 
-/// How often the task is looked at where the server does not say that it has changed.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-/// How often it is looked at although the server has said nothing: a message may be lost with a connection that broke
-/// without a trace.
-const LOOK_ANYWAY: Duration = Duration::from_secs(10);
-
-/// The shortest time between two looks, so that a task that changes all the time does not keep the server busy.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-
-/// What stands between the time of the last change and the first entry.
-const BEFORE_LOGS: &str = "\",\"logs\":[";
-
-/// The length of a time as this host writes it.
-const TIME_BYTES: usize = 32;
+/// How often the task is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 struct Follower {
     link: Arc<Link>,
     clock: Arc<dyn Clock>,
-    options: RedisOptions,
+    deadline: Duration,
     id: TaskId,
     access: Access,
     /// How many entries the first look is not to show.
@@ -50,9 +29,8 @@ struct Follower {
     /// None until the first look.
     seen: Option<Seen>,
     shown: Option<Status>,
-    place: Option<Place>,
-    news: News,
-    looked: Option<Instant>,
+    /// The offset just behind the last entry, or the opening bracket, if the record is in the shape that this host writes.
+    resume: Option<usize>,
     ended: bool,
 }
 
@@ -62,31 +40,6 @@ struct Seen {
     /// A hash of each entry: a log may be long.
     hashes: Vec<u64>,
     last: Option<String>,
-}
-
-/// Where the next entry will stand.
-struct Place {
-    layout: Layout,
-    /// The offset just behind the last entry, or the opening bracket.
-    resume: usize,
-}
-
-/// How the follower learns of changes.
-enum News {
-    /// Not yet.
-    None,
-    /// The server tells. The connection lives as long as this.
-    Told { signal: Arc<Signal>, _connection: MultiplexedConnection },
-    /// It does not; we look.
-    Polled,
-}
-
-/// What the server has told.
-#[derive(Default)]
-struct Signal {
-    told: Notify,
-    /// Whether the connection is lost.
-    lost: AtomicBool,
 }
 
 impl RedisStore {
@@ -101,15 +54,13 @@ impl RedisStore {
         let follower = Follower {
             link: Arc::clone(&self.primary),
             clock: Arc::clone(&self.clock),
-            options: self.options.clone(),
+            deadline: self.options.deadline,
             id: id.clone(),
             access: access.clone(),
             skip,
             seen: None,
             shown: None,
-            place: None,
-            news: News::None,
-            looked: None,
+            resume: None,
             ended: false,
         };
         Ok(stream::unfold(follower, Follower::next).boxed())
@@ -121,77 +72,36 @@ impl Follower {
         if self.ended {
             return None;
         }
-        let item = loop {
-            let told = self.wait().await;
+        loop {
+            if self.shown.is_some() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
             match self.look().await {
                 Ok(progress) if self.shown == Some(progress.status) && progress.entries.is_empty() => {}
                 Ok(progress) => {
-                    if !told {
-                        // The server should have said so: it no longer tells us.
-                        self.news = News::None;
-                    }
                     self.shown = Some(progress.status);
                     self.ended = progress.status.is_terminal();
-                    break Ok(progress);
+                    return Some((Ok(progress), self));
                 }
                 Err(error) => {
                     self.ended = true;
-                    break Err(error);
+                    return Some((Err(error), self));
                 }
             }
-        };
-        Some((item, self))
-    }
-
-    /// Returns when the task may have changed; the first time at once. False if the server, which tells of changes, has
-    /// told of none.
-    async fn wait(&mut self) -> bool {
-        let signal = match &self.news {
-            News::None => {
-                self.subscribe().await;
-                return true;
-            }
-            News::Polled => {
-                tokio::time::sleep(LOOK_EVERY).await;
-                return true;
-            }
-            News::Told { signal, .. } => Arc::clone(signal),
-        };
-        let told = tokio::time::timeout(LOOK_ANYWAY, signal.told.notified()).await.is_ok();
-        if signal.lost.load(Ordering::Relaxed) {
-            self.subscribe().await;
-        } else if let Some(looked) = self.looked {
-            tokio::time::sleep_until((looked + BETWEEN_LOOKS).into()).await;
         }
-        told
-    }
-
-    async fn subscribe(&mut self) {
-        self.news = match subscription(self.link.client(), keys::record(self.id.as_str()), &self.options).await {
-            Ok((signal, connection)) => News::Told { signal, _connection: connection },
-            Err(error) if error.code() == Some("NOPERM") || error.kind() == ServerErrorKind::ResponseError.into() => {
-                tracing::warn!(%error, "the server does not tell of changes; the task is looked at instead");
-                News::Polled
-            }
-            Err(error) => {
-                tracing::debug!(%error, "cannot hear of changes yet");
-                // The look that follows waits for the server to come back.
-                tokio::time::sleep(LOOK_EVERY).await;
-                News::None
-            }
-        };
     }
 
     async fn look(&mut self) -> Result<Progress> {
-        self.looked = Some(Instant::now());
-        let deadline = Instant::now() + self.options.deadline;
-        if let Some(place) = self.place.take()
-            && let Some(progress) = self.look_on(place, deadline).await?
+        let deadline = Instant::now() + self.deadline;
+        if let Some(resume) = self.resume.take()
+            && let Some(progress) = self.look_on(resume, deadline).await?
         {
             return Ok(progress);
         }
         let found = read_task(&self.link, &self.id, deadline).await?.ok_or(Error::NotFound)?;
         let (found, record) = readable(&self.id, found, &self.access, self.clock.zone())?;
+        let encoded = record.encoded();
+        self.resume = (encoded.text.as_bytes() == found.text).then_some(encoded.log.end);
         let logs = record.logs();
         let entries = match &mut self.seen {
             Some(seen) => seen.new_among(logs),
@@ -200,38 +110,33 @@ impl Follower {
                 logs.into_iter().skip(self.skip).collect()
             }
         };
-        if let Some(layout) = Layout::of(&record, &found.text, &self.clock.now()) {
-            let resume = record.encode_head().len() + record.raw_logs().len();
-            self.place = Some(Place { layout, resume });
-        }
         Ok(Progress { status: record.status(), entries })
     }
 
-    /// Reads the part after the last entry that was seen. None if the record is no longer as it was before that.
-    async fn look_on(&mut self, mut place: Place, deadline: Instant) -> Result<Option<Progress>> {
-        for _ in 0..2 {
-            let Some(seen) = &mut self.seen else { return Ok(None) };
-            let last = seen.last.as_deref().map_or_else(|| "[".to_owned(), quote);
-            let Some(part) = read_part(&self.link, &self.id, &place, &last, deadline).await? else { return Ok(None) };
-            self.access.check(&part.opening.owner.service, &part.opening.owner.user_id, part.run.as_deref())?;
-            if part.opening.owner != place.layout.owner {
-                return Ok(None);
-            }
-            if part.opening.status != place.layout.status {
-                // What follows the status has moved by as much as its text is longer.
-                let Some(prefix) = place.layout.prefix_with(part.opening.status) else { return Ok(None) };
-                place.resume = place.resume + prefix.len() - place.layout.prefix.len();
-                place.layout.moved(part.opening.status, prefix);
-                continue;
-            }
-            let Some((entries, length)) = read_entries(&part.rest) else { return Ok(None) };
-            place.resume += length;
-            seen.add(&entries);
-            let status = part.opening.status;
-            self.place = Some(place);
-            return Ok(Some(Progress { status, entries }));
-        }
-        Ok(None)
+    /// Reads the part after the last entry that was seen. None if that is no longer where it was.
+    async fn look_on(&mut self, resume: usize, deadline: Instant) -> Result<Option<Progress>> {
+        let Some(seen) = &mut self.seen else { return Ok(None) };
+        let last = seen.last.as_deref().map_or_else(|| "[".to_owned(), quote);
+        let Some(from) = resume.checked_sub(last.len()) else { return Ok(None) };
+        let key = keys::record(self.id.as_str());
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        pipeline.cmd("GETRANGE").arg(&key).arg(0).arg(OPENING_BYTES);
+        pipeline.cmd("GETRANGE").arg(&key).arg(from).arg(-1);
+        pipeline.cmd("HGET").arg(keys::metadata(self.id.as_str())).arg("run");
+        // A key of another type is named by the whole look that follows.
+        let Ok((head, rest, run)) =
+            self.link.query_all::<(Vec<u8>, Vec<u8>, Option<String>)>(&pipeline, deadline).await
+        else {
+            return Ok(None);
+        };
+        let Some(opening) = Opening::read(&head) else { return Ok(None) };
+        self.access.check(&opening.service, &opening.user_id, run.as_deref())?;
+        let new = rest.strip_prefix(last.as_bytes()).and_then(read_entries);
+        let Some((entries, length)) = new else { return Ok(None) };
+        seen.add(&entries);
+        self.resume = Some(resume + length);
+        Ok(Some(Progress { status: opening.status, entries }))
     }
 }
 
@@ -274,79 +179,6 @@ fn hash(entry: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     entry.hash(&mut hasher);
     hasher.finish()
-}
-
-/// A connection over which the server tells of every change to a key, and the signal that it gives.
-async fn subscription(
-    client: &Client,
-    key: String,
-    options: &RedisOptions,
-) -> redis::RedisResult<(Arc<Signal>, MultiplexedConnection)> {
-    let signal = Arc::new(Signal::default());
-    let mut tracking = redis::cmd("CLIENT");
-    tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(&key);
-    let told = Arc::clone(&signal);
-    let receive = move |push: PushInfo| {
-        if push.kind == PushKind::Disconnection {
-            told.lost.store(true, Ordering::Relaxed);
-            told.told.notify_one();
-        } else if push.kind == PushKind::Invalidate && concerns(&push, key.as_bytes()) {
-            told.told.notify_one();
-        }
-        std::result::Result::<(), RedisError>::Ok(())
-    };
-    let client = resp3_client(client)?;
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(options.connect_timeout))
-        .set_response_timeout(Some(options.response_timeout))
-        .set_push_sender(receive);
-    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-    tracking.query_async::<()>(&mut connection).await?;
-    Ok((signal, connection))
-}
-
-/// Whether a message is about a key: the prefix fits other tasks, too. One without keys is about all of them.
-fn concerns(push: &PushInfo, key: &[u8]) -> bool {
-    match push.data.first() {
-        Some(Value::Array(keys)) => keys.iter().any(|other| matches!(other, Value::BulkString(name) if name == key)),
-        _ => true,
-    }
-}
-
-/// What is read to go on: all of it as of one moment.
-struct Part {
-    opening: Opening,
-    run: Option<String>,
-    /// From just behind the last entry.
-    rest: Vec<u8>,
-}
-
-/// Reads on from a place, behind which the text of the last entry must still stand.
-async fn read_part(link: &Link, id: &TaskId, place: &Place, last: &str, deadline: Instant) -> Result<Option<Part>> {
-    let layout = &place.layout;
-    let region_end = layout.at + layout.before.len() + TIME_BYTES + BEFORE_LOGS.len();
-    let Some(from) = place.resume.checked_sub(last.len()) else { return Ok(None) };
-    let request = |_: &_| {
-        let key = keys::record(id.as_str());
-        let mut pipeline = redis::pipe();
-        pipeline.atomic();
-        pipeline.cmd("GETRANGE").arg(&key).arg(0).arg(layout.prefix.len() + 32);
-        pipeline.cmd("GETRANGE").arg(&key).arg(layout.at).arg(region_end - 1);
-        pipeline.cmd("GETRANGE").arg(&key).arg(from).arg(-1);
-        pipeline.cmd("HGET").arg(keys::metadata(id.as_str())).arg("run");
-        Request::Several(pipeline)
-    };
-    let value: Value = link.call(deadline, request).await?;
-    let (head, region, rest, run): (Vec<u8>, Vec<u8>, Vec<u8>, Option<String>) = parse(value)?;
-    let Some(opening) = Opening::read(&head) else { return Ok(None) };
-    let moved = opening.status != layout.status;
-    let same = region.starts_with(layout.before.as_bytes()) && region.ends_with(BEFORE_LOGS.as_bytes());
-    let rest = rest.strip_prefix(last.as_bytes());
-    match rest {
-        Some(rest) if same || moved => Ok(Some(Part { opening, run, rest: rest.to_vec() })),
-        None if moved => Ok(Some(Part { opening, run, rest: Vec::new() })),
-        _ => Ok(None),
-    }
 }
 
 /// The entries at the beginning of a text that goes on to the end of a record, and how many bytes they take.

@@ -49,6 +49,11 @@ pub(super) fn owner_indexes(owner: &Owner) -> [String; 4] {
     ]
 }
 
+/// All indexes that name a task, in the order in which the scripts take them.
+pub(super) fn indexes(owner: &Owner) -> Vec<String> {
+    std::iter::once(ALL_TASKS.to_owned()).chain(owner_indexes(owner)).collect()
+}
+
 /// What one host has done lately: a hash from slots to the last operation in each.
 pub(super) fn session(host: &str) -> String {
     format!("task-state:session:{host}")

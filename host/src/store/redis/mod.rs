@@ -1,8 +1,64 @@
 //! The Redis engine: Redis 7 and later, and Valkey.
 //!
-//! It shares the datastore with the Python package: `keys` builds every key, `scripts/` holds each atomic step with its
-//! contract, `script` makes each happen exactly once, `connection` keeps the connections alive, `together` has the commands
-//! of many callers share a write, and `turns` and `layout` make an append cost the same however long the log is.
+//! # What is stored
+//!
+//! The datastore is shared with the Python package `task_state`, which writes the same keys. T is the time to live of a
+//! record, [`RedisOptions::task_ttl`]; `s` is a service, `u` a user, `id` a task.
+//!
+//! | key | type | holds | lives |
+//! |---|---|---|---|
+//! | `task:{id}` | string | the record | T |
+//! | `task:{id}:metadata` | hash | `service`, `user_id`; ours: `run` and `lease_until`, the run that holds the task | T + 60 s |
+//! | `index:tasks` | set | the ids of all tasks | T to T + 60 s |
+//! | `index:service:{s}` | set | the ids of a service's tasks | the same |
+//! | `index:service:{s}:users` | set | the **users** that have tasks with a service | the same |
+//! | `index:service:{s}:user:{u}` | set | the ids of a user's tasks with a service | the same |
+//! | `index:user:{u}` | set | the ids of a user's tasks | the same |
+//! | `task:id:sequence` | integer | the last id that was given out | for ever |
+//! | `task-state:session:{host}` | hash | ours: the last operation in each slot of a host | three deadlines |
+//! | `task-state:stage:{host}:…` | string | ours: a large record on its way into its place | seconds |
+//! | `task-state:sweep` | string | ours: when the last sweep began | minutes |
+//!
+//! A record is one JSON object without white space, its fields in this order: `task_id`, `service`, `user_id`, `status`,
+//! `parameters`, `active_jobs`, `created_at`, `updated_at`, `logs`, `result`, `priority`, then those that we do not know.
+//! Strings escape nothing but `"`, `\` and control characters. A time has six digits of fraction, or none when they are
+//! zero, and a numeric offset; a log entry is `<time>,<message>`. An empty string is no record. A record in another shape is
+//! read all the same, and comes into this one with the first change.
+//!
+//! Every write refreshes the life of the record and its metadata, and sees to it that the task is in its indexes and that
+//! they live as long; a host that has just done so takes that for granted for 30 s at most. The life of an index is never
+//! shortened. A delete removes the record, its metadata and its index entries in one step. When a record expires, the
+//! listener for the server's expired events removes its index entries, and the sweeper those that nobody heard of.
+//!
+//! # The way of a write
+//!
+//! ```text
+//!  current-task.log          holds entries back for up to 50 ms, so that several go as one   plugin/
+//!  RedisStore::change        admission: so many calls may be under way, then they are refused mod.rs
+//!  WriteQueue                one write a task at a time; entries that wait go together         task/write_queue.rs
+//!  write_change, splice      one script: in place where the layout is known                    task/change.rs, splice.rs
+//!  Session::carry_out        a slot and a number: once, however often it is sent               server/session.rs
+//!  Link::call                until there is an answer or the deadline has passed               server/link.rs
+//!  AutoPipeline::send        commands of many callers in one write to the socket               server/auto_pipeline.rs
+//! ```
+//!
+//! # Why a write happens once
+//!
+//! An operation is one script, so it happens whole or not at all. Each has a slot of its host's session and a number that
+//! grows within the slot; the script leaves the number there in the same step. A copy that is sent again, because the
+//! connection broke before the answer came, finds its own number and answers that it was done. A copy that arrives after
+//! the host has given up finds a higher number, or by the server's own clock that its deadline has passed, and does
+//! nothing. The session outlives the deadline of every copy. A delete or a save that is tried again cannot touch what
+//! another writer has done since, because its number is there.
+//!
+//! This rests on a server that runs a script in one step and keeps what it has acknowledged. A failover to a replica that
+//! had not received the last writes loses them, and with them the numbers: an operation under way at that moment may then
+//! happen on the new primary although it happened on the old one as well, whose effect is gone.
+//!
+//! # What no guard can give
+//!
+//! The Python package reads a record, changes it, and writes it back whole, with no guard. What it read before a write of
+//! ours and sets after it erases ours; the record is valid then, and our next change builds on what it finds.
 
 mod follow;
 mod keys;
@@ -22,17 +78,18 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 pub use options::RedisOptions;
 
 use self::listing::Listings;
-use self::server::link::Link;
-use self::server::session::Session;
-use self::task::write_queue::WriteQueues;
+use self::server::{Link, Session};
+use self::task::WriteQueues;
 use super::{
     Access, Claim, Claimed, Counts, Error, Owners, Page, Precondition, Progress, Query, Report, Result, Scope,
     TaskStore,
 };
-use crate::record::{Change, Clock, Draft, Status, TaskId, TaskRecord, Timestamp};
+use crate::record::{Change, Clock, Draft, InvalidValue, Status, TaskId, TaskRecord, Timestamp};
+use crate::settings::MAX_TTL_SECONDS;
 
-/// By how many seconds the metadata outlives the record. The scripts know it too.
-const METADATA_OUTLIVES: u64 = 60;
+/// By how many seconds the metadata outlives the record, and the indexes at most, as the scripts take it.
+const OUTLIVES: &str = "60";
+const OUTLIVES_SECONDS: u64 = 60;
 
 /// A store in Redis.
 #[derive(Debug)]
@@ -45,9 +102,8 @@ pub struct RedisStore {
     clock: Arc<dyn Clock>,
     primary: Arc<Link>,
     session: Session,
-    /// Places for writes that are under way or wait.
-    places: Semaphore,
-    turns: WriteQueues,
+    admission: Semaphore,
+    queues: WriteQueues,
     listings: Listings,
 }
 
@@ -55,85 +111,102 @@ impl RedisStore {
     /// Connects to the primary.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if it does not answer in
-    /// [`connect_deadline`](RedisOptions::connect_deadline), [`Error::Failed`] if it does not
-    /// let us in.
+    /// [`Error::InvalidValue`] for a time to live that is out of range, [`Error::Unavailable`] if the server does not
+    /// answer in [`connect_deadline`](RedisOptions::connect_deadline), [`Error::Failed`] if it does not let us in.
     pub async fn connect(options: RedisOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+        let ttl = options.task_ttl.as_secs();
+        if !(1..=MAX_TTL_SECONDS).contains(&ttl) {
+            let why = format!("it is a number of seconds from 1 to {MAX_TTL_SECONDS}");
+            return Err(InvalidValue::new("time to live", &ttl.to_string(), why).into());
+        }
         let primary = Arc::new(Link::new(&options.write_url, &options)?);
         primary.connect(Instant::now() + options.connect_deadline).await?;
-        let listings = Listings::new(options.read_url.as_ref(), &options)?;
-        let ttl = options.task_ttl.as_secs().max(1);
         Ok(Self {
-            session: Session::new(options.max_writes),
-            places: Semaphore::new(options.max_waiting.clamp(1, Semaphore::MAX_PERMITS)),
-            turns: WriteQueues::new(),
+            session: Session::new(options.deadline),
+            admission: Semaphore::new(options.max_calls.clamp(1, Semaphore::MAX_PERMITS)),
+            queues: WriteQueues::new(),
+            listings: Listings::new(options.read_url.as_ref(), &options)?,
             ttl: ttl.to_string(),
-            metadata_ttl: (ttl + METADATA_OUTLIVES).to_string(),
+            metadata_ttl: (ttl + OUTLIVES_SECONDS).to_string(),
             options,
             clock,
             primary,
-            listings,
         })
     }
 
-    /// A place for one more write, if there is one: a store that is away must not gather callers without end.
-    fn enter(&self) -> Result<SemaphorePermit<'_>> {
-        let full = |_| Error::Unavailable(format!("{} writes are waiting already", self.options.max_waiting));
-        self.places.try_acquire().map_err(full)
+    /// Lets one more call in, if there is room: a store that is away must not gather callers without end.
+    fn admit(&self) -> Result<SemaphorePermit<'_>> {
+        let full = |_| Error::Unavailable(format!("{} calls are waiting already", self.options.max_calls));
+        self.admission.try_acquire().map_err(full)
     }
 
     fn deadline(&self) -> Instant {
         Instant::now() + self.options.deadline
+    }
+
+    /// Whether something that others have changed meanwhile may be tried once more.
+    fn once_more(&self, deadline: Instant) -> Result<()> {
+        if Instant::now() < deadline {
+            return Ok(());
+        }
+        Err(Error::Unavailable("the task is changed by others faster than it can be read".to_owned()))
     }
 }
 
 #[async_trait]
 impl TaskStore for RedisStore {
     async fn next_task_id(&self) -> Result<String> {
+        let _admitted = self.admit()?;
         self.take_id().await
     }
 
     async fn peek_next_task_id(&self) -> Result<String> {
+        let _admitted = self.admit()?;
         self.peek_id().await
     }
 
     async fn save(&self, draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId> {
-        let _place = self.enter()?;
+        let _admitted = self.admit()?;
         self.save_draft(draft, only_if, access).await
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claimed> {
-        let _place = self.enter()?;
+        let _admitted = self.admit()?;
         self.claim_task(&claim).await
     }
 
     async fn get(&self, id: &TaskId, access: &Access) -> Result<TaskRecord> {
+        let _admitted = self.admit()?;
         self.get_task(id, access).await
     }
 
     async fn status(&self, id: &TaskId, access: &Access) -> Result<Status> {
+        let _admitted = self.admit()?;
         self.status_of(id, access).await
     }
 
     async fn delete(&self, id: &TaskId, access: &Access) -> Result<bool> {
-        let _place = self.enter()?;
+        let _admitted = self.admit()?;
         self.delete_task(id, access).await
     }
 
     async fn change(&self, id: &TaskId, change: Change, access: &Access) -> Result<Status> {
-        let _place = self.enter()?;
+        let _admitted = self.admit()?;
         self.change_in_turn(id, change, access).await
     }
 
     async fn list(&self, query: &Query) -> Result<Page> {
+        let _admitted = self.admit()?;
         self.list_tasks(query).await
     }
 
     async fn count(&self, scope: &Scope, owners: &Owners) -> Result<Counts> {
+        let _admitted = self.admit()?;
         self.count_tasks(scope, owners).await
     }
 
     async fn users(&self, service: &str) -> Result<Vec<String>> {
+        let _admitted = self.admit()?;
         self.list_users(service).await
     }
 
@@ -147,6 +220,10 @@ impl TaskStore for RedisStore {
 
     async fn maintain(&self) {
         self.maintain_indexes().await;
+    }
+
+    async fn close(&self) {
+        self.session.close(&self.primary, self.deadline()).await;
     }
 
     fn now(&self) -> Timestamp {

@@ -17,7 +17,7 @@ pub struct RedisOptions {
     pub write_url: RedisUrl,
     /// Where listings are read; the primary, if absent or while it is away.
     pub read_url: Option<RedisUrl>,
-    /// How long a record lives after its last change. Whole seconds, at least one.
+    /// How long a record lives after its last change. Whole seconds, 1 to 3,153,600,000.
     pub task_ttl: Duration,
     /// Which moves between statuses are allowed.
     pub rule: TransitionRule,
@@ -28,18 +28,17 @@ pub struct RedisOptions {
     pub connect_deadline: Duration,
     /// How long one attempt to connect may take. Default: 2 s.
     pub connect_timeout: Duration,
-    /// How long to wait for the answer to one request before the connection is taken for broken. Default: 2 s.
+    /// How long a request that waits for its answer bears that nothing at all comes over the connection, before that is
+    /// taken for broken. Default: 2 s.
     pub response_timeout: Duration,
     /// The pause before the second attempt; it doubles with each further one, and a random half of it is left out.
     /// Default: 10 ms.
     pub min_backoff: Duration,
     /// The longest pause between two attempts. Default: 500 ms.
     pub max_backoff: Duration,
-    /// How many writes may be under way on the server at once; more wait. Default: 1,024.
-    pub max_writes: usize,
-    /// How many writes may be under way or waiting at once; one more is answered
+    /// How many calls may be under way or waiting at once, reads as well as writes; one more is answered
     /// [`Unavailable`](crate::store::Error::Unavailable) without waiting. Default: 16,384.
-    pub max_waiting: usize,
+    pub max_calls: usize,
     /// How long a host takes a task's place in its indexes for granted after it has made sure of it: what another writer
     /// removes or shortens there is mended by the first write after that. At most 30 s, the default.
     pub indexed_for: Duration,
@@ -61,8 +60,7 @@ impl RedisOptions {
             response_timeout: Duration::from_secs(2),
             min_backoff: Duration::from_millis(10),
             max_backoff: Duration::from_millis(500),
-            max_writes: 1_024,
-            max_waiting: 16_384,
+            max_calls: 16_384,
             indexed_for: MAX_INDEXED_FOR,
             sweep_interval: Duration::from_secs(300),
         }

@@ -91,7 +91,7 @@ impl Builder<'_> {
         }
         match stored.record(self.conn, self.policy) {
             Ok(record) => {
-                let bytes = record.encode_head().len() + record.raw_logs().len() + record.encode_tail().len();
+                let bytes = record.encoded_length();
                 if self.bytes + bytes > MAX_PAGE_BYTES && self.last.is_some() {
                     return Ok(self.end());
                 }

@@ -218,6 +218,9 @@ impl TaskStore for SqliteStore {
         check::check(worker, &self.policy, repair).await
     }
 
+    /// Nothing is kept for a process.
+    async fn close(&self) {}
+
     fn now(&self) -> Timestamp {
         self.policy.clock.now()
     }

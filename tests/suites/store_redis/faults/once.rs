@@ -246,8 +246,6 @@ async fn a_document_staged_late_gets_into_no_other_record() {
     let store = warm_host(&bench, |options| {
         options.deadline = Duration::from_secs(1);
         options.response_timeout = Duration::from_secs(30);
-        // Both documents have to take the same slot.
-        options.max_writes = 1;
     })
     .await;
     let large = |id: &str, mark: &str| {
@@ -255,6 +253,7 @@ async fn a_document_staged_late_gets_into_no_other_record() {
         draft.logs = vec![format!("t,{}", mark.repeat(LARGE))];
         draft
     };
+    // One after the other, both documents take the same slot.
     let late = bench.proxy.inject(Trigger::command("SET"), Fault::StallRequest);
     let answer = store.save(large("late", "a"), Precondition::None, &Access::ANY).await;
     assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");

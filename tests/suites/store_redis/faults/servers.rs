@@ -275,11 +275,11 @@ async fn an_unplanned_failover_loses_at_most_what_the_replica_had_not_received_a
 }
 
 #[tokio::test]
-async fn a_server_that_stands_still_gathers_no_more_writes_than_may_wait() {
+async fn a_server_that_stands_still_gathers_no_more_calls_than_may_wait() {
     let bench = Bench::new().await;
     let store = bench
         .host(|options| {
-            options.max_waiting = 2;
+            options.max_calls = 2;
             options.deadline = Duration::from_millis(500);
         })
         .await;
@@ -292,6 +292,6 @@ async fn a_server_that_stands_still_gathers_no_more_writes_than_may_wait() {
         assert!(!waited.unwrap_err().to_string().contains("waiting already"));
     }
     let Err(Error::Unavailable(why)) = three else { panic!("{three:?}") };
-    assert!(why.contains("2 writes are waiting already"), "{why}");
+    assert!(why.contains("2 calls are waiting already"), "{why}");
     append("four").await.unwrap();
 }

@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use self::replica::Replica;
-use crate::record::{InvalidValue, Status, TaskRecord, compare_ids, sort_key};
+use crate::record::{InvalidValue, Opening, Status, TaskRecord, compare_ids, sort_key};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys;
 use crate::store::redis::options::RedisOptions;
-use crate::store::redis::server::link::{Link, Request};
-use crate::store::redis::task::layout::Opening;
-use crate::store::redis::task::read::{OPENING_BYTES, parse, right_typed};
+use crate::store::redis::server::{Failure, Link, right_typed};
+use crate::store::redis::task::OPENING_BYTES;
 use crate::store::{
     Counts, Error, MAX_PAGE_BYTES, MAX_PAGE_TASKS, Owners, Page, Query, RedisUrl, Result, Scope, Skipped,
 };
@@ -195,8 +194,8 @@ impl RedisStore {
             }
             (Some(0), _) => Look::Hidden,
             (Some(size), None) => Look::Wanted(size),
-            (Some(size), Some(Opening { owner, status, .. })) => {
-                if !covers(&query.scope, &query.owners, &owner.service, &owner.user_id) {
+            (Some(size), Some(Opening { service, user_id, status, .. })) => {
+                if !covers(&query.scope, &query.owners, &service, &user_id) {
                     Look::Hidden
                 } else if query.status.is_some_and(|wanted| wanted != status) {
                     Look::Passed
@@ -236,7 +235,7 @@ impl RedisStore {
         for ids in self.ids(scope, false).await?.chunks(MAX_READ) {
             for (id, text) in ids.iter().zip(self.read_openings(ids).await?) {
                 match Opening::read(&text) {
-                    Some(opening) => add(&opening.owner.service, &opening.owner.user_id, opening.status),
+                    Some(opening) => add(&opening.service, &opening.user_id, opening.status),
                     None if text.is_empty() => {}
                     // The beginning does not tell of a record in another shape. It may be large: one at a time.
                     None => {
@@ -261,26 +260,28 @@ impl RedisStore {
 
     /// The members of a set that are text, in any order and possibly twice.
     async fn members(&self, key: &str) -> Result<Vec<String>> {
-        if let Some(replica) = &self.listings.replica
-            && let Some(link) = replica.keeping_up_with(&self.primary).await
-        {
+        let replica = match &self.listings.replica {
+            Some(replica) => replica.keeping_up_with(&self.primary).await.map(|link| (replica, link)),
+            None => None,
+        };
+        let scanned = match replica {
             // A scan cannot go on at another server, so it is the whole scan that is tried there.
-            match scan(link, key, || replica.deadline()).await {
-                Err(error) if !is_wrong_type(&error) => replica.avoid(&error).await,
-                members => return self.name_wrong_index(key, members).await,
+            Some((replica, link)) => match scan(link, key, || replica.deadline()).await {
+                Err(failure @ Failure::WrongType(_)) => Err(failure),
+                Err(failure) => {
+                    replica.avoid(&failure.into()).await;
+                    scan(&self.primary, key, || self.deadline()).await
+                }
+                members => members,
+            },
+            None => scan(&self.primary, key, || self.deadline()).await,
+        };
+        match scanned {
+            Ok(members) => Ok(members),
+            Err(failure) => {
+                let touched = [(key.to_owned(), "set")];
+                Err(self.primary.name_wrong_type(failure, &touched, self.deadline()).await)
             }
-        }
-        let members = scan(&self.primary, key, || self.deadline()).await;
-        self.name_wrong_index(key, members).await
-    }
-
-    async fn name_wrong_index(&self, key: &str, members: Result<Vec<String>>) -> Result<Vec<String>> {
-        match members {
-            Err(error) if is_wrong_type(&error) => {
-                let found = self.type_of(key, self.deadline()).await?;
-                Err(Error::WrongType { key: key.to_owned(), found, expected: "set" })
-            }
-            members => members,
         }
     }
 
@@ -313,25 +314,22 @@ impl RedisStore {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let request = |_: &_| {
-            let mut pipeline = redis::pipe();
-            // Of keys of another type, the others' answers are still good.
-            pipeline.ignore_errors();
-            for id in ids {
-                ask(&mut pipeline, keys::record(id.as_ref()));
-            }
-            Request::Several(pipeline)
-        };
+        let mut pipeline = redis::pipe();
+        // Of keys of another type, the others' answers are still good.
+        pipeline.ignore_errors();
+        for id in ids {
+            ask(&mut pipeline, keys::record(id.as_ref()));
+        }
         if let Some(replica) = &self.listings.replica
             && let Some(link) = replica.keeping_up_with(&self.primary).await
         {
-            match link.call(replica.deadline(), request).await.map_err(Error::from).and_then(parse::<Vec<_>>) {
+            match link.query_all::<Vec<_>>(&pipeline, replica.deadline()).await {
                 Ok(answers) if all_usable(&answers) => return Ok(answers),
                 Ok(_) => replica.avoid(&Error::Unavailable("it refuses to be read".to_owned())).await,
-                Err(error) => replica.avoid(&error).await,
+                Err(failure) => replica.avoid(&failure.into()).await,
             }
         }
-        parse(self.primary.call(self.deadline(), request).await?)
+        Ok(self.primary.query_all(&pipeline, self.deadline()).await?)
     }
 }
 
@@ -376,27 +374,20 @@ fn covers(scope: &Scope, owners: &Owners, service: &str, user_id: &str) -> bool 
     scope.covers(service, user_id) && owners.check(service, user_id).is_ok()
 }
 
-fn is_wrong_type(error: &Error) -> bool {
-    matches!(error, Error::Failed(text) if text.contains("WRONGTYPE"))
-}
-
 /// Whether a server's answers are about the records rather than about itself.
 fn all_usable(answers: &[redis::RedisResult<Value>]) -> bool {
     answers.iter().all(|answer| answer.as_ref().err().is_none_or(|error| error.code() == Some("WRONGTYPE")))
 }
 
 /// Scans a set on one server. Members that are no text are left out.
-async fn scan(link: &Link, key: &str, deadline: impl Fn() -> Instant) -> Result<Vec<String>> {
+async fn scan(link: &Link, key: &str, deadline: impl Fn() -> Instant) -> std::result::Result<Vec<String>, Failure> {
     for _ in 0..MAX_SCANS {
-        let server = link.connect(deadline()).await?.id();
+        let server = link.connect(deadline()).await.map_err(Failure::Store)?;
         let (mut members, mut undecodable, mut cursor) = (Vec::new(), 0, 0_u64);
         loop {
-            let request = |_: &_| {
-                let mut cmd = redis::cmd("SSCAN");
-                cmd.arg(key).arg(cursor).arg("COUNT").arg(SCAN_COUNT);
-                Request::One(cmd)
-            };
-            let (next, batch): (u64, Vec<Vec<u8>>) = parse(link.call(deadline(), request).await?)?;
+            let mut command = redis::cmd("SSCAN");
+            command.arg(key).arg(cursor).arg("COUNT").arg(SCAN_COUNT);
+            let (next, batch): (u64, Vec<Vec<u8>>) = link.query(&command, deadline()).await?;
             let read = batch.len();
             let before = members.len();
             members.extend(batch.into_iter().filter_map(|member| String::from_utf8(member).ok()));
@@ -413,5 +404,5 @@ async fn scan(link: &Link, key: &str, deadline: impl Fn() -> Instant) -> Result<
             return Ok(members);
         }
     }
-    Err(Error::Unavailable(format!("the connection to {} broke too often", link.location())))
+    Err(Failure::Store(Error::Unavailable(format!("the connection to {} broke too often", link.location()))))
 }

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::store::redis::options::RedisOptions;
-use crate::store::redis::server::link::{Link, Request};
-use crate::store::redis::task::read::parse;
+use crate::store::redis::server::Link;
 use crate::store::{Error, RedisUrl, Result};
 
 /// How long a verdict on the replica stands.
@@ -134,12 +133,7 @@ impl Replication {
 }
 
 async fn replication(link: &Link, deadline: Instant) -> Result<Replication> {
-    let request = |_: &_| {
-        let mut cmd = redis::cmd("INFO");
-        cmd.arg("replication");
-        Request::One(cmd)
-    };
-    let info: String = parse(link.call(deadline, request).await?)?;
+    let info: String = link.query(redis::cmd("INFO").arg("replication"), deadline).await?;
     Replication::read(&info).ok_or_else(|| Error::Failed("INFO replication lacks the offset".to_owned()))
 }
 

@@ -4,15 +4,16 @@
 //! decided in one go on the server, so that writers at work neither look like a disagreement nor lose anything.
 
 use super::sweeper::{Findings, Pass};
-use crate::record::TaskRecord;
+use std::sync::LazyLock;
+
+use crate::record::{Opening, TaskRecord};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::{self, IndexKind, Owner};
-use crate::store::redis::server::link::Request;
-use crate::store::redis::server::session::REPAIR;
-use crate::store::redis::task::layout::Opening;
-use crate::store::redis::task::of_same_owner;
-use crate::store::redis::task::read::{OPENING_BYTES, parse, right_typed};
+use crate::store::redis::server::{Script, right_typed};
+use crate::store::redis::task::{Expected, OPENING_BYTES};
 use crate::store::{Finding, FindingKind, Report, Result};
+
+static REPAIR: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("repair.lua")));
 
 /// How many records one step looks at: a fraction of a millisecond of the server's time.
 const STEP: usize = 25;
@@ -88,14 +89,11 @@ impl RedisStore {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let request = |_: &_| {
-            let mut pipeline = redis::pipe();
-            for key in keys {
-                pipeline.cmd("TYPE").arg(key);
-            }
-            Request::Several(pipeline)
-        };
-        parse(self.primary.call(self.deadline(), request).await?)
+        let mut pipeline = redis::pipe();
+        for key in keys {
+            pipeline.cmd("TYPE").arg(key);
+        }
+        Ok(self.primary.query_all(&pipeline, self.deadline()).await?)
     }
 
     /// Keys that must expire, whatever the records say.
@@ -103,23 +101,17 @@ impl RedisStore {
         if keys.is_empty() {
             return Ok(());
         }
-        let ask = |_: &_| {
-            let mut pipeline = redis::pipe();
-            for key in keys {
-                pipeline.cmd("TTL").arg(key);
-            }
-            Request::Several(pipeline)
-        };
-        let lives: Vec<i64> = parse(self.primary.call(self.deadline(), ask).await?)?;
+        let mut pipeline = redis::pipe();
+        for key in keys {
+            pipeline.cmd("TTL").arg(key);
+        }
+        let lives: Vec<i64> = self.primary.query_all(&pipeline, self.deadline()).await?;
         for (key, _) in keys.iter().zip(lives).filter(|(_, life)| *life == -1) {
             if repair {
-                let give = |_: &_| {
-                    let mut cmd = redis::cmd("EXPIRE");
-                    // Somebody may have given it a longer life meanwhile.
-                    cmd.arg(key).arg(self.options.task_ttl.as_secs() + 60).arg("NX");
-                    Request::One(cmd)
-                };
-                self.primary.call(self.deadline(), give).await?;
+                let mut cmd = redis::cmd("EXPIRE");
+                // Somebody may have given it a longer life meanwhile.
+                cmd.arg(key).arg(self.options.task_ttl.as_secs() + 60).arg("NX");
+                self.primary.query::<()>(&cmd, self.deadline()).await?;
             }
             findings.add(Finding::new(FindingKind::Expiry, *key).repaired(repair));
         }
@@ -146,7 +138,7 @@ impl RedisStore {
                     Kept::Nothing | Kept::WrongType => {}
                 }
             }
-            let answers: Vec<Vec<String>> = parse(REPAIR.run_each(&self.primary, &calls, self.deadline()).await?)?;
+            let answers: Vec<Vec<String>> = REPAIR.run_each(&self.primary, &calls, self.deadline()).await?;
             left.clear();
             for ((id, (keys, args)), answer) in asked.into_iter().zip(&calls).zip(&answers) {
                 if answer.first().is_some_and(|word| word == "another") {
@@ -194,9 +186,10 @@ impl RedisStore {
             return Ok(Kept::Nothing);
         }
         Ok(match TaskRecord::decode(&text, self.clock.zone()) {
-            Ok(record) => {
-                Kept::Record { owner: Owner::new(record.service(), record.user_id()), expected: of_same_owner(&text) }
-            }
+            Ok(record) => Kept::Record {
+                owner: Owner::new(record.service(), record.user_id()),
+                expected: Expected::same_owner(&text).into_arg(),
+            },
             Err(why) => Kept::Unreadable(why.to_string()),
         })
     }
@@ -206,15 +199,12 @@ impl RedisStore {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let request = |_: &_| {
-            let mut pipeline = redis::pipe();
-            pipeline.ignore_errors();
-            for id in ids {
-                pipeline.cmd("GETRANGE").arg(keys::record(id)).arg(0).arg(bytes);
-            }
-            Request::Several(pipeline)
-        };
-        right_typed(parse(self.primary.call(self.deadline(), request).await?)?)
+        let mut pipeline = redis::pipe();
+        pipeline.ignore_errors();
+        for id in ids {
+            pipeline.cmd("GETRANGE").arg(keys::record(id)).arg(0).arg(bytes);
+        }
+        right_typed(self.primary.query_all(&pipeline, self.deadline()).await?)
     }
 
     /// Members of an index whose records are gone, or belong to somebody else: each with what its record is, empty for
@@ -241,7 +231,10 @@ impl RedisStore {
 
 fn opened(text: &[u8], opening: Option<Opening>) -> Kept {
     match opening {
-        Some(opening) => Kept::Record { owner: opening.owner, expected: of_same_owner(text) },
+        Some(opening) => Kept::Record {
+            owner: Owner { service: opening.service, user_id: opening.user_id },
+            expected: Expected::same_owner(text).into_arg(),
+        },
         None => Kept::Nothing,
     }
 }

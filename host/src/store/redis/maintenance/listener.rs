@@ -2,7 +2,7 @@
 //! events, which makes it quick, and the sweeper, which makes it certain.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
@@ -12,9 +12,10 @@ use tokio::sync::{Notify, mpsc};
 use crate::store::Result;
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::{self, Owner};
-use crate::store::redis::server::link::{Request, random_fraction, resp3_client};
-use crate::store::redis::server::session::{ACQUIRE_SWEEP, CLEAR_EXPIRED};
-use crate::store::redis::task::read::parse;
+use crate::store::redis::server::{Script, parse, random_fraction};
+
+static CLEAR_EXPIRED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("clear_expired.lua")));
+static ACQUIRE_SWEEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("acquire_sweep.lua")));
 
 /// How long to wait before listening again after the connection broke.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -104,24 +105,18 @@ impl RedisStore {
 
     /// Asks the server to tell of expired keys. It may have been told not to listen to us.
     async fn enable_events(&self) {
-        let read = |_: &_| {
-            let mut cmd = redis::cmd("CONFIG");
-            cmd.arg("GET").arg("notify-keyspace-events");
-            Request::One(cmd)
-        };
+        let mut read = redis::cmd("CONFIG");
+        read.arg("GET").arg("notify-keyspace-events");
         let enable = async {
-            let (_, flags): (String, String) = parse(self.primary.call(self.deadline(), read).await?)?;
+            let (_, flags): (String, String) = self.primary.query(&read, self.deadline()).await?;
             let has = |flag: char| flags.contains(flag);
             if has('E') && (has('x') || has('A')) {
                 return Ok(());
             }
             let flags = format!("{flags}Ex");
-            let write = |_: &_| {
-                let mut cmd = redis::cmd("CONFIG");
-                cmd.arg("SET").arg("notify-keyspace-events").arg(&flags);
-                Request::One(cmd)
-            };
-            Result::Ok(self.primary.call(self.deadline(), write).await.map(|_| ())?)
+            let mut write = redis::cmd("CONFIG");
+            write.arg("SET").arg("notify-keyspace-events").arg(&flags);
+            Result::Ok(self.primary.query::<()>(&write, self.deadline()).await?)
         };
         if let Err(error) = enable.await {
             tracing::warn!(%error, "cannot make sure that the server tells of expired keys; the sweep finds them later");
@@ -146,7 +141,7 @@ impl RedisStore {
             }
             std::result::Result::<(), RedisError>::Ok(())
         };
-        let client = resp3_client(self.primary.client())?;
+        let client = self.primary.push_client()?;
         let database = client.get_connection_info().redis_settings().db();
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.options.connect_timeout))
@@ -195,7 +190,7 @@ impl RedisStore {
             keys.extend(keys::owner_indexes(&owner));
             calls.push((keys, vec![id.clone(), owner.service, owner.user_id]));
         }
-        let answers: Vec<Vec<usize>> = parse(CLEAR_EXPIRED.run_each(&self.primary, &calls, self.deadline()).await?)?;
+        let answers: Vec<Vec<usize>> = CLEAR_EXPIRED.run_each(&self.primary, &calls, self.deadline()).await?;
         for ((keys, args), passed_over) in calls.iter().zip(answers) {
             for key in passed_over.into_iter().filter_map(|at| keys.get(at - 1)) {
                 tracing::warn!(task = args[0], key, "an index is no set, so an expired task stays in it");
@@ -209,15 +204,12 @@ impl RedisStore {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let request = |_: &_| {
-            let mut pipeline = redis::pipe();
-            pipeline.ignore_errors();
-            for id in ids {
-                pipeline.cmd("HMGET").arg(keys::metadata(id)).arg(&["service", "user_id"]);
-            }
-            Request::Several(pipeline)
-        };
-        let answers: Vec<Value> = parse(self.primary.call(self.deadline(), request).await?)?;
+        let mut pipeline = redis::pipe();
+        pipeline.ignore_errors();
+        for id in ids {
+            pipeline.cmd("HMGET").arg(keys::metadata(id)).arg(&["service", "user_id"]);
+        }
+        let answers: Vec<Value> = self.primary.query_all(&pipeline, self.deadline()).await?;
         let owner = |answer| {
             let (service, user_id): (Option<String>, Option<String>) = parse(answer).ok()?;
             service.zip(user_id).map(|(service, user_id)| Owner { service, user_id })
@@ -256,7 +248,7 @@ impl RedisStore {
         let began = Instant::now();
         let [age, remember] = [age, self.options.sweep_interval].map(|time| time.as_millis().max(1).to_string());
         let turn = uuid::Uuid::new_v4().simple().to_string();
-        if parse::<u8>(self.run(&ACQUIRE_SWEEP, &[keys::SWEEP_TURN], &[&age, &remember, &turn]).await?)? == 1 {
+        if self.run::<u8>(&ACQUIRE_SWEEP, &[keys::SWEEP_TURN], &[&age, &remember, &turn]).await? == 1 {
             let report = self.sweep().await?;
             Self::tell(&report, began);
         }

@@ -4,23 +4,28 @@
 //! saved again meanwhile keeps its entries. What it cannot use is reported and passed over. The check goes the same way.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 use std::time::Instant;
 
-use redis::Value;
+use redis::FromRedisValue;
 
 use crate::record::quote;
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::{self, IndexKind};
-use crate::store::redis::server::link::Request;
-use crate::store::redis::server::session::{PRUNE, PRUNE_USERS, Script};
-use crate::store::redis::task::read::parse;
-use crate::store::{Error, Finding, FindingKind, MAX_FINDINGS, Report, Result};
+use crate::store::redis::server::{Failure, Script};
+use crate::store::{Finding, FindingKind, MAX_FINDINGS, Report, Result};
+
+static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("prune.lua")));
+static PRUNE_USERS: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("prune_users.lua")));
 
 /// How many members one step looks at: some tens of microseconds of the server's time.
 const STEP: usize = 100;
 
 /// How many keys or members one step of a scan looks at.
 const SCAN_COUNT: usize = 500;
+
+/// What a look at an index gives.
+type Scanned<T> = std::result::Result<T, Failure>;
 
 /// A report in the making: a scan may come upon the same thing twice.
 #[derive(Default)]
@@ -115,11 +120,11 @@ impl RedisStore {
         kind: &IndexKind<'_>,
         members: &'a [String],
         pass: Pass,
-    ) -> Result<Vec<&'a str>> {
+    ) -> Scanned<Vec<&'a str>> {
         let suspects: Vec<(&str, String)> = if let IndexKind::ServiceUsers(service) = kind {
             return self.stale_users(index, service, members, pass).await;
         } else if pass.owners {
-            self.strangers(kind, members).await?
+            self.strangers(kind, members).await.map_err(Failure::Store)?
         } else {
             members.iter().map(|member| (member.as_str(), String::new())).collect()
         };
@@ -136,7 +141,7 @@ impl RedisStore {
         service: &str,
         users: &'a [String],
         pass: Pass,
-    ) -> Result<Vec<&'a str>> {
+    ) -> Scanned<Vec<&'a str>> {
         let names = users.iter().flat_map(|user| [keys::service_user(service, user), keys::record(user)]);
         // Of a service with a strange name, several owners may have an index of this name.
         let other = if service.contains(':') {
@@ -151,22 +156,19 @@ impl RedisStore {
     }
 
     /// The positions, from 0, that a script finds stale.
-    async fn prune(&self, script: &Script, index: &str, names: &[String], args: &[&str]) -> Result<Vec<usize>> {
+    async fn prune(&self, script: &Script, index: &str, names: &[String], args: &[&str]) -> Scanned<Vec<usize>> {
         if names.is_empty() {
             return Ok(Vec::new());
         }
         let keys: Vec<&str> = std::iter::once(index).chain(names.iter().map(String::as_str)).collect();
-        let stale: Vec<usize> = parse(self.run(script, &keys, args).await?)?;
+        let stale: Vec<usize> = self.run(script, &keys, args).await?;
         Ok(stale.into_iter().map(|at| at.saturating_sub(1)).collect())
     }
 
-    async fn scan_members(&self, key: &str, cursor: u64) -> Result<(u64, Vec<Vec<u8>>)> {
-        let request = |_: &_| {
-            let mut cmd = redis::cmd("SSCAN");
-            cmd.arg(key).arg(cursor).arg("COUNT").arg(SCAN_COUNT);
-            Request::One(cmd)
-        };
-        parse(self.primary.call(self.deadline(), request).await?)
+    async fn scan_members(&self, key: &str, cursor: u64) -> Scanned<(u64, Vec<Vec<u8>>)> {
+        let mut command = redis::cmd("SSCAN");
+        command.arg(key).arg(cursor).arg("COUNT").arg(SCAN_COUNT);
+        self.primary.query(&command, self.deadline()).await
     }
 
     /// One step of a scan of the keys of a pattern. Those that are no text are reported.
@@ -176,17 +178,19 @@ impl RedisStore {
         cursor: u64,
         findings: &mut Findings,
     ) -> Result<(u64, Vec<String>)> {
-        let request = |_: &_| {
-            let mut cmd = redis::cmd("SCAN");
-            cmd.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN_COUNT);
-            Request::One(cmd)
-        };
-        let (next, keys) = parse(self.primary.call(self.deadline(), request).await?)?;
+        let mut command = redis::cmd("SCAN");
+        command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN_COUNT);
+        let (next, keys) = self.primary.query(&command, self.deadline()).await?;
         Ok((next, texts(keys, "the key", findings)))
     }
 
     /// Runs a script that is safe to send again.
-    pub(in crate::store::redis) async fn run(&self, script: &Script, keys: &[&str], args: &[&str]) -> Result<Value> {
+    pub(in crate::store::redis) async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        args: &[&str],
+    ) -> Scanned<T> {
         script.run(&self.primary, keys, args, self.deadline()).await
     }
 
@@ -206,13 +210,13 @@ impl RedisStore {
 }
 
 /// None for an index that turned out to be no set, which is reported.
-fn is_set<T>(answer: Result<T>, key: &str, findings: &mut Findings) -> Result<Option<T>> {
+fn is_set<T>(answer: Scanned<T>, key: &str, findings: &mut Findings) -> Result<Option<T>> {
     match answer {
-        Err(Error::Failed(text)) if text.contains("WRONGTYPE") => {
+        Err(Failure::WrongType(_)) => {
             findings.add(Finding::new(FindingKind::WrongType, key));
             Ok(None)
         }
-        answer => answer.map(Some),
+        answer => Ok(Some(answer?)),
     }
 }
 

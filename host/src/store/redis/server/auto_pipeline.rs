@@ -12,11 +12,11 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// The most commands that go together. The first of them is answered with the last.
-const MAX_TOGETHER: usize = 16;
+const MAX_BATCH: usize = 16;
 
 /// A connection whose callers' commands go together.
 #[derive(Debug, Clone)]
-pub(in crate::store::redis) struct AutoPipeline {
+pub(super) struct AutoPipeline {
     connection: MultiplexedConnection,
     /// Where the connection is driven, so that no caller depends on the runtime of another.
     runtime: Handle,
@@ -37,22 +37,22 @@ struct Waiting {
 }
 
 /// How a command goes.
-enum Place<'a> {
+enum Route<'a> {
     Alone(Cmd, UnderWay<'a>),
     WithOthers(oneshot::Receiver<RedisResult<Value>>),
 }
 
 impl AutoPipeline {
     /// A connection that the present runtime drives.
-    pub(in crate::store::redis) fn new(connection: MultiplexedConnection) -> Self {
+    pub(super) fn new(connection: MultiplexedConnection) -> Self {
         Self { connection, runtime: Handle::current(), state: Arc::default() }
     }
 
     /// Sends a command.
-    pub(in crate::store::redis) async fn send(&self, cmd: Cmd) -> RedisResult<Value> {
-        let answer = match self.place(cmd) {
-            Place::Alone(cmd, _under_way) => self.connection.clone().send_packed_command(&cmd).await,
-            Place::WithOthers(answer) => {
+    pub(super) async fn send(&self, cmd: Cmd) -> RedisResult<Value> {
+        let answer = match self.route(cmd) {
+            Route::Alone(cmd, _under_way) => self.connection.clone().send_packed_command(&cmd).await,
+            Route::WithOthers(answer) => {
                 answer.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::BrokenPipe).into()))
             }
         };
@@ -60,15 +60,15 @@ impl AutoPipeline {
     }
 
     /// Sends a pipeline, on its own.
-    pub(in crate::store::redis) async fn send_pipeline(&self, pipeline: &Pipeline) -> RedisResult<Value> {
+    pub(super) async fn send_pipeline(&self, pipeline: &Pipeline) -> RedisResult<Value> {
         let _under_way = self.under_way(&mut self.state());
         pipeline.query_async(&mut self.connection.clone()).await
     }
 
-    fn place(&self, cmd: Cmd) -> Place<'_> {
+    fn route(&self, cmd: Cmd) -> Route<'_> {
         let mut state = self.state();
         if state.under_way == 0 && state.waiting.is_empty() {
-            return Place::Alone(cmd, self.under_way(&mut state));
+            return Route::Alone(cmd, self.under_way(&mut state));
         }
         let (answer, outcome) = oneshot::channel();
         state.waiting.push(Waiting { cmd, answer });
@@ -78,18 +78,18 @@ impl AutoPipeline {
         if is_first {
             self.runtime.spawn(Sender(Some(self.clone())).send());
         }
-        Place::WithOthers(outcome)
+        Route::WithOthers(outcome)
     }
 
     async fn send_all(self, batch: Vec<Waiting>) {
         let _under_way = self.under_way(&mut self.state());
-        let mut pipeline = Pipeline::with_capacity(batch.len());
+        let mut commands = Pipeline::with_capacity(batch.len());
         let mut callers = Vec::with_capacity(batch.len());
         for Waiting { cmd, answer } in batch {
-            pipeline.add_command(cmd);
+            commands.add_command(cmd);
             callers.push(answer);
         }
-        let answers = self.connection.clone().send_packed_commands(&pipeline, 0, callers.len()).await;
+        let answers = self.connection.clone().send_packed_commands(&commands, 0, callers.len()).await;
         let answers = answers
             .map_or_else(|error| vec![Err(error); callers.len()], |answers| answers.into_iter().map(Ok).collect());
         for (caller, answer) in callers.into_iter().zip(answers) {
@@ -122,24 +122,24 @@ struct Sender(Option<AutoPipeline>);
 impl Sender {
     async fn send(mut self) {
         after_all_others().await;
-        let Some(together) = self.0.take() else { return };
-        let mut waiting = std::mem::take(&mut together.state().waiting);
+        let Some(pipeline) = self.0.take() else { return };
+        let mut waiting = std::mem::take(&mut pipeline.state().waiting);
         // Whoever has gone does not want to know.
         waiting.retain(|waiting| !waiting.answer.is_closed());
-        while waiting.len() > MAX_TOGETHER {
-            let rest = waiting.split_off(MAX_TOGETHER);
-            together.runtime.spawn(together.clone().send_all(std::mem::replace(&mut waiting, rest)));
+        while waiting.len() > MAX_BATCH {
+            let rest = waiting.split_off(MAX_BATCH);
+            pipeline.runtime.spawn(pipeline.clone().send_all(std::mem::replace(&mut waiting, rest)));
         }
         if !waiting.is_empty() {
-            together.send_all(waiting).await;
+            pipeline.send_all(waiting).await;
         }
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        if let Some(together) = &self.0 {
-            drop(std::mem::take(&mut together.state().waiting));
+        if let Some(pipeline) = &self.0 {
+            drop(std::mem::take(&mut pipeline.state().waiting));
         }
     }
 }

@@ -1,6 +1,17 @@
-//! One server: the connection to it, requests and their answers, scripts, and the session that makes an operation happen
+//! One server: the connection to it, requests and their answers, scripts, and the session that carries an operation out
 //! once. Nothing here knows a task.
 
-pub(super) mod auto_pipeline;
-pub(super) mod link;
-pub(super) mod session;
+mod auto_pipeline;
+mod connection;
+mod link;
+mod reply;
+mod retry;
+mod script;
+mod session;
+mod stream;
+
+pub(super) use link::Link;
+pub(super) use reply::{parse, right_typed};
+pub(super) use retry::{Failure, random_fraction, within};
+pub(super) use script::Script;
+pub(super) use session::{Answer, Operation, Session};

@@ -18,6 +18,7 @@ local commands = {
   {'HMGET', KEYS[1], 'field'},
   {'HSET', KEYS[1], 'field', 'value'},
   {'PEXPIRE', KEYS[1], 1},
+  {'PTTL', KEYS[1]},
   {'RENAME', KEYS[1], KEYS[1]},
   {'SADD', KEYS[1], 'member'},
   {'SET', KEYS[1], 'value'},

@@ -1,5 +1,5 @@
--- Stands before every script that writes. It makes an operation happen at most once, however often it is sent, and
--- not at all when it arrives after the host has given up on it.
+-- Stands before every script that must be carried out once. However often such a script is sent, it happens at most
+-- once, and not at all when it arrives after the host has given up on it.
 --
 -- KEYS[1]  session: hash of slots, each the last operation that was carried out in it
 -- KEYS[2]  record: string
@@ -7,12 +7,15 @@
 -- ARGV[1]  slot
 -- ARGV[2]  operation: a number that grows within the slot
 -- ARGV[3]  deadline: milliseconds of this server's clock
--- ARGV[4]  "1" to extend the life of the session
+-- ARGV[4]  earliest: before this moment the clock has been set back since the host looked at it
+-- ARGV[5]  milliseconds that the session has to live, at least two thirds of which are left at any time
 --
 -- Every script answers with an array whose first element is one of
---   done       it was carried out, now or by an earlier copy of the same operation
---   late       it came after its deadline, or after a later operation of its slot; nothing was written
---   wrongtype  with the key, the type found and the type expected; nothing was written
+--   done        it was carried out, now or by an earlier copy of the same operation
+--   superseded  it came after a later operation of its slot; nothing was written
+--   late        with this server's time in milliseconds: it is after the deadline, or before the earliest moment;
+--               nothing was written
+--   wrongtype   with the key, the type found and the type expected; nothing was written
 -- or with one of its own.
 
 local session, record, metadata = KEYS[1], KEYS[2], KEYS[3]
@@ -21,20 +24,20 @@ local known = redis.call('HGET', session, ARGV[1])
 if known == ARGV[2] then
   return {'done'}
 elseif known and tonumber(known) > tonumber(ARGV[2]) then
-  return {'late'}
+  return {'superseded'}
 end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if now > tonumber(ARGV[3]) then
-  return {'late'}
+if now > tonumber(ARGV[3]) or now < tonumber(ARGV[4]) then
+  return {'late', now}
 end
 
 -- Remembers the operation, for copies of it that are still to come.
 local function done()
-  local added = redis.call('HSET', session, ARGV[1], ARGV[2])
-  if added == 1 or ARGV[4] == '1' then
-    redis.call('PEXPIRE', session, '3600000')
+  redis.call('HSET', session, ARGV[1], ARGV[2])
+  if redis.call('PTTL', session) < ARGV[5] * 2 / 3 then
+    redis.call('PEXPIRE', session, ARGV[5])
   end
   return {'done'}
 end
@@ -55,22 +58,22 @@ local function wrong_types(first, last)
   return wrong
 end
 
--- Adds a member to an index and sees to it that the index outlives the record by half a minute at least, so that it
+-- Adds a member to an index and sees to it that the index outlives the record by half of `beyond` at least, so that it
 -- needs no look for that long. Never shortens its life.
-local function index(key, member, ttl)
+local function index(key, member, ttl, beyond)
   redis.call('SADD', key, member)
-  if redis.call('TTL', key) < ttl + 30 then
-    redis.call('EXPIRE', key, ttl + 60)
+  if redis.call('TTL', key) < ttl + beyond / 2 then
+    redis.call('EXPIRE', key, ttl + beyond)
   end
 end
 
 -- Adds a task to its five indexes, which start at KEYS[first].
-local function index_all(first, id, user, ttl)
-  index(KEYS[first], id, ttl)
-  index(KEYS[first + 1], id, ttl)
-  index(KEYS[first + 2], user, ttl)
-  index(KEYS[first + 3], id, ttl)
-  index(KEYS[first + 4], id, ttl)
+local function index_all(first, id, user, ttl, beyond)
+  index(KEYS[first], id, ttl, beyond)
+  index(KEYS[first + 1], id, ttl, beyond)
+  index(KEYS[first + 2], user, ttl, beyond)
+  index(KEYS[first + 3], id, ttl, beyond)
+  index(KEYS[first + 4], id, ttl, beyond)
 end
 
 -- Takes a task out of the four indexes of an owner, which start at KEYS[first]. A user leaves the users of a service
@@ -84,11 +87,11 @@ local function unindex(first, id, user)
   end
 end
 
--- Whether the record is still what the host has read: '' for none at all, '^text' for one that begins with a text, else
--- the SHA-1 of the whole.
+-- Whether the record is still what the host has read: '' for none at all (an empty text is none), '^text' for one that
+-- begins with a text, else the SHA-1 of the whole.
 local function unchanged(expected)
   if expected == '' then
-    return redis.call('EXISTS', record) == 0
+    return redis.call('STRLEN', record) == 0
   elseif string.sub(expected, 1, 1) == '^' then
     return redis.call('GETRANGE', record, 0, #expected - 2) == string.sub(expected, 2)
   end

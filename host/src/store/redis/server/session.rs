@@ -1,113 +1,35 @@
-//! The scripts, and how one operation is carried out exactly once.
+//! The session: how one operation is carried out exactly once.
 //!
 //! Each host has a session on the server: a hash of slots, as an NFS 4.1 session has them. An operation takes a slot and
 //! a number that grows within it; the script that carries it out leaves the number in the slot. A copy that is sent
-//! again finds it and answers that it was done; a copy that arrives late finds its number passed, or its deadline. As
-//! many fields as there can be operations under way at once are all that a host ever leaves behind.
+//! again finds it and answers that it was done. A copy that arrives late finds a higher number, or its deadline passed.
+//! As many fields as there were operations under way at once are all that a host leaves behind, and not for long.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::connection::{Connection, Request};
+use super::{Failure, Link, Script};
 use crate::store::redis::keys;
-use crate::store::redis::server::link::{Connection, Failure, Link, Request};
 use crate::store::{Error, Result};
 
-/// How often a session's life is extended. The scripts give it an hour.
-const EXTEND_EVERY: Duration = Duration::from_secs(600);
+/// How many deadlines long a session lives on the server. The scripts keep two thirds of that ahead of it, so that it
+/// outlives every copy of its last operation.
+const LIFE_IN_DEADLINES: u32 = 3;
+
+const MIN_LIFE: Duration = Duration::from_secs(3);
+
+/// How far behind the server's clock may be what we take it to show, in milliseconds.
+const MAX_CLOCK_ERROR: u64 = 1_000;
+
+/// How much longer than a call's deadline a staged document waits for its script.
+const STAGE_MARGIN: Duration = Duration::from_secs(10);
 
 /// Bytes of a command's own keys and numbers, at most, for most ids.
 const OVERHEAD_BYTES: usize = 320;
-
-/// How long a staged document waits for its script.
-const STAGE_MILLIS: u64 = 60_000;
-
-/// A script with its text and its name on the server.
-pub(in crate::store::redis) struct Script {
-    code: String,
-    hash: String,
-}
-
-impl Script {
-    /// A script that writes, behind the prelude.
-    fn writing(body: &str) -> Self {
-        Self::new(format!("{}\n{body}", include_str!("prelude.lua")))
-    }
-
-    fn new(code: String) -> Self {
-        let hash = redis::Script::new(&code).get_hash().to_owned();
-        Self { code, hash }
-    }
-
-    /// Runs a script that may run again: one that looks before it writes, and keeps no count.
-    pub(in crate::store::redis) async fn run(
-        &self,
-        link: &Link,
-        keys: &[&str],
-        args: &[&str],
-        deadline: Instant,
-    ) -> Result<Value> {
-        let request =
-            |whole: bool| move |on: &Connection| on.scripted(|| Request::One(self.command(whole, keys, args)));
-        match link.call(deadline, request(false)).await {
-            Err(Failure::UnknownScript(_)) => Ok(link.call(deadline, request(true)).await?),
-            answer => Ok(answer?),
-        }
-    }
-
-    /// Runs such a script once for each of several keys and arguments, in one go. Answers with the array of the answers.
-    pub(in crate::store::redis) async fn run_each(
-        &self,
-        link: &Link,
-        calls: &[(Vec<String>, Vec<String>)],
-        deadline: Instant,
-    ) -> Result<Value> {
-        if calls.is_empty() {
-            return Ok(Value::Array(Vec::new()));
-        }
-        let request = |_: &_| {
-            let mut pipeline = redis::pipe();
-            // The first one brings the text, so that the server knows the script for the others.
-            for (at, (keys, args)) in calls.iter().enumerate() {
-                pipeline.add_command(self.command(at == 0, keys, args));
-            }
-            Request::Several(pipeline)
-        };
-        Ok(link.call(deadline, request).await?)
-    }
-
-    fn command(&self, whole: bool, keys: &[impl redis::ToRedisArgs], args: &[impl AsRef<[u8]>]) -> Cmd {
-        let mut cmd = redis::cmd(if whole { "EVAL" } else { "EVALSHA" });
-        cmd.arg(if whole { &self.code } else { &self.hash }).arg(keys.len()).arg(keys);
-        for arg in args {
-            cmd.arg(arg.as_ref());
-        }
-        cmd
-    }
-}
-
-pub(in crate::store::redis) static SPLICE: LazyLock<Script> =
-    LazyLock::new(|| Script::writing(include_str!("../task/splice.lua")));
-pub(in crate::store::redis) static REPLACE: LazyLock<Script> =
-    LazyLock::new(|| Script::writing(include_str!("../task/replace.lua")));
-pub(in crate::store::redis) static DELETE: LazyLock<Script> =
-    LazyLock::new(|| Script::writing(include_str!("../task/delete.lua")));
-
-pub(in crate::store::redis) static READ_LAYOUT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../task/read_layout.lua").to_owned()));
-pub(in crate::store::redis) static PRUNE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../maintenance/prune.lua").to_owned()));
-pub(in crate::store::redis) static PRUNE_USERS: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../maintenance/prune_users.lua").to_owned()));
-pub(in crate::store::redis) static CLEAR_EXPIRED: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../maintenance/clear_expired.lua").to_owned()));
-pub(in crate::store::redis) static REPAIR: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../maintenance/repair.lua").to_owned()));
-pub(in crate::store::redis) static ACQUIRE_SWEEP: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../maintenance/acquire_sweep.lua").to_owned()));
 
 /// One operation: what its script takes after the prelude's own keys and arguments.
 #[derive(Clone, Copy)]
@@ -124,13 +46,13 @@ pub(in crate::store::redis) struct Operation<'a> {
     pub(in crate::store::redis) staged: Option<(usize, &'a str)>,
 }
 
-/// What a script answered, beside errors that mean the same for every script.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::store::redis) enum Answer {
-    /// It was carried out. A number that the script may add is missing if an earlier copy of the operation did it.
-    Done(Option<usize>),
-    /// It was not, for the reason that this word names in the script's contract.
-    No(String),
+/// What a script may answer, beside what every script may.
+pub(in crate::store::redis) trait Answer: Sized {
+    /// The operation was carried out, now or by an earlier copy. Only the first is given the number that a script may add.
+    fn done(number: Option<usize>) -> Self;
+
+    /// It was not, and nothing was written: a word of the script's contract says why. None for words of other scripts.
+    fn not_done(why: &str) -> Option<Self>;
 }
 
 /// A host's session on the server.
@@ -138,11 +60,12 @@ pub(in crate::store::redis) enum Answer {
 pub(in crate::store::redis) struct Session {
     host: String,
     key: String,
-    places: Semaphore,
+    slots: AtomicUsize,
     free: Mutex<Vec<Slot>>,
-    started: Instant,
-    /// Seconds after `started` at which its life was last extended, plus one; zero for never.
-    extended: AtomicU64,
+    /// Milliseconds that it lives on the server.
+    life: String,
+    /// Whether copies of an operation may be under way.
+    has_copies: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -156,7 +79,6 @@ struct Slot {
 struct SlotGuard<'a> {
     session: &'a Session,
     slot: Slot,
-    _place: SemaphorePermit<'a>,
 }
 
 impl Drop for SlotGuard<'_> {
@@ -166,71 +88,90 @@ impl Drop for SlotGuard<'_> {
 }
 
 impl Session {
-    pub(in crate::store::redis) fn new(slots: usize) -> Self {
-        let slots = slots.clamp(1, Semaphore::MAX_PERMITS);
-        let free = (0..slots).rev().map(|number| Slot { number, last_operation: 0 }).collect();
+    /// A session for operations that have so long at the most.
+    pub(in crate::store::redis) fn new(deadline: Duration) -> Self {
         let host = uuid::Uuid::new_v4().simple().to_string();
         Self {
             key: keys::session(&host),
             host,
-            places: Semaphore::new(slots),
-            free: Mutex::new(free),
-            started: Instant::now(),
-            extended: AtomicU64::new(0),
+            slots: AtomicUsize::new(0),
+            free: Mutex::default(),
+            life: deadline.saturating_mul(LIFE_IN_DEADLINES).max(MIN_LIFE).as_millis().to_string(),
+            has_copies: AtomicBool::new(false),
         }
     }
 
     /// Carries an operation out, once.
-    pub(in crate::store::redis) async fn carry_out(
+    pub(in crate::store::redis) async fn carry_out<A: Answer>(
         &self,
         link: &Link,
         operation: Operation<'_>,
         deadline: Instant,
-    ) -> Result<Answer> {
-        let slot = self.take_slot(deadline).await?;
-        let extend = self.extend_now();
-        let mut whole = false;
+    ) -> Result<A> {
+        let slot = self.take_slot();
+        let mut with_text = false;
+        let attempts = AtomicUsize::new(0);
         loop {
             let request = |connection: &Connection| {
-                let deadline = connection.server_millis(deadline);
-                connection.scripted(|| self.request(operation, &slot.slot, extend, whole, deadline))
+                if attempts.fetch_add(1, Ordering::Relaxed) > 0 {
+                    self.has_copies.store(true, Ordering::Relaxed);
+                }
+                connection.scripted(|| self.request(connection, operation, slot.slot, with_text, deadline))
             };
-            match link.call(deadline, request).await {
-                Err(Failure::UnknownScript(_)) if !whole => whole = true,
-                Err(failure) => return Err(failure.into()),
-                Ok(value) => return read_answer(value),
+            let value = match link.call(deadline, request).await {
+                Err(Failure::UnknownScript(_)) if !with_text => {
+                    with_text = true;
+                    attempts.store(0, Ordering::Relaxed);
+                    continue;
+                }
+                answer => answer?,
+            };
+            match read(value)? {
+                // The server's clock is not what we took it for. By what it shows now there may be time left.
+                Reply::Late(now) => {
+                    link.set_clock(now);
+                    if Instant::now() >= deadline {
+                        return Err(too_late());
+                    }
+                    attempts.store(0, Ordering::Relaxed);
+                }
+                Reply::Done(number) => return Ok(A::done(number)),
+                Reply::Not(why) => return A::not_done(&why).ok_or_else(|| unknown(&why)),
             }
         }
     }
 
-    async fn take_slot(&self, deadline: Instant) -> Result<SlotGuard<'_>> {
-        let full = || Error::Unavailable("too many writes are waiting for the store".to_owned());
-        let place = match self.places.try_acquire() {
-            Ok(place) => place,
-            Err(_) => {
-                let place = tokio::time::timeout_at(deadline.into(), self.places.acquire()).await;
-                place.map_err(|_| full())?.map_err(|_| full())?
-            }
-        };
-        let mut slot = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop().ok_or_else(full)?;
+    /// Leaves nothing behind on the server, unless copies of an operation may still arrive: then the session ends by
+    /// itself, as soon as none of them can do harm.
+    pub(in crate::store::redis) async fn close(&self, link: &Link, deadline: Instant) {
+        if self.slots.load(Ordering::Relaxed) > 0 && !self.has_copies.load(Ordering::Relaxed) {
+            // It ends by itself all the same.
+            let _ = link.query::<()>(redis::cmd("DEL").arg(&self.key), deadline).await;
+        }
+    }
+
+    fn take_slot(&self) -> SlotGuard<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let new = || Slot { number: self.slots.fetch_add(1, Ordering::Relaxed), last_operation: 0 };
+        let mut slot = free.unwrap_or_else(new);
         slot.last_operation += 1;
-        Ok(SlotGuard { session: self, slot, _place: place })
+        SlotGuard { session: self, slot }
     }
 
-    fn extend_now(&self) -> bool {
-        let now = self.started.elapsed().as_secs() + 1;
-        let last = self.extended.load(Ordering::Relaxed);
-        let due = last == 0 || now - last >= EXTEND_EVERY.as_secs();
-        due && self.extended.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-
-    fn request(&self, operation: Operation<'_>, slot: &Slot, extend: bool, whole: bool, deadline: u64) -> Request {
+    fn request(
+        &self,
+        connection: &Connection,
+        operation: Operation<'_>,
+        slot: Slot,
+        with_text: bool,
+        deadline: Instant,
+    ) -> Request {
         let Operation { script, id, keys, args, staged } = operation;
         let stage = staged.map(|(at, _)| (at, keys::stage(&self.host, slot.number, slot.last_operation)));
         let bytes: usize = keys.iter().map(String::len).chain(args.iter().map(|arg| arg.len())).sum();
-        let code = if whole { &script.code } else { &script.hash };
-        let mut cmd = Cmd::with_capacity(10 + keys.len() + args.len(), bytes + code.len() + OVERHEAD_BYTES);
-        cmd.arg(if whole { "EVAL" } else { "EVALSHA" }).arg(code).arg(3 + keys.len());
+        let (name, code) = script.call(with_text);
+        let mut cmd = Cmd::with_capacity(11 + keys.len() + args.len(), bytes + code.len() + OVERHEAD_BYTES);
+        cmd.arg(name).arg(code).arg(3 + keys.len());
         cmd.arg(&self.key).arg(keys::record(id)).arg(keys::metadata(id));
         for (at, key) in keys.iter().enumerate() {
             match &stage {
@@ -238,14 +179,21 @@ impl Session {
                 _ => cmd.arg(key),
             };
         }
-        cmd.arg(slot.number).arg(slot.last_operation).arg(deadline).arg(u8::from(extend));
+        let now = Instant::now();
+        let earliest = connection.server_millis(now).saturating_sub(MAX_CLOCK_ERROR);
+        cmd.arg(slot.number)
+            .arg(slot.last_operation)
+            .arg(connection.server_millis(deadline))
+            .arg(earliest)
+            .arg(&self.life);
         for arg in args {
             cmd.arg(arg);
         }
         match (stage, staged) {
             (Some((_, stage)), Some((_, document))) => {
+                let life = deadline.saturating_duration_since(now) + STAGE_MARGIN;
                 let mut pipeline = redis::pipe();
-                pipeline.cmd("SET").arg(&stage).arg(document).arg("PX").arg(STAGE_MILLIS).ignore();
+                pipeline.cmd("SET").arg(&stage).arg(document).arg("PX").arg(life.as_millis().to_string()).ignore();
                 pipeline.add_command(cmd);
                 // A script that does not write leaves it behind.
                 pipeline.cmd("DEL").arg(stage).ignore();
@@ -256,24 +204,32 @@ impl Session {
     }
 }
 
-fn read_answer(value: Value) -> Result<Answer> {
-    let unknown = |value: &Value| Error::Failed(format!("a script gave an answer that is not known: {value:?}"));
+/// What every script answers: see the prelude.
+enum Reply {
+    Done(Option<usize>),
+    Late(u64),
+    Not(String),
+}
+
+fn read(value: Value) -> Result<Reply> {
     let items = match value {
         // A pipeline's answer is the array of its answers: here the script's alone.
         Value::Array(mut items) if matches!(items.as_slice(), [Value::Array(_)]) => items.remove(0),
         other => other,
     };
-    let Value::Array(items) = items else { return Err(unknown(&items)) };
+    let Value::Array(items) = items else { return Err(unknown(&format!("{items:?}"))) };
     let word = |at: usize| match items.get(at) {
         Some(Value::BulkString(bytes)) => std::str::from_utf8(bytes).ok(),
         _ => None,
     };
+    let number = match items.get(1) {
+        Some(Value::Int(number)) => u64::try_from(*number).ok(),
+        _ => None,
+    };
     match (word(0), items.len()) {
-        (Some("done"), _) => Ok(Answer::Done(match items.get(1) {
-            Some(Value::Int(number)) => usize::try_from(*number).ok(),
-            _ => None,
-        })),
-        (Some("late"), 1) => Err(Error::Unavailable("the store was reached too late".to_owned())),
+        (Some("done"), _) => Ok(Reply::Done(number.and_then(|number| usize::try_from(number).ok()))),
+        (Some("late"), 2) => Ok(Reply::Late(number.ok_or_else(too_late)?)),
+        (Some("superseded"), 1) => Err(too_late()),
         (Some("wrongtype"), 4) => Err(Error::WrongType {
             key: word(1).unwrap_or_default().to_owned(),
             found: word(2).unwrap_or_default().to_owned(),
@@ -283,7 +239,15 @@ fn read_answer(value: Value) -> Result<Answer> {
                 _ => "string",
             },
         }),
-        (Some(why), 1) => Ok(Answer::No(why.to_owned())),
-        _ => Err(unknown(&Value::Array(items))),
+        (Some(why), 1) => Ok(Reply::Not(why.to_owned())),
+        _ => Err(unknown(&format!("{items:?}"))),
     }
+}
+
+fn too_late() -> Error {
+    Error::Unavailable("the store was reached too late".to_owned())
+}
+
+fn unknown(answer: &str) -> Error {
+    Error::Failed(format!("a script gave an answer that is not known: {answer}"))
 }

@@ -1,31 +1,20 @@
-//! Changes of tasks that are there: through the layout where it is known and allows for them, else by writing the record
+//! Changes of tasks that are there: by a splice where the record is in the shape that this host writes, else by writing it
 //! whole.
 
 use std::time::Instant;
 
+use super::layout::Layout;
+use super::read::{read_around_log, read_task, readable};
+use super::replace::{Expected, LeaseChange, Replaced, Replacement};
+use super::splice::{Parts, Splice, Spliced};
+use super::write_queue::{Cached, Turn};
 use crate::record::{
-    Change, Entry, ResultChange, Status, TaskId, TaskRecord, Timestamp, TransitionRule, apply, next_status, quote,
+    Change, Entry, ResultChange, Status, StatusChange, TaskId, Timestamp, TransitionRule, apply, next_status, quote,
     wire_entry,
 };
 use crate::store::redis::RedisStore;
-use crate::store::redis::keys::Owner;
 use crate::store::redis::options::MAX_INDEXED_FOR;
-use crate::store::redis::server::session::{Answer, Operation, SPLICE};
-use crate::store::redis::task::layout::Layout;
-use crate::store::redis::task::read::readable;
-use crate::store::redis::task::replace::{Replacement, RunChange, all_indexes, sha1};
-use crate::store::redis::task::write_queue::{Cached, Turn};
 use crate::store::{Access, Error, Result};
-
-/// How often a known layout may turn out to be stale before the record is rewritten whole.
-const MAX_STALE: usize = 3;
-
-/// What stands between the time of the last change and the first entry. The scripts know it too.
-const AFTER_STAMP: &str = "\",\"logs\":[";
-
-/// How many bytes of entries that others have added are read to find the end of the log. Beyond, it is looked for from
-/// the end of the record.
-const MAX_GROWN_BYTES: usize = 64 << 10;
 
 impl RedisStore {
     pub(in crate::store::redis) async fn change_in_turn(
@@ -35,30 +24,30 @@ impl RedisStore {
         access: &Access,
     ) -> Result<Status> {
         let deadline = self.deadline();
-        let task = self.turns.task(id.as_str());
-        if let Some(mut known) = task.free_turn() {
-            return self.write_change(id, &change, access, &mut known, deadline).await;
+        let queue = self.queues.of(id.as_str());
+        if let Some(mut cached) = queue.free_turn() {
+            return self.write_change(id, &change, access, &mut cached, deadline).await;
         }
-        let mut outcome = task.queue(change, access.clone());
-        let mut known = match task.turn(&mut outcome, deadline).await {
+        let mut outcome = queue.push(change, access.clone(), deadline);
+        let mut cached = match queue.turn(&mut outcome, deadline).await {
             Turn::Written(result) => return result,
-            Turn::Leader(known) => known,
+            Turn::Leader(cached) => cached,
         };
         loop {
             if let Ok(result) = outcome.try_recv() {
                 return result;
             }
-            let Some(batch) = task.next_batch() else {
+            let Some(batch) = queue.next_batch() else {
                 return Err(Error::Unavailable("the write was lost".to_owned()));
             };
-            let result = self.write_change(id, &batch.change, &batch.access, &mut known, deadline).await;
+            let result = self.write_change(id, &batch.change, &batch.access, &mut cached, batch.deadline).await;
             if !batch.is_shared() || !matches!(result, Err(Error::Failed(_))) {
                 batch.answer(&result);
                 continue;
             }
             // What is too much for one of them is not to cost the others theirs.
             for alone in batch.split() {
-                let result = self.write_change(id, &alone.change, &alone.access, &mut known, deadline).await;
+                let result = self.write_change(id, &alone.change, &alone.access, &mut cached, alone.deadline).await;
                 alone.answer(&result);
             }
         }
@@ -69,149 +58,162 @@ impl RedisStore {
         id: &TaskId,
         change: &Change,
         access: &Access,
-        known: &mut Cached,
+        cached: &mut Cached,
         deadline: Instant,
     ) -> Result<Status> {
-        for _ in 0..MAX_STALE {
-            if let Some(layout) = known.layout.take()
-                && let Some(plan) = Plan::new(change, layout, access, self.options.rule)
-            {
-                match self.change_in_place(id, change, access, plan, known, deadline).await? {
-                    Some(status) => return Ok(status),
-                    None => continue,
+        loop {
+            let written = match cached.layout.take() {
+                Some(layout) if may_splice(change, &layout, access, self.options.rule) => {
+                    self.splice_cached(id, change, access, layout, cached, deadline).await?
                 }
+                _ => Box::pin(self.write_read(id, change, access, cached, deadline)).await?,
+            };
+            match written {
+                Some(status) => return Ok(status),
+                None => self.once_more(deadline)?,
             }
-            // A first look is enough to know the layout; only a change that it does not allow for rewrites the record.
-            if is_small(change)
-                && let Some(layout) = Box::pin(self.layout_of(id, access, deadline)).await?
-                && Plan::allows(change, &layout, access, self.options.rule)
-            {
-                known.layout = Some(layout);
-                continue;
-            }
-            break;
         }
-        Box::pin(self.rewrite(id, change, access, known, deadline)).await
     }
 
-    /// Makes a change by reading the record and writing it whole.
+    /// Makes a change of status or log through the layout that is known. None if that is stale.
+    async fn splice_cached(
+        &self,
+        id: &TaskId,
+        change: &Change,
+        access: &Access,
+        mut layout: Layout,
+        cached: &mut Cached,
+        deadline: Instant,
+    ) -> Result<Option<Status>> {
+        let status = next_status(layout.status, change.status, self.options.rule)?;
+        let prefix = if status == layout.status { None } else { layout.prefix_with(status) };
+        let now = self.clock.now();
+        let index = !cached.is_indexed(self.options.indexed_for.min(MAX_INDEXED_FOR));
+        let splice = Splice {
+            layout: &layout,
+            entries: &wire_entries(&change.entries, &now),
+            now: &now,
+            held_by: access.run(),
+            releases: is_finish(change),
+            index,
+            parts: Parts { prefix: prefix.as_deref(), ..Parts::default() },
+        };
+        match self.splice(id.as_str(), splice, deadline).await? {
+            Spliced::Done(last) => {
+                if let Some(prefix) = prefix {
+                    layout.moved(status, prefix);
+                }
+                layout.last = last.unwrap_or(layout.last);
+                cached.written(Some(layout), index);
+                Ok(Some(status))
+            }
+            Spliced::Missing => Err(Error::NotFound),
+            Spliced::Lost => Err(Error::NotFound),
+            Spliced::Bare => {
+                *cached = Cached { layout: Some(layout), indexed: None };
+                Ok(None)
+            }
+            Spliced::Stale => Ok(None),
+        }
+    }
+
+    /// Makes a change after a look at the record. None if others have changed meanwhile what the change builds upon.
+    async fn write_read(
+        &self,
+        id: &TaskId,
+        change: &Change,
+        access: &Access,
+        cached: &mut Cached,
+        deadline: Instant,
+    ) -> Result<Option<Status>> {
+        let now = self.clock.now();
+        let Some(found) = read_around_log(&self.primary, id, self.clock.zone(), deadline).await? else {
+            return self.rewrite(id, change, access, cached, deadline).await;
+        };
+        access.check(found.record.service(), found.record.user_id(), found.run.as_deref())?;
+        let Some(layout) = Layout::of(&found.record, &found.encoded, &now) else {
+            return self.rewrite(id, change, access, cached, deadline).await;
+        };
+        let layout = Layout { last: found.last, ..layout };
+        let (mut record, before) = (found.record, found.encoded);
+        let status = apply(&mut record, change, &now, self.options.rule)?;
+        let after = record.encoded();
+        let (prefix, jobs) = (&after.text[..after.status_end], &after.text[after.jobs.clone()]);
+        let parts = Parts {
+            prefix: (prefix != layout.prefix).then_some(prefix),
+            jobs: if jobs == &before.text[before.jobs.clone()] { "" } else { jobs },
+            tail: (before.tail() != after.tail()).then(|| (before.tail(), after.tail())),
+        };
+        let splice = Splice {
+            layout: &layout,
+            // The record was read without its log.
+            entries: &after.text[after.log.clone()],
+            now: &now,
+            held_by: access.run(),
+            releases: is_finish(change),
+            index: !cached.is_indexed(self.options.indexed_for.min(MAX_INDEXED_FOR)),
+            parts,
+        };
+        let index = splice.index;
+        match self.splice(id.as_str(), splice, deadline).await? {
+            Spliced::Done(last) => {
+                let layout =
+                    Layout::of(&record, &after, &now).zip(last).map(|(layout, last)| Layout { last, ..layout });
+                cached.written(layout, index);
+                Ok(Some(status))
+            }
+            Spliced::Missing | Spliced::Lost => Err(Error::NotFound),
+            Spliced::Bare => {
+                *cached = Cached::default();
+                Ok(None)
+            }
+            Spliced::Stale => Ok(None),
+        }
+    }
+
+    /// Makes a change by reading the record and writing it whole: that puts it in the shape that this host writes.
     async fn rewrite(
         &self,
         id: &TaskId,
         change: &Change,
         access: &Access,
-        known: &mut Cached,
-        deadline: Instant,
-    ) -> Result<Status> {
-        loop {
-            let found = self.read(id, deadline).await?.ok_or(Error::NotFound)?;
-            let (found, mut record) = readable(id, found, access, self.clock.zone())?;
-            let now = self.clock.now();
-            let status = apply(&mut record, change, &now, self.options.rule)?;
-            let owner = Owner::new(record.service(), record.user_id());
-            let text = record.encode();
-            let layout = Layout::of(&record, text.as_bytes(), &now);
-            let whole = Replacement {
-                id: id.as_str(),
-                owner: &owner,
-                text,
-                expected: sha1(&found.text),
-                held_by: access.run.as_ref().map(|run| run.as_str()),
-                run: RunChange::of(change),
-                earlier: Vec::new(),
-            };
-            match self.replace(whole, deadline).await? {
-                Answer::Done(_) => {
-                    *known = Cached { layout, indexed: Some(Instant::now()) };
-                    return Ok(status);
-                }
-                Answer::No(why) => self.retry_or_refuse(&why, deadline)?,
-            }
-        }
-    }
-
-    /// The layout of a record, if it is one that this host writes. Costs the host nothing by the length of the log.
-    async fn layout_of(&self, id: &TaskId, access: &Access, deadline: Instant) -> Result<Option<Layout>> {
-        let Some((found, last)) = self.peek(id, deadline).await? else { return Ok(None) };
-        let Ok(record) = TaskRecord::decode(&found.text, self.clock.zone()) else { return Ok(None) };
-        access.check(record.service(), record.user_id(), found.run.as_deref())?;
-        Ok(Layout::of(&record, &found.text, &self.clock.now()).map(|layout| Layout { last, ..layout }))
-    }
-
-    /// Makes a change through the layout. None if it is stale, or the task has lost its metadata.
-    async fn change_in_place(
-        &self,
-        id: &TaskId,
-        change: &Change,
-        access: &Access,
-        plan: Plan,
-        known: &mut Cached,
+        cached: &mut Cached,
         deadline: Instant,
     ) -> Result<Option<Status>> {
-        let Plan { mut layout, status, prefix } = plan;
-        let now = self.clock.now();
-        let stamp = now.as_str();
-        let granted_for = self.options.indexed_for.min(MAX_INDEXED_FOR);
-        let index = known.indexed.is_none_or(|at| at.elapsed() >= granted_for);
-        let keys = if index { all_indexes(&layout.owner) } else { Vec::new() };
-        let answer = {
-            let stamp_at = layout.at + layout.before.len();
-            let numbers = [
-                layout.at,
-                stamp_at,
-                stamp_at + stamp.len() + AFTER_STAMP.len() - 1,
-                layout.last,
-                layout.last + layout.tail.length + MAX_GROWN_BYTES,
-                layout.tail.length,
-            ];
-            let [at, stamp_at, head_end, last, end, tail_length] = numbers.map(|number| number.to_string());
-            let entries = wire_entries(&change.entries, &now);
-            let args = [
-                self.ttl.as_str(),
-                access.run.as_ref().map(|run| run.as_str()).unwrap_or_default(),
-                if matches!(RunChange::of(change), RunChange::Release) { "1" } else { "0" },
-                &layout.prefix,
-                &at,
-                &layout.before,
-                &stamp_at,
-                &head_end,
-                &last,
-                &end,
-                &tail_length,
-                &layout.tail.start,
-                &layout.tail.end,
-                stamp,
-                &entries,
-                prefix.as_deref().unwrap_or_default(),
-                &self.metadata_ttl,
-                &layout.owner.service,
-                &layout.owner.user_id,
-                id.as_str(),
-            ];
-            let args = if index { &args[..] } else { &args[..args.len() - 3] };
-            let operation = Operation { script: &SPLICE, id: id.as_str(), keys: &keys, args, staged: None };
-            self.session.carry_out(&self.primary, operation, deadline).await?
+        let found = read_task(&self.primary, id, deadline).await?.ok_or(Error::NotFound)?;
+        let (found, mut record) = readable(id, found, access, self.clock.zone())?;
+        let status = apply(&mut record, change, &self.clock.now(), self.options.rule)?;
+        let replacement = Replacement {
+            expected: Expected::text(&found.text),
+            held_by: access.run(),
+            lease: if is_finish(change) { LeaseChange::Release } else { LeaseChange::Keep },
+            ..Replacement::of(&record)
         };
-        match answer {
-            Answer::Done(last) => {
-                if let Some(prefix) = prefix {
-                    layout.moved(status, prefix);
-                }
-                layout.last = last.unwrap_or(layout.last);
-                known.layout = Some(layout);
-                if index {
-                    known.indexed = Some(Instant::now());
-                }
-                Ok(Some(status))
-            }
-            Answer::No(why) if why == "lost" => Err(Error::NotFound),
-            Answer::No(why) if why == "bare" => {
-                *known = Cached { layout: Some(layout), indexed: None };
-                Ok(None)
-            }
-            Answer::No(_) => Ok(None),
+        match self.replace(replacement, cached, deadline).await? {
+            Replaced::Done => Ok(Some(status)),
+            Replaced::Changed => Ok(None),
+            Replaced::Lost => Err(Error::NotFound),
+            Replaced::Held => Err(Error::Held),
         }
     }
+}
+
+/// Whether a change can be made without a look at the record. What is known of that may be out of date, so a change that
+/// it does not allow is not refused for that.
+fn may_splice(change: &Change, layout: &Layout, access: &Access, rule: TransitionRule) -> bool {
+    is_small(change)
+        && access.owners.check(&layout.owner.service, &layout.owner.user_id).is_ok()
+        && next_status(layout.status, change.status, rule).is_ok()
+}
+
+/// Whether a change sets nothing but the status and log entries.
+fn is_small(change: &Change) -> bool {
+    change.active_jobs.is_none() && change.result == ResultChange::default()
+}
+
+/// Whether a change ends the run that holds the task.
+fn is_finish(change: &Change) -> bool {
+    matches!(change.status, Some(StatusChange::Finish(_)))
 }
 
 /// Log entries as they stand in a record, with commas between them.
@@ -224,36 +226,4 @@ fn wire_entries(entries: &[Entry], now: &Timestamp) -> String {
         text.push_str(&quote(&wire_entry(entry, now)));
     }
     text
-}
-
-/// A change that a layout allows for: log entries and a status.
-struct Plan {
-    layout: Layout,
-    /// The status after the change.
-    status: Status,
-    /// The record's beginning, if the status is another.
-    prefix: Option<String>,
-}
-
-impl Plan {
-    /// None if the change needs the record, or is refused by what is known of it: that may be out of date.
-    fn new(change: &Change, layout: Layout, access: &Access, rule: TransitionRule) -> Option<Self> {
-        if !Self::allows(change, &layout, access, rule) {
-            return None;
-        }
-        let status = next_status(layout.status, change.status, rule).ok()?;
-        let prefix = if status == layout.status { None } else { Some(layout.prefix_with(status)?) };
-        Some(Self { layout, status, prefix })
-    }
-
-    fn allows(change: &Change, layout: &Layout, access: &Access, rule: TransitionRule) -> bool {
-        is_small(change)
-            && access.owners.check(&layout.owner.service, &layout.owner.user_id).is_ok()
-            && next_status(layout.status, change.status, rule).is_ok()
-    }
-}
-
-/// Whether a change sets nothing but the status and log entries.
-fn is_small(change: &Change) -> bool {
-    change.active_jobs.is_none() && change.result == ResultChange::default()
 }

@@ -2,15 +2,11 @@
 
 use std::time::Instant;
 
-use crate::record::{Change, InvalidTransition, Status, TaskId, TaskRecord, apply};
+use super::read::{Found, read_task, readable};
+use super::replace::{Expected, LeaseChange, Replaced, Replacement};
+use crate::record::{Change, InvalidTransition, InvalidValue, Status, TaskId, TaskRecord, apply};
 use crate::store::redis::RedisStore;
-use crate::store::redis::keys::Owner;
-use crate::store::redis::server::session::Answer;
-use crate::store::redis::task::layout::Layout;
-use crate::store::redis::task::read::readable;
-use crate::store::redis::task::replace::{Found, Replacement, RunChange, sha1};
-use crate::store::redis::task::write_queue::Cached;
-use crate::store::{Access, Claim, Claimed, Result};
+use crate::store::{Access, Claim, Claimed, Error, Owners, Result};
 
 impl RedisStore {
     pub(in crate::store::redis) async fn claim_task(&self, claim: &Claim) -> Result<Claimed> {
@@ -18,17 +14,20 @@ impl RedisStore {
         let Some(id) = &claim.task_id else {
             loop {
                 let id = TaskId::new(self.take_id().await?)?;
-                if let Some(claimed) = self.claim_new(&id, claim).await? {
+                if let Some(claimed) = self.claim_new(&id, claim, self.deadline()).await? {
                     return Ok(claimed);
                 }
             }
         };
         let deadline = self.deadline();
         loop {
-            if let Some(claimed) = self.claim_new(id, claim).await? {
+            if let Some(claimed) = self.claim_new(id, claim, deadline).await? {
                 return Ok(claimed);
             }
-            let Some(found) = self.read(id, deadline).await? else { continue };
+            let Some(found) = read_task(&self.primary, id, deadline).await? else {
+                self.once_more(deadline)?;
+                continue;
+            };
             if let Some(claimed) = self.claim_found(id, claim, found, deadline).await? {
                 return Ok(claimed);
             }
@@ -36,28 +35,12 @@ impl RedisStore {
     }
 
     /// Registers a task as running. None if there is one with its id.
-    async fn claim_new(&self, id: &TaskId, claim: &Claim) -> Result<Option<Claimed>> {
+    async fn claim_new(&self, id: &TaskId, claim: &Claim, deadline: Instant) -> Result<Option<Claimed>> {
         let task = TaskRecord::from_draft(id.as_str(), &claim.draft(), &self.clock.now());
-        let owner = Owner::new(task.service(), task.user_id());
-        let text = task.encode();
-        let layout = Layout::of(&task, text.as_bytes(), task.updated_at());
-        let whole = Replacement {
-            id: id.as_str(),
-            owner: &owner,
-            text,
-            expected: String::new(),
-            held_by: None,
-            run: RunChange::Claim { run: claim.run.as_str(), hold_millis: claim.hold.as_millis() },
-            earlier: Vec::new(),
-        };
-        let turns = self.turns.task(id.as_str());
-        let mut known = turns.known().await;
-        match self.replace(whole, self.deadline()).await? {
-            Answer::Done(_) => {
-                *known = Cached { layout, indexed: Some(Instant::now()) };
-                Ok(Some(Claimed { task, is_new: true }))
-            }
-            Answer::No(_) => Ok(None),
+        let lease = LeaseChange::Claim { run: &claim.run, life: claim.hold };
+        match self.replace_in_turn(id, Replacement { lease, ..Replacement::of(&task) }, deadline).await? {
+            Replaced::Done => Ok(Some(Claimed { task, is_new: true })),
+            _ => Ok(None),
         }
     }
 
@@ -69,36 +52,33 @@ impl RedisStore {
         found: Found,
         deadline: Instant,
     ) -> Result<Option<Claimed>> {
-        let access = Access::of(crate::store::Owners::only(claim.service.as_str(), claim.user_id.as_str()));
+        let access = Access::of(Owners::only(claim.service.as_str(), claim.user_id.as_str()));
         let (found, mut task) = readable(id, found, &access, self.clock.zone())?;
-        if let Some(parameters) = &claim.parameters {
-            let why = "the task is there already, with parameters of its own";
-            return Err(crate::record::InvalidValue::new("parameters", parameters.as_str(), why).into());
-        }
         let from = task.status();
-        let (to, run) = match from {
+        let (to, lease) = match from {
             Status::Pending | Status::Dispatching => {
-                (Status::Running, RunChange::Claim { run: claim.run.as_str(), hold_millis: claim.hold.as_millis() })
+                (Status::Running, LeaseChange::Claim { run: &claim.run, life: claim.hold })
             }
-            Status::CancelRequested => (Status::Cancelled, RunChange::Keep),
+            Status::CancelRequested => (Status::Cancelled, LeaseChange::Keep),
             _ => return Err(InvalidTransition { from, to: Status::Running }.into()),
         };
-        let now = self.clock.now();
-        apply(&mut task, &Change::status(to), &now, self.options.rule)?;
-        let owner = Owner::new(task.service(), task.user_id());
-        let text = task.encode();
-        let layout = Layout::of(&task, text.as_bytes(), &now);
-        let expected = sha1(&found.text);
-        let whole =
-            Replacement { id: id.as_str(), owner: &owner, text, expected, held_by: None, run, earlier: Vec::new() };
-        let turns = self.turns.task(id.as_str());
-        let mut known = turns.known().await;
-        match self.replace(whole, deadline).await? {
-            Answer::Done(_) => {
-                *known = Cached { layout, indexed: Some(Instant::now()) };
-                Ok(Some(Claimed { task, is_new: false }))
-            }
-            Answer::No(why) => self.retry_or_refuse(&why, deadline).map(|()| None),
+        if let Some(parameters) = &claim.parameters {
+            let why = "the task is there already, with parameters of its own";
+            return Err(InvalidValue::new("parameters", parameters.as_str(), why).into());
         }
+        apply(&mut task, &Change::status(to), &self.clock.now(), self.options.rule)?;
+        let replacement = Replacement { expected: Expected::text(&found.text), lease, ..Replacement::of(&task) };
+        match self.replace_in_turn(id, replacement, deadline).await? {
+            Replaced::Done => Ok(Some(Claimed { task, is_new: false })),
+            Replaced::Held => Err(Error::Held),
+            Replaced::Lost => Err(Error::NotFound),
+            Replaced::Changed => self.once_more(deadline).map(|()| None),
+        }
+    }
+
+    async fn replace_in_turn(&self, id: &TaskId, replacement: Replacement<'_>, deadline: Instant) -> Result<Replaced> {
+        let queue = self.queues.of(id.as_str());
+        let mut cached = queue.next_turn(deadline).await?;
+        self.replace(replacement, &mut cached, deadline).await
     }
 }

@@ -3,11 +3,11 @@
 -- KEYS[1..3]  see the prelude
 -- KEYS[4]     index:tasks
 -- KEYS[5..]   four indexes of each owner: service, service users, service user and user
--- ARGV[1..4]  see the prelude
--- ARGV[5]     task id
--- ARGV[6]     the run that must hold the task, or ''
--- ARGV[7]     what the record must still be: see `unchanged` in the prelude
--- ARGV[8..]   the user id of each owner
+-- ARGV[1..5]  see the prelude
+-- ARGV[6]     task id
+-- ARGV[7]     the run that must hold the task, or ''
+-- ARGV[8]     what the record must still be: see `unchanged` in the prelude
+-- ARGV[9..]   the user id of each owner
 --
 -- Answers besides the prelude's: changed (the record is not what it must be), lost (another run holds it, or none).
 -- Nothing was written then.
@@ -15,15 +15,15 @@
 local wrong = wrong_types(4, #KEYS)
 if wrong then
   return wrong
-elseif not unchanged(ARGV[7]) then
+elseif not unchanged(ARGV[8]) then
   return {'changed'}
-elseif ARGV[6] ~= '' and redis.call('HGET', metadata, 'run') ~= ARGV[6] then
+elseif ARGV[7] ~= '' and redis.call('HGET', metadata, 'run') ~= ARGV[7] then
   return {'lost'}
 end
 
 redis.call('DEL', record, metadata)
-redis.call('SREM', KEYS[4], ARGV[5])
-for i = 8, #ARGV do
-  unindex(5 + (i - 8) * 4, ARGV[5], ARGV[i])
+redis.call('SREM', KEYS[4], ARGV[6])
+for i = 9, #ARGV do
+  unindex(5 + (i - 9) * 4, ARGV[6], ARGV[i])
 end
 return done()

@@ -1,20 +1,49 @@
-//! Deletions: a record goes with its metadata and index entries.
+//! Deletions: a record goes with its metadata and index entries, by one script.
 
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use super::read::{read_task, unreadable};
+use super::replace::Expected;
+use super::write_queue::Cached;
 use crate::record::{TaskId, TaskRecord};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::{self, Owner};
-use crate::store::redis::server::session::{Answer, DELETE, Operation};
-use crate::store::redis::task::layout::Opening;
-use crate::store::redis::task::replace::{sha1, unreadable};
-use crate::store::redis::task::write_queue::Cached;
+use crate::store::redis::server::{Answer, Operation, Script};
 use crate::store::{Access, Error, Result};
+
+static DELETE: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("delete.lua")));
+
+/// What the script has done.
+enum Deleted {
+    /// The task is gone.
+    Done,
+    /// Nothing: the record is not what it must be.
+    Changed,
+    /// Nothing: another run holds the task, or none.
+    Lost,
+}
+
+impl Answer for Deleted {
+    fn done(_: Option<usize>) -> Self {
+        Self::Done
+    }
+
+    fn not_done(why: &str) -> Option<Self> {
+        match why {
+            "changed" => Some(Self::Changed),
+            "lost" => Some(Self::Lost),
+            _ => None,
+        }
+    }
+}
 
 impl RedisStore {
     pub(in crate::store::redis) async fn delete_task(&self, id: &TaskId, access: &Access) -> Result<bool> {
         let deadline = self.deadline();
-        let turns = self.turns.task(id.as_str());
+        let queue = self.queues.of(id.as_str());
         loop {
-            let Some(found) = self.read(id, deadline).await? else { return Ok(false) };
+            let Some(found) = read_task(&self.primary, id, deadline).await? else { return Ok(false) };
             let mut owners: Vec<Owner> = found.metadata.clone().into_iter().collect();
             let expected = match TaskRecord::decode(&found.text, self.clock.zone()) {
                 Ok(record) => {
@@ -23,36 +52,40 @@ impl RedisStore {
                         checked => checked?,
                     }
                     owners.push(Owner::new(record.service(), record.user_id()));
-                    of_same_owner(&found.text)
+                    Expected::same_owner(&found.text)
                 }
                 Err(why) if *access != Access::ANY => return Err(unreadable(id, why)),
-                Err(_) => sha1(&found.text),
+                Err(_) => Expected::text(&found.text),
             };
             owners.dedup();
-            let mut keys = vec![keys::ALL_TASKS.to_owned()];
-            let held_by = access.run.as_ref().map(|run| run.as_str()).unwrap_or_default();
-            let mut args = vec![id.as_str(), held_by, &expected];
-            for owner in &owners {
-                keys.extend(keys::owner_indexes(owner));
-                args.push(&owner.user_id);
-            }
-            let operation = Operation { script: &DELETE, id: id.as_str(), keys: &keys, args: &args, staged: None };
-            let mut known = turns.known().await;
-            match self.session.carry_out(&self.primary, operation, deadline).await? {
-                Answer::Done(_) => {
-                    *known = Cached::default();
+            let mut cached = queue.next_turn(deadline).await?;
+            match self.delete(id.as_str(), &owners, expected, access.run(), deadline).await? {
+                Deleted::Done => {
+                    *cached = Cached::default();
                     return Ok(true);
                 }
-                Answer::No(why) => self.retry_or_refuse(&why, deadline)?,
+                Deleted::Changed => self.once_more(deadline)?,
+                Deleted::Lost => return Err(Error::NotFound),
             }
         }
     }
-}
 
-/// What a record must still be for its owner to be the same: what others add to it meanwhile does not matter.
-pub(in crate::store::redis) fn of_same_owner(text: &[u8]) -> String {
-    match Opening::read(text) {
-        Some(opening) => format!("^{}", opening.owner_text),
-        None => sha1(text),
+    async fn delete(
+        &self,
+        id: &str,
+        owners: &[Owner],
+        expected: Expected,
+        held_by: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Deleted> {
+        let expected = expected.into_arg();
+        let mut keys = vec![keys::ALL_TASKS.to_owned()];
+        let mut args = vec![id, held_by.unwrap_or_default(), &expected];
+        for owner in owners {
+            keys.extend(keys::owner_indexes(owner));
+            args.push(&owner.user_id);
+        }
+        let operation = Operation { script: &DELETE, id, keys: &keys, args: &args, staged: None };
+        self.session.carry_out(&self.primary, operation, deadline).await
     }
 }

@@ -1,7 +1,8 @@
 //! Where things stand in a record's text, so that a script can change it without reading it whole.
 
-use crate::record::{Status, TaskRecord, Timestamp};
+use std::ops::Range;
 
+use crate::record::{Encoded, Status, TaskRecord, Timestamp};
 use crate::store::redis::keys::Owner;
 
 /// The longest beginning of a record that the scripts compare, in bytes.
@@ -14,74 +15,72 @@ const TAIL_END_BYTES: usize = 24;
 /// Where things stand in a record's text. Appends of others do not change it; any other change by others does, and the
 /// scripts notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::store::redis) struct Layout {
-    pub(in crate::store::redis) owner: Owner,
-    pub(in crate::store::redis) status: Status,
+pub(super) struct Layout {
+    pub(super) owner: Owner,
+    pub(super) status: Status,
     /// From the record's first byte through its status.
-    pub(in crate::store::redis) prefix: String,
-    /// Where `before` begins.
-    pub(in crate::store::redis) at: usize,
-    /// The text from the end of the active jobs to the time of the last change.
-    pub(in crate::store::redis) before: String,
+    pub(super) prefix: String,
+    /// The active jobs, with their brackets.
+    pub(super) jobs: Range<usize>,
+    /// The text from the closing bracket of the active jobs to the time of the last change.
+    pub(super) before_stamp: String,
+    /// The text from there to the first log entry.
+    pub(super) after_stamp: String,
     /// Where the last byte before the tail was seen last. Appends of others move it on.
-    pub(in crate::store::redis) last: usize,
-    pub(in crate::store::redis) tail: Tail,
+    pub(super) last: usize,
+    pub(super) tail: Tail,
 }
 
 /// What follows the last entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::store::redis) struct Tail {
-    pub(in crate::store::redis) length: usize,
-    pub(in crate::store::redis) start: String,
-    pub(in crate::store::redis) end: String,
+pub(super) struct Tail {
+    pub(super) length: usize,
+    pub(super) start: String,
+    pub(super) end: String,
 }
 
 impl Layout {
-    /// The layout of a record as `text` spells it, if it is the layout that this host writes, with the time of the last
-    /// change in the same width and offset as `now`.
-    pub(in crate::store::redis) fn of(record: &TaskRecord, text: &[u8], now: &Timestamp) -> Option<Self> {
-        let (head, tail) = (record.encode_head(), record.encode_tail());
-        let logs = record.raw_logs();
-        let same = text.len() == head.len() + logs.len() + tail.len()
-            && text.starts_with(head.as_bytes())
-            && text[head.len()..].starts_with(logs.as_bytes())
-            && text.ends_with(tail.as_bytes());
-        let (updated, now) = (record.updated_at().as_str(), now.as_str());
-        let comparable = updated.len() == now.len() && updated.is_ascii() && updated.get(26..) == now.get(26..);
-        if !same || !comparable || updated.as_bytes().get(19) != Some(&b'.') {
-            return None;
-        }
-        let prefix_end = head.find(",\"parameters\":")?;
-        let end = head.len().checked_sub("\",\"logs\":[".len() + updated.len())?;
-        let created = record.created_at().as_str().len();
-        let at = end.checked_sub("],\"created_at\":\"\",\"updated_at\":\"".len() + created)?;
-        let before = head.get(at..end)?;
-        if prefix_end > MAX_PREFIX_BYTES || !before.starts_with("],\"created_at\":\"") {
+    /// The layout of a record, unless it has the time of the last change in another width or offset than `now`.
+    pub(super) fn of(record: &TaskRecord, encoded: &Encoded, now: &Timestamp) -> Option<Self> {
+        let text = encoded.text.as_str();
+        let (updated, now) = (text.get(encoded.stamp.clone())?, now.as_str());
+        let comparable = updated == record.updated_at().as_str()
+            && updated.len() == now.len()
+            && updated.is_ascii()
+            && updated.get(26..) == now.get(26..)
+            && updated.as_bytes().get(19) == Some(&b'.');
+        let before_stamp = text.get(encoded.jobs.end - 1..encoded.stamp.start)?;
+        if !comparable || encoded.status_end > MAX_PREFIX_BYTES {
             return None;
         }
         Some(Self {
             owner: Owner::new(record.service(), record.user_id()),
             status: record.status(),
-            prefix: head[..prefix_end].to_owned(),
-            at,
-            before: before.to_owned(),
-            last: text.len() - tail.len() - 1,
-            tail: Tail::of(&tail),
+            prefix: text[..encoded.status_end].to_owned(),
+            jobs: encoded.jobs.clone(),
+            before_stamp: before_stamp.to_owned(),
+            after_stamp: text[encoded.stamp.end..encoded.log.start].to_owned(),
+            last: encoded.log.end - 1,
+            tail: Tail::of(encoded.tail()),
         })
     }
 
+    /// Where `before_stamp` begins.
+    pub(super) fn at(&self) -> usize {
+        self.jobs.end - 1
+    }
+
     /// The record's beginning with another status.
-    pub(in crate::store::redis) fn prefix_with(&self, status: Status) -> Option<String> {
+    pub(super) fn prefix_with(&self, status: Status) -> Option<String> {
         let kept = self.prefix.strip_suffix(&format!("\"{}\"", self.status))?;
         Some(format!("{kept}\"{status}\""))
     }
 
     /// The layout after a move to another status.
-    pub(in crate::store::redis) fn moved(&mut self, status: Status, prefix: String) {
-        self.at = self.at + prefix.len() - self.prefix.len();
-        self.last = self.last + prefix.len() - self.prefix.len();
-        self.prefix = prefix;
-        self.status = status;
+    pub(super) fn moved(&mut self, status: Status, prefix: String) {
+        let moved = |at: usize| at + prefix.len() - self.prefix.len();
+        (self.jobs, self.last) = (moved(self.jobs.start)..moved(self.jobs.end), moved(self.last));
+        (self.prefix, self.status) = (prefix, status);
     }
 }
 
@@ -93,37 +92,6 @@ impl Tail {
             end: tail[tail.ceil_char_boundary(tail.len().saturating_sub(TAIL_END_BYTES))..].to_owned(),
         }
     }
-}
-
-/// Whose the record is and how it stands, from a text that holds at least the record's beginning in the order of the wire.
-/// None for one in another order: then it has to be read whole.
-pub(in crate::store::redis) struct Opening {
-    pub(in crate::store::redis) owner: Owner,
-    pub(in crate::store::redis) status: Status,
-    /// The text through the user id.
-    pub(in crate::store::redis) owner_text: String,
-}
-
-impl Opening {
-    pub(in crate::store::redis) fn read(text: &[u8]) -> Option<Self> {
-        let mut rest = text;
-        string_field(&mut rest, b"{\"task_id\":")?;
-        let service = string_field(&mut rest, b",\"service\":")?;
-        let user_id = string_field(&mut rest, b",\"user_id\":")?;
-        let owner_text = std::str::from_utf8(&text[..text.len() - rest.len()]).ok()?.to_owned();
-        let status = string_field(&mut rest, b",\"status\":")?.parse().ok()?;
-        rest.starts_with(b",\"parameters\":").then_some(())?;
-        Some(Self { owner: Owner { service, user_id }, status, owner_text })
-    }
-}
-
-/// Takes a field with a string value off the beginning of a text.
-fn string_field(rest: &mut &[u8], name: &[u8]) -> Option<String> {
-    let value = rest.strip_prefix(name)?;
-    let mut values = serde_json::Deserializer::from_slice(value).into_iter::<String>();
-    let text = values.next()?.ok()?;
-    *rest = &value[values.byte_offset()..];
-    Some(text)
 }
 
 #[cfg(test)]
@@ -140,15 +108,18 @@ mod tests {
     fn layout(wire: &str) -> Option<Layout> {
         let zone = TimeZone::named("Asia/Seoul").unwrap();
         let record = TaskRecord::decode(wire.as_bytes(), &zone).unwrap();
-        Layout::of(&record, wire.as_bytes(), &Timestamp::parse(NOW, &zone).unwrap())
+        Layout::of(&record, &record.encoded(), &Timestamp::parse(NOW, &zone).unwrap())
     }
 
     #[test]
     fn a_layout_says_where_the_regions_of_a_record_are() {
         let layout = layout(WIRE).unwrap();
         assert!(WIRE.starts_with(&layout.prefix) && layout.prefix.ends_with("\"status\":\"running\""));
-        assert!(WIRE[layout.at..].starts_with(&layout.before));
-        assert!(WIRE[layout.at + layout.before.len()..].starts_with("2025-11-17T10:00:16.515926+09:00\",\"logs\":["));
+        assert!(WIRE[layout.at()..].starts_with(&layout.before_stamp));
+        assert!(
+            WIRE[layout.at() + layout.before_stamp.len()..]
+                .starts_with("2025-11-17T10:00:16.515926+09:00\",\"logs\":[")
+        );
         let tail = &WIRE[WIRE.len() - layout.tail.length..];
         assert!(WIRE[..=layout.last].ends_with("\"logs\":[\"a\""));
         assert!(tail.starts_with(&layout.tail.start) && tail.ends_with(&layout.tail.end));
@@ -165,25 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn a_record_in_another_shape_has_no_layout() {
+    fn a_time_in_another_width_or_offset_leaves_no_layout() {
         for other in [
-            WIRE.replace("\"logs\":[\"a\"]", "\"logs\": [\"a\"]"),
             WIRE.replace(".515926+09:00\",\"logs\"", "+09:00\",\"logs\""),
             WIRE.replace("16.515926+09:00", "16.515926+00:00"),
-            WIRE.replace("\"status\":\"running\",", "").replace("\"priority\"", "\"status\":\"running\",\"priority\""),
         ] {
             assert_ne!(other, WIRE);
             assert_eq!(layout(&other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn the_opening_needs_no_more_than_the_beginning() {
-        let opening = Opening::read(&WIRE.as_bytes()[..100]).unwrap();
-        assert_eq!(opening.owner, Owner::new("s\"", "앨리스"));
-        assert_eq!(opening.status, Status::Running);
-        assert!(WIRE.starts_with(&opening.owner_text) && opening.owner_text.ends_with("\"앨리스\""));
-        assert!(Opening::read(&WIRE.as_bytes()[..60]).is_none());
-        assert!(Opening::read(b"{ \"task_id\":\"1\"}").is_none());
     }
 }

@@ -1,12 +1,16 @@
-//! One task: reading its record, and every way of writing it.
+//! One task: reading its record, and every way of writing it. A write takes its turn in the task's queue
+//! ([`write_queue`]) and is one script, in a file beside the function that calls it.
 
 mod change;
 mod claim;
 mod delete;
-pub(super) mod layout;
-pub(super) mod read;
-pub(super) mod replace;
+mod layout;
+mod read;
+mod replace;
 mod save;
-pub(super) mod write_queue;
+mod splice;
+mod write_queue;
 
-pub(super) use delete::of_same_owner;
+pub(super) use read::{OPENING_BYTES, read_task, readable};
+pub(super) use replace::Expected;
+pub(super) use write_queue::WriteQueues;

@@ -1,121 +1,173 @@
-//! Writing a record whole, compared with what it must still be, in one step on the server.
+//! The script that writes a whole record in the place of what must still be there.
 
-use std::time::Instant;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
-use crate::record::{Change, StatusChange, TaskId, Unreadable};
-use crate::store::redis::RedisStore;
+use super::layout::Layout;
+use super::read::metadata_owner;
+use super::write_queue::Cached;
+use crate::record::{Opening, TaskRecord};
 use crate::store::redis::keys::{self, Owner};
-use crate::store::redis::server::session::{Answer, Operation, REPLACE};
-use crate::store::{Error, Result};
+use crate::store::redis::server::{Answer, Operation, Script};
+use crate::store::redis::{OUTLIVES, RedisStore};
+use crate::store::{Result, RunId};
+
+static REPLACE: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("replace.lua")));
 
 /// Documents above this size are staged: a script's arguments are copied several times on the server.
 const MAX_ARGUMENT_BYTES: usize = 32 << 10;
 
-/// A record as it was read, with what is remembered beside it.
-pub(in crate::store::redis) struct Found {
-    pub(in crate::store::redis) text: Vec<u8>,
-    /// The owner that the metadata names.
-    pub(in crate::store::redis) metadata: Option<Owner>,
-    /// The run that holds the task.
-    pub(in crate::store::redis) run: Option<String>,
-}
-
-/// What a whole record is to replace, and how.
-pub(in crate::store::redis) struct Replacement<'a> {
-    pub(in crate::store::redis) id: &'a str,
-    pub(in crate::store::redis) owner: &'a Owner,
-    pub(in crate::store::redis) text: String,
-    /// What the record must still be: see `unchanged` in the prelude.
-    pub(in crate::store::redis) expected: String,
+/// A record to be written, and what it is to replace.
+pub(super) struct Replacement<'a> {
+    pub(super) record: &'a TaskRecord,
+    pub(super) expected: Expected,
     /// The run that must hold the task.
-    pub(in crate::store::redis) held_by: Option<&'a str>,
-    pub(in crate::store::redis) run: RunChange<'a>,
+    pub(super) held_by: Option<&'a str>,
+    pub(super) lease: LeaseChange<'a>,
     /// Owners under whom the task may stand in the indexes.
-    pub(in crate::store::redis) earlier: Vec<Owner>,
+    pub(super) earlier: Vec<Owner>,
 }
 
-/// What becomes of the run that holds a task.
-pub(in crate::store::redis) enum RunChange<'a> {
+impl<'a> Replacement<'a> {
+    /// A new record.
+    pub(super) fn of(record: &'a TaskRecord) -> Self {
+        Self { record, expected: Expected::Absent, held_by: None, lease: LeaseChange::Keep, earlier: Vec::new() }
+    }
+}
+
+/// What a record must still be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store::redis) enum Expected {
+    /// Missing, or empty.
+    Absent,
+    /// A text with this SHA-1.
+    Sha1(String),
+    /// A text that begins like this.
+    Begins(String),
+}
+
+impl Expected {
+    /// Exactly this text.
+    pub(super) fn text(text: &[u8]) -> Self {
+        Self::Sha1(sha1_smol::Sha1::from(text).digest().to_string())
+    }
+
+    /// A record of the same owner: what others add to it meanwhile does not matter.
+    pub(in crate::store::redis) fn same_owner(text: &[u8]) -> Self {
+        Opening::read(text).map_or_else(|| Self::text(text), |opening| Self::Begins(opening.owner_text))
+    }
+
+    /// As the scripts take it.
+    pub(in crate::store::redis) fn into_arg(self) -> String {
+        match self {
+            Self::Absent => String::new(),
+            Self::Sha1(hash) => hash,
+            Self::Begins(text) => format!("^{text}"),
+        }
+    }
+}
+
+/// What becomes of the lease of a run on the task.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LeaseChange<'a> {
     Keep,
     Release,
-    Claim { run: &'a str, hold_millis: u128 },
+    Claim { run: &'a RunId, life: Duration },
 }
 
-impl RunChange<'_> {
-    pub(in crate::store::redis) fn of(change: &Change) -> Self {
-        if matches!(change.status, Some(StatusChange::Finish(_))) { Self::Release } else { Self::Keep }
+/// What the script has done.
+pub(super) enum Replaced {
+    /// The record is written.
+    Done,
+    /// Nothing: the record is not what it must be.
+    Changed,
+    /// Nothing: another run holds the task, or none.
+    Lost,
+    /// Nothing: another run holds the task that was to be claimed.
+    Held,
+}
+
+/// The script's own answers: one is settled here.
+enum Attempt {
+    Settled(Replaced),
+    /// An expired record of another owner has left its index entries: he has to be given.
+    Leftover,
+}
+
+impl Answer for Attempt {
+    fn done(_: Option<usize>) -> Self {
+        Self::Settled(Replaced::Done)
+    }
+
+    fn not_done(why: &str) -> Option<Self> {
+        match why {
+            "changed" => Some(Self::Settled(Replaced::Changed)),
+            "lost" => Some(Self::Settled(Replaced::Lost)),
+            "held" => Some(Self::Settled(Replaced::Held)),
+            "leftover" => Some(Self::Leftover),
+            _ => None,
+        }
     }
 }
 
 impl RedisStore {
-    pub(in crate::store::redis) async fn replace(
+    /// Writes a record, and takes note of what it left.
+    pub(super) async fn replace(
         &self,
-        mut whole: Replacement<'_>,
+        mut replacement: Replacement<'_>,
+        cached: &mut Cached,
         deadline: Instant,
-    ) -> Result<Answer> {
-        loop {
-            match self.try_replace(&whole, deadline).await? {
-                Answer::No(why) if why == "leftover" && whole.earlier.is_empty() => {
-                    whole.earlier.extend(self.metadata_owner(whole.id, deadline).await?);
+    ) -> Result<Replaced> {
+        let record = replacement.record;
+        let encoded = record.encoded();
+        let replaced = loop {
+            match self.try_replace(&replacement, &encoded.text, deadline).await? {
+                Attempt::Leftover if replacement.earlier.is_empty() => {
+                    let owner = metadata_owner(&self.primary, record.task_id(), deadline).await?;
+                    replacement.earlier.extend(owner);
                 }
-                answer => return Ok(answer),
+                Attempt::Leftover => break Replaced::Changed,
+                Attempt::Settled(replaced) => break replaced,
             }
+        };
+        match replaced {
+            Replaced::Done => cached.written(Layout::of(record, &encoded, &self.clock.now()), true),
+            _ => *cached = Cached::default(),
         }
+        Ok(replaced)
     }
 
-    async fn try_replace(&self, whole: &Replacement<'_>, deadline: Instant) -> Result<Answer> {
+    async fn try_replace(&self, replacement: &Replacement<'_>, text: &str, deadline: Instant) -> Result<Attempt> {
+        /// Where the stage stands among the keys.
         const STAGE: usize = 5;
-        let mut keys = all_indexes(whole.owner);
-        keys.push(keys::record(whole.id));
-        let text = whole.text.as_str();
+        let Replacement { record, expected, held_by, lease, earlier } = replacement;
+        let owner = Owner::new(record.service(), record.user_id());
+        let mut keys = keys::indexes(&owner);
+        keys.push(keys::record(record.task_id()));
         let (text, staged) = if text.len() > MAX_ARGUMENT_BYTES { ("", Some((STAGE, text))) } else { (text, None) };
-        let (run, hold) = match whole.run {
-            RunChange::Keep => ("keep", 0),
-            RunChange::Release => ("release", 0),
-            RunChange::Claim { run, hold_millis } => (run, hold_millis),
+        let (run, life) = match lease {
+            LeaseChange::Keep => ("keep", Duration::ZERO),
+            LeaseChange::Release => ("release", Duration::ZERO),
+            LeaseChange::Claim { run, life } => (run.as_str(), *life),
         };
-        let hold = hold.to_string();
+        let (expected, life) = (expected.clone().into_arg(), life.as_millis().to_string());
         let mut args = vec![
-            &self.ttl,
-            whole.owner.service.as_str(),
-            whole.owner.user_id.as_str(),
-            whole.id,
-            whole.held_by.unwrap_or_default(),
-            whole.expected.as_str(),
+            self.ttl.as_str(),
+            OUTLIVES,
+            record.service(),
+            record.user_id(),
+            record.task_id(),
+            &expected,
             text,
+            held_by.unwrap_or_default(),
             run,
-            hold.as_str(),
+            &life,
         ];
-        for owner in &whole.earlier {
+        for owner in earlier {
             keys.extend(keys::owner_indexes(owner));
             args.push(&owner.user_id);
         }
-        let operation = Operation { script: &REPLACE, id: whole.id, keys: &keys, args: &args, staged };
+        let operation = Operation { script: &REPLACE, id: record.task_id(), keys: &keys, args: &args, staged };
         self.session.carry_out(&self.primary, operation, deadline).await
     }
-
-    /// What a script's refusal means: an error, or that the record has changed and is to be read again.
-    pub(in crate::store::redis) fn retry_or_refuse(&self, why: &str, deadline: Instant) -> Result<()> {
-        match why {
-            "lost" => Err(Error::NotFound),
-            "held" => Err(Error::Held),
-            "changed" | "stale" | "missing" if Instant::now() < deadline => Ok(()),
-            "changed" | "stale" | "missing" => {
-                Err(Error::Unavailable("the task is changed by others faster than it can be read".to_owned()))
-            }
-            other => Err(Error::Failed(format!("a script gave an answer that is not known: {other}"))),
-        }
-    }
-}
-
-pub(in crate::store::redis) fn all_indexes(owner: &Owner) -> Vec<String> {
-    std::iter::once(keys::ALL_TASKS.to_owned()).chain(keys::owner_indexes(owner)).collect()
-}
-
-pub(in crate::store::redis) fn sha1(text: &[u8]) -> String {
-    sha1_smol::Sha1::from(text).digest().to_string()
-}
-
-pub(in crate::store::redis) fn unreadable(id: &TaskId, why: Unreadable) -> Error {
-    Error::Unreadable { id: id.as_str().to_owned(), why }
 }

@@ -1,14 +1,10 @@
 //! Saves: a new record, or one in the place of another.
 
-use std::time::Instant;
-
+use super::read::{Found, read_task, unreadable};
+use super::replace::{Expected, Replaced, Replacement};
 use crate::record::{Draft, TaskId, TaskRecord, Timestamp, later_than};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::Owner;
-use crate::store::redis::server::session::Answer;
-use crate::store::redis::task::layout::Layout;
-use crate::store::redis::task::replace::{Found, Replacement, RunChange, sha1, unreadable};
-use crate::store::redis::task::write_queue::Cached;
 use crate::store::{Access, Error, Precondition, Result};
 
 impl RedisStore {
@@ -39,40 +35,34 @@ impl RedisStore {
 
     async fn save_as(&self, id: &TaskId, draft: &Draft, only_if: &Precondition, access: &Access) -> Result<()> {
         let deadline = self.deadline();
-        let owner = Owner::new(draft.service.as_str(), draft.user_id.as_str());
         // Most saves are of new tasks, so the first attempt takes the task for one, unless it must be there.
-        let mut look = matches!(only_if, Precondition::UnchangedSince(_)) || access.run.is_some();
-        let task = self.turns.task(id.as_str());
-        let mut known = task.known().await;
+        let must_be_there = matches!(only_if, Precondition::UnchangedSince(_)) || access.run.is_some();
+        let mut look = must_be_there;
+        let queue = self.queues.of(id.as_str());
+        let mut cached = queue.next_turn(deadline).await?;
         loop {
-            let found = if look { self.read(id, deadline).await? } else { None };
+            let found = if look { read_task(&self.primary, id, deadline).await? } else { None };
             let now = self.clock.now();
             let (expected, earlier, now) = match &found {
-                None if matches!(only_if, Precondition::UnchangedSince(_)) || access.run.is_some() => {
-                    return Err(if access.run.is_some() { Error::NotFound } else { Error::Conflict });
-                }
-                None => (String::new(), Vec::new(), now),
+                None if access.run.is_some() => return Err(Error::NotFound),
+                None if must_be_there => return Err(Error::Conflict),
+                None => (Expected::Absent, Vec::new(), now),
                 Some(found) => self.replaceable(id, found, only_if, access, now)?,
             };
             let record = TaskRecord::from_draft(id.as_str(), draft, &now);
-            let text = record.encode();
-            let layout = Layout::of(&record, text.as_bytes(), &now);
-            let whole = Replacement {
-                id: id.as_str(),
-                owner: &owner,
-                text,
+            let owner = Owner::new(record.service(), record.user_id());
+            let replacement = Replacement {
                 expected,
-                held_by: access.run.as_ref().map(|run| run.as_str()),
-                run: RunChange::Keep,
+                held_by: access.run(),
                 earlier: earlier.into_iter().filter(|earlier| *earlier != owner).collect(),
+                ..Replacement::of(&record)
             };
-            match self.replace(whole, deadline).await? {
-                Answer::Done(_) => {
-                    *known = Cached { layout, indexed: Some(Instant::now()) };
-                    return Ok(());
-                }
-                Answer::No(_) if !look && *only_if == Precondition::Absent => return Err(Error::Conflict),
-                Answer::No(why) => self.retry_or_refuse(&why, deadline)?,
+            match self.replace(replacement, &mut cached, deadline).await? {
+                Replaced::Done => return Ok(()),
+                Replaced::Changed if !look && *only_if == Precondition::Absent => return Err(Error::Conflict),
+                Replaced::Changed => self.once_more(deadline)?,
+                Replaced::Lost => return Err(Error::NotFound),
+                Replaced::Held => return Err(Error::Held),
             }
             look = true;
         }
@@ -87,7 +77,7 @@ impl RedisStore {
         only_if: &Precondition,
         access: &Access,
         now: Timestamp,
-    ) -> Result<(String, Vec<Owner>, Timestamp)> {
+    ) -> Result<(Expected, Vec<Owner>, Timestamp)> {
         let decoded = TaskRecord::decode(&found.text, self.clock.zone());
         let mut earlier: Vec<Owner> = found.metadata.clone().into_iter().collect();
         match &decoded {
@@ -103,11 +93,13 @@ impl RedisStore {
         match (only_if, decoded) {
             (Precondition::Absent, _) => Err(Error::Conflict),
             (Precondition::UnchangedSince(at), Ok(record)) if record.updated_at() == at => {
-                Ok((sha1(&found.text), earlier, later_than(record.updated_at(), &now)))
+                Ok((Expected::text(&found.text), earlier, later_than(record.updated_at(), &now)))
             }
             (Precondition::UnchangedSince(_), _) => Err(Error::Conflict),
-            (Precondition::None, Ok(record)) => Ok((sha1(&found.text), earlier, later_than(record.updated_at(), &now))),
-            (Precondition::None, Err(_)) => Ok((sha1(&found.text), earlier, now)),
+            (Precondition::None, Ok(record)) => {
+                Ok((Expected::text(&found.text), earlier, later_than(record.updated_at(), &now)))
+            }
+            (Precondition::None, Err(_)) => Ok((Expected::text(&found.text), earlier, now)),
         }
     }
 }

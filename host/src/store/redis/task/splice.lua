@@ -1,52 +1,52 @@
--- Adds log entries to a record whose layout the host knows, and moves it to another status. Without a status the cost
--- does not depend on the length of the log: two regions are overwritten in place, the one that grows first, so that an
--- error (maxmemory, proto-max-bulk-len) leaves the record whole. The end of the log is looked for where it was when the
--- host saw it last, and beyond, so that appends of several hosts do not get in each other's way.
+-- Changes a record whose layout the host knows. Log entries alone cost the same however long the log is: two regions are
+-- overwritten in place, the one that grows first, so that an error (maxmemory, proto-max-bulk-len) leaves the record
+-- whole. The end of the log is looked for where it was when the host saw it last, and beyond, so that appends of several
+-- hosts do not get in each other's way. Of what is replaced, no more is compared than the host has built upon.
 --
 -- Offsets come as the server's commands take them: a number that a script computes is formatted at some cost.
 --
 -- KEYS[1..3]    see the prelude
 -- KEYS[4..8]    optional: index:tasks, and the owner's service, service users, service user and user indexes; given when
 --               the task's place in them is to be made sure of
--- ARGV[1..4]    see the prelude
--- ARGV[5]       seconds to live
--- ARGV[6]       the run that must hold the task, or ''
--- ARGV[7]       '1' to release the task from its run
--- ARGV[8]       the record's beginning, through its status
--- ARGV[9]       where the text before the time of the last change begins
--- ARGV[10]      that text
--- ARGV[11]      where the time begins
--- ARGV[12]      where the last byte of the log's opening is
--- ARGV[13]      where the last byte before the record's tail, which is what follows the last entry, was seen last
--- ARGV[14]      up to where the end of the record is looked for
--- ARGV[15]      length of the tail
--- ARGV[16]      how the tail begins
--- ARGV[17]      how the tail ends
--- ARGV[18]      time of this change, with six digits of fraction
--- ARGV[19]      entries to add: JSON strings with commas between them, or ''
--- ARGV[20]      what replaces ARGV[8], or '' to leave the status alone
--- ARGV[21]      seconds that the metadata lives
--- ARGV[22..24]  with KEYS[4..8]: service, user id, task id
+-- ARGV[1..5]    see the prelude
+-- ARGV[6]       seconds to live
+-- ARGV[7]       seconds that the metadata lives
+-- ARGV[8]       the run that must hold the task, or ''
+-- ARGV[9]       the record's beginning, through its status
+-- ARGV[10]      where the text before the time of the last change begins: with the closing bracket of the active jobs
+-- ARGV[11]      that text
+-- ARGV[12]      where the time begins
+-- ARGV[13]      the text after the time, through the opening bracket of the log
+-- ARGV[14]      where the last byte of that text is
+-- ARGV[15]      where the last byte before the record's tail, which is what follows the last entry, was seen last
+-- ARGV[16]      up to where the end of the record is looked for
+-- ARGV[17]      length of the tail
+-- ARGV[18]      how the tail begins: all of it, if it is replaced
+-- ARGV[19]      how the tail ends
+-- ARGV[20]      time of this change, with six digits of fraction
+-- ARGV[21]      entries to add: JSON strings with commas between them, or ''
+-- ARGV[22..26]  optional: '1' to release the task from its run, what replaces the beginning, where the active jobs begin,
+--               what replaces them, what replaces the tail; '' leaves each as it is
+-- ARGV[27..30]  with KEYS[4..8]: seconds by which an index outlives the record, service, user id, task id
 --
 -- An answer of done has a second element, unless it is given to a later copy: where the last byte before the tail is now.
 -- Answers besides the prelude's: missing (no such record), lost (another run holds it, or none), stale (the layout is
 -- another), bare (there is no metadata, and no index was given). Nothing was written then.
 
-local prefix, at, before, tail_length = ARGV[8], tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[15])
-local stamp, entries, new_prefix = ARGV[18], ARGV[19], ARGV[20]
-local after = '","logs":['
+local prefix, at, before, after, tail_length = ARGV[9], tonumber(ARGV[10]), ARGV[11], ARGV[13], tonumber(ARGV[17])
+local stamp, entries = ARGV[20], ARGV[21]
 
-local head = redis.pcall('GETRANGE', record, '0', at < 1024 and ARGV[12] or '1023')
+local head = redis.pcall('GETRANGE', record, '0', at < 1024 and ARGV[14] or '1023')
 if head.err then
   return wrong_type(record, 'string') or head
 elseif head == '' then
   return {'missing'}
 end
-local region = at < 1024 and string.sub(head, at + 1) or redis.call('GETRANGE', record, ARGV[9], ARGV[12])
+local region = at < 1024 and string.sub(head, at + 1) or redis.call('GETRANGE', record, ARGV[10], ARGV[14])
 
-local found = redis.call('GETRANGE', record, ARGV[13], ARGV[14])
-local tail_at = tonumber(ARGV[13]) + #found - tail_length
-if tonumber(ARGV[13]) + #found > tonumber(ARGV[14]) then
+local found = redis.call('GETRANGE', record, ARGV[15], ARGV[16])
+local tail_at = tonumber(ARGV[15]) + #found - tail_length
+if tonumber(ARGV[15]) + #found > tonumber(ARGV[16]) then
   tail_at = redis.call('STRLEN', record) - tail_length
   found = redis.call('GETRANGE', record, string.format('%d', tail_at - 1), '-1')
 end
@@ -56,8 +56,8 @@ if string.sub(head, 1, #prefix) ~= prefix
   or string.sub(region, 1, #before) ~= before
   or string.sub(region, #before + #stamp + 1) ~= after
   or (last ~= '"' and last ~= '[')
-  or string.sub(tail, 1, #ARGV[16]) ~= ARGV[16]
-  or string.sub(tail, -#ARGV[17]) ~= ARGV[17] then
+  or string.sub(tail, 1, #ARGV[18]) ~= ARGV[18]
+  or string.sub(tail, -#ARGV[19]) ~= ARGV[19] then
   return {'stale'}
 end
 
@@ -73,7 +73,7 @@ elseif old >= stamp then
   stamp = string.sub(old, 1, 20) .. string.format('%06d', micros + 1) .. string.sub(old, 27)
 end
 
-local run = ARGV[6]
+local run = ARGV[8]
 local known = redis.pcall('HGET', metadata, run ~= '' and 'run' or 'service')
 if type(known) == 'table' then
   return wrong_type(metadata, 'hash') or known
@@ -93,34 +93,43 @@ local addition = entries
 if entries ~= '' and last == '"' then
   addition = ',' .. entries
 end
-if new_prefix == '' then
-  if addition ~= '' then
-    redis.call('SETRANGE', record, string.format('%d', tail_at), addition .. tail)
+local new_prefix, new_jobs, new_tail = ARGV[23] or '', ARGV[25] or '', ARGV[26] or ''
+local in_place = new_prefix == '' and new_jobs == '' and #addition + #new_tail >= #tail
+if new_prefix == '' and new_jobs == '' and (new_tail == '' or in_place) then
+  if addition ~= '' or new_tail ~= '' then
+    redis.call('SETRANGE', record, string.format('%d', tail_at), addition .. (new_tail ~= '' and new_tail or tail))
   end
-  redis.call('SETRANGE', record, ARGV[11], stamp)
-  redis.call('EXPIRE', record, ARGV[5])
+  redis.call('SETRANGE', record, ARGV[12], stamp)
+  redis.call('EXPIRE', record, ARGV[6])
 else
-  local text = redis.call('GET', record)
+  local text, stamp_at = redis.call('GET', record), tonumber(ARGV[12])
+  local jobs_at, jobs = tonumber(ARGV[24]), new_jobs
+  if jobs == '' then
+    jobs = string.sub(text, jobs_at + 1, at + 1)
+  end
+  local beginning = new_prefix ~= '' and new_prefix or prefix
   text = table.concat({
-    new_prefix,
-    string.sub(text, #prefix + 1, tonumber(ARGV[11])),
+    beginning,
+    string.sub(text, #prefix + 1, jobs_at),
+    jobs,
+    string.sub(text, at + 2, stamp_at),
     stamp,
-    string.sub(text, tonumber(ARGV[11]) + #stamp + 1, tail_at),
+    string.sub(text, stamp_at + #stamp + 1, tail_at),
     addition,
-    tail,
+    new_tail ~= '' and new_tail or tail,
   })
-  redis.call('SET', record, text, 'EX', ARGV[5])
-  tail_at = tail_at + #new_prefix - #prefix
+  redis.call('SET', record, text, 'EX', ARGV[6])
+  tail_at = tail_at + #beginning - #prefix + #jobs - (at + 1 - jobs_at)
 end
 
-if ARGV[7] == '1' then
-  redis.call('HDEL', metadata, 'run', 'run_until')
+if ARGV[22] == '1' then
+  redis.call('HDEL', metadata, 'run', 'lease_until')
 end
 if #KEYS > 3 then
-  redis.call('HSET', metadata, 'service', ARGV[22], 'user_id', ARGV[23])
-  index_all(4, ARGV[24], ARGV[23], tonumber(ARGV[5]))
+  redis.call('HSET', metadata, 'service', ARGV[28], 'user_id', ARGV[29])
+  index_all(4, ARGV[30], ARGV[29], tonumber(ARGV[6]), tonumber(ARGV[27]))
 end
-redis.call('EXPIRE', metadata, ARGV[21])
+redis.call('EXPIRE', metadata, ARGV[7])
 local answer = done()
 answer[2] = tail_at + #addition - 1
 return answer

@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hashlink::LruCache;
 use tokio::sync::{MutexGuard, oneshot};
 
+use super::layout::Layout;
 use crate::record::{Change, Status};
-use crate::store::redis::task::layout::Layout;
+use crate::store::redis::server::within;
 use crate::store::{Access, Error, Result};
 
 /// How many tasks are remembered. Forgetting one costs a read of its record at the next change.
@@ -18,28 +19,31 @@ const MAX_TASKS: usize = 16_384;
 /// The most entries that go together in one write.
 const MAX_BATCH_ENTRIES: usize = 1_000;
 
+/// What a write waits for in the queue.
+const EARLIER_WRITES: &str = "earlier writes to the task";
+
 /// The bytes of entries after which a write takes no more.
 const MAX_BATCH_BYTES: usize = 1 << 20;
 
 /// The tasks that this host writes to.
 #[derive(Debug)]
 pub(in crate::store::redis) struct WriteQueues {
-    tasks: Mutex<LruCache<String, Arc<Task>>>,
+    tasks: Mutex<LruCache<String, Arc<WriteQueue>>>,
 }
 
-/// One task that this host writes to.
+/// The writes of this host to one task.
 #[derive(Debug, Default)]
-pub(in crate::store::redis) struct Task {
+pub(super) struct WriteQueue {
     waiting: Mutex<VecDeque<Waiting>>,
     turn: tokio::sync::Mutex<Cached>,
 }
 
 /// What the last write has left us knowing of a task.
 #[derive(Debug, Default)]
-pub(in crate::store::redis) struct Cached {
-    pub(in crate::store::redis) layout: Option<Layout>,
+pub(super) struct Cached {
+    pub(super) layout: Option<Layout>,
     /// When the task's place in its indexes was last made sure of.
-    pub(in crate::store::redis) indexed: Option<Instant>,
+    pub(super) indexed: Option<Instant>,
 }
 
 /// A change that waits for its turn.
@@ -47,21 +51,39 @@ pub(in crate::store::redis) struct Cached {
 struct Waiting {
     change: Change,
     access: Access,
+    deadline: Instant,
     answer: oneshot::Sender<Result<Status>>,
 }
 
+impl Cached {
+    /// Whether the task's place in its indexes was made sure of within that time.
+    pub(super) fn is_indexed(&self, within: Duration) -> bool {
+        self.indexed.is_some_and(|at| at.elapsed() < within)
+    }
+
+    /// Takes note of a write.
+    pub(super) fn written(&mut self, layout: Option<Layout>, indexed: bool) {
+        self.layout = layout;
+        if indexed {
+            self.indexed = Some(Instant::now());
+        }
+    }
+}
+
 /// The changes that go together in one write.
-pub(in crate::store::redis) struct Batch {
-    pub(in crate::store::redis) change: Change,
-    pub(in crate::store::redis) access: Access,
+pub(super) struct Batch {
+    pub(super) change: Change,
+    pub(super) access: Access,
+    /// When the first of its callers gives up: what is written after that would be written behind his back.
+    pub(super) deadline: Instant,
     /// Who waits for the answer, and how many of the entries are his.
     callers: Vec<(usize, oneshot::Sender<Result<Status>>)>,
 }
 
 impl Batch {
     fn of(waiting: Waiting) -> Self {
-        let Waiting { change, access, answer } = waiting;
-        Self { callers: vec![(change.entries.len(), answer)], change, access }
+        let Waiting { change, access, deadline, answer } = waiting;
+        Self { callers: vec![(change.entries.len(), answer)], change, access, deadline }
     }
 
     fn add(&mut self, waiting: Waiting) {
@@ -70,21 +92,21 @@ impl Batch {
     }
 
     /// Whether it holds the changes of several callers.
-    pub(in crate::store::redis) fn is_shared(&self) -> bool {
+    pub(super) fn is_shared(&self) -> bool {
         self.callers.len() > 1
     }
 
     /// The changes of its callers, one by one.
-    pub(in crate::store::redis) fn split(self) -> impl Iterator<Item = Self> {
-        let Self { change: Change { mut entries, .. }, access, callers } = self;
+    pub(super) fn split(self) -> impl Iterator<Item = Self> {
+        let Self { change: Change { mut entries, .. }, access, deadline, callers } = self;
         callers.into_iter().map(move |(count, answer)| {
             let change = Change { entries: entries.drain(..count).collect(), ..Change::default() };
-            Self { change, access: access.clone(), callers: vec![(count, answer)] }
+            Self { change, access: access.clone(), deadline, callers: vec![(count, answer)] }
         })
     }
 
     /// Tells everyone whose change it was.
-    pub(in crate::store::redis) fn answer(self, result: &Result<Status>) {
+    pub(super) fn answer(self, result: &Result<Status>) {
         for (_, answer) in self.callers {
             // Whoever has gone does not want to know.
             let _ = answer.send(result.clone());
@@ -93,7 +115,7 @@ impl Batch {
 }
 
 /// What comes of waiting for a turn.
-pub(in crate::store::redis) enum Turn<'a> {
+pub(super) enum Turn<'a> {
     /// Another caller has made the change.
     Written(Result<Status>),
     /// It is ours to write what waits.
@@ -105,35 +127,41 @@ impl WriteQueues {
         Self { tasks: Mutex::new(LruCache::new(MAX_TASKS)) }
     }
 
-    /// The task with an id.
-    pub(in crate::store::redis) fn task(&self, id: &str) -> Arc<Task> {
+    /// The queue of the task with an id.
+    pub(super) fn of(&self, id: &str) -> Arc<WriteQueue> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = tasks.get(id) {
-            return Arc::clone(task);
+        if let Some(queue) = tasks.get(id) {
+            return Arc::clone(queue);
         }
-        let task = Arc::new(Task::default());
-        tasks.insert(id.to_owned(), Arc::clone(&task));
-        task
+        let queue = Arc::new(WriteQueue::default());
+        tasks.insert(id.to_owned(), Arc::clone(&queue));
+        queue
     }
 }
 
-impl Task {
+impl WriteQueue {
     /// Puts a change in the queue. The receiver gets its outcome, whoever writes it; dropping it takes a change that has
     /// not been started out of the queue.
-    pub(in crate::store::redis) fn queue(&self, change: Change, access: Access) -> oneshot::Receiver<Result<Status>> {
+    pub(super) fn push(&self, change: Change, access: Access, deadline: Instant) -> oneshot::Receiver<Result<Status>> {
         let (answer, outcome) = oneshot::channel();
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(Waiting { change, access, answer });
+        let waiting = Waiting { change, access, deadline, answer };
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(waiting);
         outcome
     }
 
     /// Takes the turn, if nobody has it or waits for it.
-    pub(in crate::store::redis) fn free_turn(&self) -> Option<MutexGuard<'_, Cached>> {
+    pub(super) fn free_turn(&self) -> Option<MutexGuard<'_, Cached>> {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.is_empty() { self.turn.try_lock().ok() } else { None }
     }
 
+    /// Waits for the turn, for a write that goes with no other.
+    pub(super) async fn next_turn(&self, deadline: Instant) -> Result<MutexGuard<'_, Cached>> {
+        within(deadline, EARLIER_WRITES, self.turn.lock()).await
+    }
+
     /// Waits until a change is made, or it is our turn to make what waits.
-    pub(in crate::store::redis) async fn turn<'a>(
+    pub(super) async fn turn<'a>(
         &'a self,
         outcome: &mut oneshot::Receiver<Result<Status>>,
         deadline: Instant,
@@ -141,24 +169,19 @@ impl Task {
         tokio::select! {
             biased;
             made = &mut *outcome => Turn::Written(made.unwrap_or_else(|_| Err(abandoned()))),
-            known = self.turn.lock() => Turn::Leader(known),
-            () = tokio::time::sleep_until(deadline.into()) => {
-                Turn::Written(Err(Error::Unavailable("earlier writes to the task are still waiting".to_owned())))
-            }
+            turn = self.next_turn(deadline) => match turn {
+                Ok(cached) => Turn::Leader(cached),
+                Err(late) => Turn::Written(Err(late)),
+            },
         }
     }
 
-    /// What is known of the task, between two writes.
-    pub(in crate::store::redis) async fn known(&self) -> MutexGuard<'_, Cached> {
-        self.turn.lock().await
-    }
-
     /// Takes the next changes that go together out of the queue: log entries under the same access, or one other change.
-    pub(in crate::store::redis) fn next_batch(&self) -> Option<Batch> {
+    pub(super) fn next_batch(&self) -> Option<Batch> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let first = loop {
             let first = waiting.pop_front()?;
-            if !first.answer.is_closed() {
+            if !first.answer.is_closed() && first.deadline > Instant::now() {
                 break first;
             }
         };

@@ -1,0 +1,120 @@
+//! The bytes to and from a server, and when the last of them moved: an answer is late when nothing comes, however large it
+//! is.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use redis::{ConnectionAddr, ErrorKind, RedisError, RedisResult};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// What a connection reads from and writes to.
+trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
+
+/// A connection's bytes.
+pub(super) struct Stream {
+    bytes: Box<dyn Bytes>,
+    traffic: Arc<Traffic>,
+}
+
+/// When a byte was last sent or received.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    start: Instant,
+    millis: AtomicU64,
+}
+
+impl Traffic {
+    /// The moment, to the millisecond.
+    pub(super) fn last(&self) -> Instant {
+        self.start + Duration::from_millis(self.millis.load(Ordering::Relaxed))
+    }
+
+    fn note(&self) {
+        let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.millis.store(millis, Ordering::Relaxed);
+    }
+}
+
+impl Stream {
+    /// Connects, with TLS where the address asks for it.
+    pub(super) async fn connect(address: &ConnectionAddr) -> RedisResult<Self> {
+        let bytes: Box<dyn Bytes> = match address {
+            ConnectionAddr::Tcp(host, port) => Box::new(tcp(host, *port).await?),
+            ConnectionAddr::TcpTls { host, port, insecure: false, .. } => {
+                let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
+                Box::new(TlsConnector::from(tls()?).connect(name, tcp(host, *port).await?).await?)
+            }
+            other => return Err(unusable(format!("{other} is not an address that can be used"))),
+        };
+        let traffic = Arc::new(Traffic { start: Instant::now(), millis: AtomicU64::new(0) });
+        Ok(Self { bytes, traffic })
+    }
+
+    pub(super) fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.traffic)
+    }
+}
+
+async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// TLS as the system trusts it.
+fn tls() -> RedisResult<Arc<ClientConfig>> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    let (usable, _) = roots.add_parsable_certificates(found.certs);
+    if usable == 0 {
+        return Err(unusable("the system has no certificates to trust".to_owned()));
+    }
+    Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
+}
+
+fn unusable(why: String) -> RedisError {
+    (ErrorKind::InvalidClientConfig, "cannot connect", why).into()
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.bytes).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.traffic.note();
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.bytes).poll_write(context, bytes);
+        if matches!(polled, Poll::Ready(Ok(_))) {
+            self.traffic.note();
+        }
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.bytes).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.bytes).poll_shutdown(context)
+    }
+}
