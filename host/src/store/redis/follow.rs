@@ -29,9 +29,16 @@ struct Follower {
     /// None until the first look.
     seen: Option<Seen>,
     shown: Option<Status>,
-    /// The offset just behind the last entry, or the opening bracket, if the record is in the shape that this host writes.
-    resume: Option<usize>,
+    /// Where the next entry will stand, if the record is in the shape that this host writes.
+    resume: Option<Resume>,
     ended: bool,
+}
+
+/// The offset just behind the last entry, or the opening bracket, in a record with that status.
+#[derive(Clone, Copy)]
+struct Resume {
+    at: usize,
+    status: Status,
 }
 
 /// The log as it was when it was last looked at.
@@ -101,7 +108,8 @@ impl Follower {
         let found = read_task(&self.link, &self.id, deadline).await?.ok_or(Error::NotFound)?;
         let (found, record) = readable(&self.id, found, &self.access, self.clock.zone())?;
         let encoded = record.encoded();
-        self.resume = (encoded.text.as_bytes() == found.text).then_some(encoded.log.end);
+        let resume = Resume { at: encoded.log.end, status: record.status() };
+        self.resume = (encoded.text.as_bytes() == found.text).then_some(resume);
         let logs = record.logs();
         let entries = match &mut self.seen {
             Some(seen) => seen.new_among(logs),
@@ -114,29 +122,36 @@ impl Follower {
     }
 
     /// Reads the part after the last entry that was seen. None if that is no longer where it was.
-    async fn look_on(&mut self, resume: usize, deadline: Instant) -> Result<Option<Progress>> {
-        let Some(seen) = &mut self.seen else { return Ok(None) };
-        let last = seen.last.as_deref().map_or_else(|| "[".to_owned(), quote);
-        let Some(from) = resume.checked_sub(last.len()) else { return Ok(None) };
-        let key = keys::record(self.id.as_str());
-        let mut pipeline = redis::pipe();
-        pipeline.atomic();
-        pipeline.cmd("GETRANGE").arg(&key).arg(0).arg(OPENING_BYTES);
-        pipeline.cmd("GETRANGE").arg(&key).arg(from).arg(-1);
-        pipeline.cmd("HGET").arg(keys::metadata(self.id.as_str())).arg("run");
-        // A key of another type is named by the whole look that follows.
-        let Ok((head, rest, run)) =
-            self.link.query_all::<(Vec<u8>, Vec<u8>, Option<String>)>(&pipeline, deadline).await
-        else {
-            return Ok(None);
-        };
-        let Some(opening) = Opening::read(&head) else { return Ok(None) };
-        self.access.check(&opening.service, &opening.user_id, run.as_deref())?;
-        let new = rest.strip_prefix(last.as_bytes()).and_then(read_entries);
-        let Some((entries, length)) = new else { return Ok(None) };
-        seen.add(&entries);
-        self.resume = Some(resume + length);
-        Ok(Some(Progress { status: opening.status, entries }))
+    async fn look_on(&mut self, mut resume: Resume, deadline: Instant) -> Result<Option<Progress>> {
+        for _ in 0..2 {
+            let Some(seen) = &mut self.seen else { return Ok(None) };
+            let last = seen.last.as_deref().map_or_else(|| "[".to_owned(), quote);
+            let Some(from) = resume.at.checked_sub(last.len()) else { return Ok(None) };
+            let key = keys::record(self.id.as_str());
+            let mut pipeline = redis::pipe();
+            // The status comes first: what is read after a terminal one are all its entries.
+            pipeline.cmd("GETRANGE").arg(&key).arg(0).arg(OPENING_BYTES);
+            pipeline.cmd("GETRANGE").arg(&key).arg(from).arg(-1);
+            pipeline.cmd("HGET").arg(keys::metadata(self.id.as_str())).arg("run");
+            let parts: std::result::Result<(Vec<u8>, Vec<u8>, Option<String>), _> =
+                self.link.query_all(&pipeline, deadline).await;
+            // A key of another type is named by the whole look that follows.
+            let Ok((head, rest, run)) = parts else { return Ok(None) };
+            let Some(opening) = Opening::read(&head) else { return Ok(None) };
+            self.access.check(&opening.service, &opening.user_id, run.as_deref())?;
+            if opening.status != resume.status {
+                // What follows the status has moved by as much as its text is longer.
+                let at = resume.at + opening.status.as_str().len() - resume.status.as_str().len();
+                resume = Resume { at, status: opening.status };
+                continue;
+            }
+            let new = rest.strip_prefix(last.as_bytes()).and_then(read_entries);
+            let Some((entries, length)) = new else { return Ok(None) };
+            seen.add(&entries);
+            self.resume = Some(Resume { at: resume.at + length, ..resume });
+            return Ok(Some(Progress { status: opening.status, entries }));
+        }
+        Ok(None)
     }
 }
 

@@ -92,7 +92,12 @@ impl Connection {
 
     /// When a byte was last sent or received.
     pub(super) fn last_traffic(&self) -> Instant {
-        self.traffic.last()
+        self.traffic.last_received().max(self.traffic.last_sent())
+    }
+
+    /// When a byte was last received.
+    pub(super) fn last_received(&self) -> Instant {
+        self.traffic.last_received()
     }
 
     pub(super) async fn send(&self, request: Request) -> RedisResult<Value> {

@@ -3,7 +3,7 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::{
     Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError,
@@ -15,6 +15,9 @@ use super::parse;
 use super::retry::{Backoff, Failure, Late, Next, Pacing, after};
 use crate::store::redis::options::RedisOptions;
 use crate::store::{Error, RedisUrl, Result};
+
+/// How long nothing must have come for a call whose deadline passes to take the connection for broken.
+const MIN_SILENCE: Duration = Duration::from_millis(500);
 
 /// The link to a server.
 #[derive(Debug)]
@@ -204,6 +207,9 @@ impl Link {
                 return Ok(answer);
             }
             if patience > deadline {
+                if connection.last_received() < sent && sent.elapsed() >= MIN_SILENCE {
+                    self.discard(connection.id());
+                }
                 return Err(Attempt::Last(Failure::Store(self.late("answer"))));
             }
             let longer = connection.last_traffic().max(sent) + self.pacing.response_timeout;

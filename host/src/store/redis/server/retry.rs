@@ -26,7 +26,7 @@ pub(super) enum Next {
 pub(super) const WRONG_TYPE: &str = "WRONGTYPE";
 
 pub(super) fn after(error: &RedisError) -> Next {
-    if error.code() == Some(WRONG_TYPE) {
+    if is_wrong_type(error) {
         return Next::FailsByType;
     }
     match error.kind() {
@@ -43,6 +43,13 @@ pub(super) fn after(error: &RedisError) -> Next {
             _ => Next::Fails,
         },
     }
+}
+
+/// Whether an error is about a key that holds a value of another type. A pipeline's error has one for each command.
+fn is_wrong_type(error: &RedisError) -> bool {
+    let of_pipeline = || error.clone().into_server_errors();
+    error.code() == Some(WRONG_TYPE)
+        || of_pipeline().is_some_and(|errors| errors.iter().any(|(_, error)| error.code() == WRONG_TYPE))
 }
 
 /// Why a request got no answer.

@@ -26,22 +26,25 @@ pub(super) struct Stream {
     traffic: Arc<Traffic>,
 }
 
-/// When a byte was last sent or received.
+/// When a byte was last sent, and when one was received: microseconds after the start.
 #[derive(Debug)]
 pub(super) struct Traffic {
     start: Instant,
-    millis: AtomicU64,
+    sent: AtomicU64,
+    received: AtomicU64,
 }
 
 impl Traffic {
-    /// The moment, to the millisecond.
-    pub(super) fn last(&self) -> Instant {
-        self.start + Duration::from_millis(self.millis.load(Ordering::Relaxed))
+    pub(super) fn last_sent(&self) -> Instant {
+        self.start + Duration::from_micros(self.sent.load(Ordering::Relaxed))
     }
 
-    fn note(&self) {
-        let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.millis.store(millis, Ordering::Relaxed);
+    pub(super) fn last_received(&self) -> Instant {
+        self.start + Duration::from_micros(self.received.load(Ordering::Relaxed))
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 
@@ -56,7 +59,7 @@ impl Stream {
             }
             other => return Err(unusable(format!("{other} is not an address that can be used"))),
         };
-        let traffic = Arc::new(Traffic { start: Instant::now(), millis: AtomicU64::new(0) });
+        let traffic = Arc::new(Traffic { start: Instant::now(), sent: AtomicU64::new(0), received: AtomicU64::new(0) });
         Ok(Self { bytes, traffic })
     }
 
@@ -95,7 +98,7 @@ impl AsyncRead for Stream {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.bytes).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.traffic.note();
+            self.traffic.received.store(self.traffic.now(), Ordering::Relaxed);
         }
         polled
     }
@@ -105,7 +108,7 @@ impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.bytes).poll_write(context, bytes);
         if matches!(polled, Poll::Ready(Ok(_))) {
-            self.traffic.note();
+            self.traffic.sent.store(self.traffic.now(), Ordering::Relaxed);
         }
         polled
     }

@@ -105,7 +105,7 @@ pub(super) async fn read_around_log(
     for bytes in END_BYTES {
         let key = keys::record(id.as_str());
         let mut pipeline = redis::pipe();
-        pipeline.atomic();
+        // Others may write in between. What the script then compares tells.
         pipeline.cmd("GETRANGE").arg(&key).arg(0).arg(bytes - 1);
         pipeline.cmd("STRLEN").arg(&key);
         pipeline.cmd("GETRANGE").arg(&key).arg(format!("-{bytes}")).arg(-1);
