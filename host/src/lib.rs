@@ -46,6 +46,8 @@
 //!
 //! [`wasmtime`] is the one that the library was built with.
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod imports;
 pub mod plugin;
 pub mod record;

@@ -1,5 +1,7 @@
 //! `task-state`, the command: runs plugins, and looks at, changes and mends the tasks that they report.
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 mod args;
 mod commands;
 mod exit;
