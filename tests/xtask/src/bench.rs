@@ -46,7 +46,7 @@ pub(crate) fn store(arguments: &StoreArguments) -> Result<()> {
     };
     heading("The benchmark");
     let mut bench = cargo();
-    bench.args(["bench", "--package", "task-state-tests", "--bench", "store", "--profile", &arguments.profile, "--"]);
+    bench.args(["bench", "--workspace", "--bench", "store", "--profile", &arguments.profile, "--"]);
     bench.arg("--plugin").arg(build::plugin(&target, "bench-guest"));
     bench.arg("--json").arg(target.join("bench-store.json"));
     if let Some(python) = python {
