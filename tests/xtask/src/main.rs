@@ -22,11 +22,12 @@ enum Xtask {
     Demo,
     /// Run the whole suite. Needs a Redis server, and installs one with apt-get where it can
     Test {
-        /// Arguments for `cargo test --workspace`, such as `--no-fail-fast`, or `--package task-state-host` in the
-        /// place of the workspace; after `--`, those for the tests themselves
+        /// Arguments for `cargo test --workspace`, such as `--test store_redis`; after `--`, those for the tests themselves
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         arguments: Vec<OsString>,
     },
+    /// Check that the interface in wit/ is compatible with what was released: see wit/README.md
+    Wit,
     /// Measure what things cost, on servers of its own
     #[command(subcommand)]
     Bench(Bench),
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Xtask::Demo => demo::demo(),
         // Just as they were typed: the parser takes out a `--` that comes first, and cargo needs it.
         Xtask::Test { .. } => suite::test(&env::args_os().skip(2).collect::<Vec<_>>()),
+        Xtask::Wit => suite::wit(),
         Xtask::Bench(Bench::Store(arguments)) => bench::store(&arguments),
     };
     match done {

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: the whole suite, with everything that it runs built before it.
+//! `cargo xtask test` and `cargo xtask wit`: the suite with everything that it runs built before it, and the check of the
+//! interface.
 
 use std::ffi::OsString;
 
@@ -7,21 +8,19 @@ use anyhow::Result;
 use crate::run::{cargo, heading, run};
 use crate::{build, redis};
 
-/// Builds plugins, command and suites, finds or installs a Redis server, and runs `cargo test`.
+/// Checks the interface, builds plugins, command and suites, finds or installs a Redis server, and runs `cargo test`.
 pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
+    wit()?;
     let redis = redis::ensure()?;
     build::plugins(&["quickstart", "csv-profile", "test-guests"])?;
     build::native(&["--tests"])?;
     heading("The suite");
-    let mut test = cargo();
-    test.arg("test");
-    let for_cargo = arguments.iter().take_while(|argument| *argument != "--");
-    if !for_cargo.into_iter().any(names_package) {
-        test.arg("--workspace");
-    }
-    run(test.args(arguments).env("REDIS_SERVER", redis))
+    run(cargo().args(["test", "--workspace"]).args(arguments).env("REDIS_SERVER", redis))
 }
 
-fn names_package(argument: &OsString) -> bool {
-    argument.to_str().is_some_and(|text| text.starts_with("-p") || text.starts_with("--package"))
+/// Checks that the interface is compatible with what was released.
+pub(crate) fn wit() -> Result<()> {
+    heading("The interface");
+    let check = ["--package", "xtask", "--features", "wit", "--test", "wit", "--profile", "quick"];
+    run(cargo().args(["test", "--quiet"]).args(check))
 }
