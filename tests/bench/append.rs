@@ -80,12 +80,12 @@ async fn sample(stand: &mut Stand, side: Side, load: Load, recording: &Recorded)
             let what = if side == Side::Guest { "append" } else { "log" };
             prepare(stand, &tasks, load, &format!(r#"{{"do":"{what}","times":{}}}"#, load.times)).await?;
             let mut seconds = Vec::new();
-            stand.probe.take();
+            stand.probe.around.take();
             for task in &tasks {
                 let nanos = stand.probed_guests.run(task).await?;
                 seconds.extend(nanos.into_iter().map(|nanos| nanos as f64 / 1e9));
             }
-            Ok((seconds, stand.probe.take()))
+            Ok((seconds, stand.probe.around.take()))
         }
         Side::Bare | Side::BareGuest => {
             let replay = block_in_place(|| recording.commands.prepare(stand.server.port()))?;

@@ -4,13 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
-use task_state_host::record::{Change, Draft, Status, TaskId, TaskRecord, Timestamp};
-use task_state_host::store::redis::RedisStore;
-use task_state_host::store::{
-    Access, Claim, Claimed, Counts, Error, Owners, Page, Precondition, Progress, Query, Report, Result, Scope,
-    TaskStore,
-};
+use task_state_host::record::{Change, Status, TaskId};
+use task_state_host::store::{Access, Error, Result, SharedStore};
+use task_state_tests::wrapped_store::{Around, WrappedStore};
 
 use crate::meter::{Meter, Spent};
 
@@ -20,10 +16,12 @@ const BEGIN: &str = "mark-begin";
 /// The entry before which it ends.
 const END: &str = "mark-end";
 
-/// A store that looks at the server's counters between two entries.
+/// A store whose server is looked at between two entries.
+pub(crate) type ProbedStore = WrappedStore<Probe>;
+
+/// Looks at the server's counters between two entries.
 #[derive(Debug)]
 pub(crate) struct Probe {
-    store: Arc<RedisStore>,
     meter: Meter,
     state: Mutex<State>,
 }
@@ -35,8 +33,8 @@ struct State {
 }
 
 impl Probe {
-    pub(crate) fn new(store: Arc<RedisStore>, meter: Meter) -> Self {
-        Self { store, meter, state: Mutex::default() }
+    pub(crate) fn around(store: SharedStore, meter: Meter) -> Arc<ProbedStore> {
+        Arc::new(WrappedStore { store, around: Self { meter, state: Mutex::default() } })
     }
 
     /// What was spent between the marks since this was last asked.
@@ -66,80 +64,17 @@ fn broken(error: anyhow::Error) -> Error {
 }
 
 #[async_trait]
-impl TaskStore for Probe {
-    async fn change(&self, id: &TaskId, change: Change, access: &Access) -> Result<Status> {
-        let mark = match change.entries.as_slice() {
-            [entry] if entry.message == BEGIN => Some(BEGIN),
-            [entry] if entry.message == END => Some(END),
-            _ => None,
-        };
-        if mark == Some(END) {
+impl Around for Probe {
+    async fn change(&self, store: &SharedStore, id: &TaskId, change: Change, access: &Access) -> Result<Status> {
+        let is_mark = |mark: &str| matches!(change.entries.as_slice(), [entry] if entry.message == mark);
+        let begins = is_mark(BEGIN);
+        if is_mark(END) {
             self.end().await.map_err(broken)?;
         }
-        let status = self.store.change(id, change, access).await?;
-        if mark == Some(BEGIN) {
+        let status = store.change(id, change, access).await?;
+        if begins {
             self.begin().await.map_err(broken)?;
         }
         Ok(status)
-    }
-
-    async fn next_task_id(&self) -> Result<String> {
-        self.store.next_task_id().await
-    }
-
-    async fn peek_next_task_id(&self) -> Result<String> {
-        self.store.peek_next_task_id().await
-    }
-
-    async fn save(&self, draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId> {
-        self.store.save(draft, only_if, access).await
-    }
-
-    async fn claim(&self, claim: Claim) -> Result<Claimed> {
-        self.store.claim(claim).await
-    }
-
-    async fn get(&self, id: &TaskId, access: &Access) -> Result<TaskRecord> {
-        self.store.get(id, access).await
-    }
-
-    async fn status(&self, id: &TaskId, access: &Access) -> Result<Status> {
-        self.store.status(id, access).await
-    }
-
-    async fn delete(&self, id: &TaskId, access: &Access) -> Result<bool> {
-        self.store.delete(id, access).await
-    }
-
-    async fn list(&self, query: &Query) -> Result<Page> {
-        self.store.list(query).await
-    }
-
-    async fn count(&self, scope: &Scope, owners: &Owners) -> Result<Counts> {
-        self.store.count(scope, owners).await
-    }
-
-    async fn users(&self, service: &str) -> Result<Vec<String>> {
-        self.store.users(service).await
-    }
-
-    async fn follow(&self, id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<Progress>>> {
-        self.store.follow(id, skip, access).await
-    }
-
-    async fn check(&self, repair: bool) -> Result<Report> {
-        self.store.check(repair).await
-    }
-
-    async fn maintain(&self) {
-        self.store.maintain().await;
-    }
-
-    fn now(&self) -> Timestamp {
-        self.store.now()
-    }
-
-    fn location(&self) -> String {
-        self.store.location()
     }
 }

@@ -15,7 +15,7 @@ use crate::guest::Guests;
 use crate::meter::Meter;
 use crate::native;
 use crate::peer::Peer;
-use crate::probe::Probe;
+use crate::probe::{Probe, ProbedStore};
 
 /// Lifecycles that every side goes through before anything is measured.
 const WARM_UP: usize = 64;
@@ -27,7 +27,7 @@ pub(crate) struct Stand {
     pub(crate) meter: Meter,
     /// The store that is called natively.
     pub(crate) store: Arc<RedisStore>,
-    pub(crate) probe: Arc<Probe>,
+    pub(crate) probe: Arc<ProbedStore>,
     /// Guests whose host has the probe for a store: what is measured begins and ends inside of a run.
     pub(crate) probed_guests: Guests,
     /// Guests whose host has the store itself: what is measured are whole runs.
@@ -51,7 +51,7 @@ impl Stand {
         let meter = Meter::new(&server).await?;
         let store = native::connect(&server.url()).await?;
         // A host takes its store's connection to its own threads, so that each side has a store of its own.
-        let probe = Arc::new(Probe::new(native::connect(&server.url()).await?, meter.clone()));
+        let probe = Probe::around(native::connect(&server.url()).await?, meter.clone());
         let probed_guests = Guests::new(Arc::clone(&probe) as _, plugin).await?;
         let guests = Guests::new(native::connect(&server.url()).await?, plugin).await?;
         let peer = python.map(|python| Peer::start(python, &server.url(), checkout)).transpose()?;

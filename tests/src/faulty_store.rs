@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use task_state_host::record::{Change, Draft, Status, TaskId, TaskRecord, Timestamp};
-use task_state_host::store::*;
+use task_state_host::record::{Change, Status, TaskId};
+use task_state_host::store::{Access, Error, Result, SharedStore};
 use tokio::sync::Semaphore;
+
+use crate::wrapped_store::{Around, WrappedStore};
 
 /// What becomes of a change.
 pub enum Fault {
@@ -26,8 +28,10 @@ pub enum Fault {
 }
 
 /// A store with a say in what becomes of each change.
-pub struct FaultyStore<F> {
-    store: SharedStore,
+pub type FaultyStore<F> = WrappedStore<Faults<F>>;
+
+/// Decides what becomes of each change, and counts them.
+pub struct Faults<F> {
     decide: F,
     begun: AtomicUsize,
     ended: AtomicUsize,
@@ -36,23 +40,24 @@ pub struct FaultyStore<F> {
 impl<F: Fn(&Change) -> Fault + Send + Sync + 'static> FaultyStore<F> {
     /// The same store, where each change has the fault that `decide` says.
     pub fn new(store: SharedStore, decide: F) -> Arc<Self> {
-        Arc::new(Self { store, decide, begun: AtomicUsize::new(0), ended: AtomicUsize::new(0) })
+        let around = Faults { decide, begun: AtomicUsize::new(0), ended: AtomicUsize::new(0) };
+        Arc::new(Self { store, around })
     }
 
     /// How many changes were begun.
     pub fn begun(&self) -> usize {
-        self.begun.load(Ordering::SeqCst)
+        self.around.begun.load(Ordering::SeqCst)
     }
 
     /// How many changes were awaited to their end.
     pub fn ended(&self) -> usize {
-        self.ended.load(Ordering::SeqCst)
+        self.around.ended.load(Ordering::SeqCst)
     }
 }
 
-impl<F> fmt::Debug for FaultyStore<F> {
+impl<F> fmt::Debug for Faults<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FaultyStore({:?})", self.store)
+        write!(f, "Faults({} begun)", self.begun.load(Ordering::SeqCst))
     }
 }
 
@@ -61,86 +66,21 @@ fn unavailable() -> Error {
 }
 
 #[async_trait]
-impl<F: Fn(&Change) -> Fault + Send + Sync + 'static> TaskStore for FaultyStore<F> {
-    async fn change(&self, id: &TaskId, change: Change, access: &Access) -> Result<Status> {
+impl<F: Fn(&Change) -> Fault + Send + Sync + 'static> Around for Faults<F> {
+    async fn change(&self, store: &SharedStore, id: &TaskId, change: Change, access: &Access) -> Result<Status> {
         self.begun.fetch_add(1, Ordering::SeqCst);
         let answer = match (self.decide)(&change) {
-            Fault::None => self.store.change(id, change, access).await,
+            Fault::None => store.change(id, change, access).await,
             Fault::Lost => Err(unavailable()),
-            Fault::Unanswered => self.store.change(id, change, access).await.and(Err(unavailable())),
+            Fault::Unanswered => store.change(id, change, access).await.and(Err(unavailable())),
             Fault::Failed => Err(Error::Failed("OOM command not allowed".to_owned())),
             Fault::Panic => panic!("the store's code broke"),
             Fault::Stalled(until) => {
                 until.acquire().await.expect("the test has ended").forget();
-                self.store.change(id, change, access).await
+                store.change(id, change, access).await
             }
         };
         self.ended.fetch_add(1, Ordering::SeqCst);
         answer
-    }
-
-    async fn next_task_id(&self) -> Result<String> {
-        self.store.next_task_id().await
-    }
-
-    async fn peek_next_task_id(&self) -> Result<String> {
-        self.store.peek_next_task_id().await
-    }
-
-    async fn save(&self, draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId> {
-        self.store.save(draft, only_if, access).await
-    }
-
-    async fn claim(&self, claim: Claim) -> Result<Claimed> {
-        self.store.claim(claim).await
-    }
-
-    async fn get(&self, id: &TaskId, access: &Access) -> Result<TaskRecord> {
-        self.store.get(id, access).await
-    }
-
-    async fn status(&self, id: &TaskId, access: &Access) -> Result<Status> {
-        self.store.status(id, access).await
-    }
-
-    async fn delete(&self, id: &TaskId, access: &Access) -> Result<bool> {
-        self.store.delete(id, access).await
-    }
-
-    async fn list(&self, query: &Query) -> Result<Page> {
-        self.store.list(query).await
-    }
-
-    async fn count(&self, scope: &Scope, owners: &Owners) -> Result<Counts> {
-        self.store.count(scope, owners).await
-    }
-
-    async fn users(&self, service: &str) -> Result<Vec<String>> {
-        self.store.users(service).await
-    }
-
-    async fn follow(
-        &self,
-        id: &TaskId,
-        skip: usize,
-        access: &Access,
-    ) -> Result<futures_util::stream::BoxStream<'static, Result<Progress>>> {
-        self.store.follow(id, skip, access).await
-    }
-
-    async fn check(&self, repair: bool) -> Result<Report> {
-        self.store.check(repair).await
-    }
-
-    async fn close(&self) {
-        self.store.close().await;
-    }
-
-    fn now(&self) -> Timestamp {
-        self.store.now()
-    }
-
-    fn location(&self) -> String {
-        self.store.location()
     }
 }

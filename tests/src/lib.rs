@@ -9,3 +9,4 @@ pub mod proxy;
 pub mod redis_server;
 pub mod resp;
 pub mod tls;
+pub mod wrapped_store;

@@ -109,10 +109,7 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     async fn check(&self, repair: bool) -> Result<Report>;
 
     /// Keeps the store free of what expired tasks leave behind: runs until it is dropped. A host does this while it lives.
-    /// An engine that does so on its own has nothing to do here.
-    async fn maintain(&self) {
-        std::future::pending().await
-    }
+    async fn maintain(&self);
 
     /// Gives back what the store keeps on its server for this process: the last call of a process that ends. One that is
     /// not made costs the server nothing for longer than a minute.

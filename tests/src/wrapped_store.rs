@@ -1,0 +1,64 @@
+//! A real store with something around its changes: all that tests and the benchmark put between a host and its store.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use task_state_host::record::{Change, Draft, Status, TaskId, TaskRecord, Timestamp};
+use task_state_host::store::*;
+
+/// What is done around each change.
+#[async_trait]
+pub trait Around: Debug + Send + Sync + 'static {
+    /// Makes the change of a task in the store, or does something else instead.
+    async fn change(&self, store: &SharedStore, id: &TaskId, change: Change, access: &Access) -> Result<Status>;
+}
+
+/// A store, and what is done around its changes.
+#[derive(Debug)]
+pub struct WrappedStore<A> {
+    /// The store itself.
+    pub store: SharedStore,
+    /// What is done around its changes.
+    pub around: A,
+}
+
+macro_rules! wrap {
+    ($(fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl<A: Around> TaskStore for WrappedStore<A> {
+            async fn change(&self, id: &TaskId, change: Change, access: &Access) -> Result<Status> {
+                self.around.change(&self.store, id, change, access).await
+            }
+
+            $(async fn $name(&self, $($argument: $kind),*) -> $answer {
+                self.store.$name($($argument),*).await
+            })*
+
+            fn now(&self) -> Timestamp {
+                self.store.now()
+            }
+
+            fn location(&self) -> String {
+                self.store.location()
+            }
+        }
+    };
+}
+
+wrap! {
+    fn next_task_id() -> Result<String>;
+    fn peek_next_task_id() -> Result<String>;
+    fn save(draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId>;
+    fn claim(claim: Claim) -> Result<Claimed>;
+    fn get(id: &TaskId, access: &Access) -> Result<TaskRecord>;
+    fn status(id: &TaskId, access: &Access) -> Result<Status>;
+    fn delete(id: &TaskId, access: &Access) -> Result<bool>;
+    fn list(query: &Query) -> Result<Page>;
+    fn count(scope: &Scope, owners: &Owners) -> Result<Counts>;
+    fn users(service: &str) -> Result<Vec<String>>;
+    fn follow(id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<Progress>>>;
+    fn check(repair: bool) -> Result<Report>;
+    fn maintain() -> ();
+    fn close() -> ();
+}
