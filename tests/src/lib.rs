@@ -1,12 +1,14 @@
 //! What the suites share: real servers to run against, and ways to make them fail.
 
 pub mod command;
-pub mod conformance;
 pub mod faulty_store;
 pub mod guests;
 pub mod port;
 pub mod proxy;
 pub mod redis_server;
+pub mod redis_store;
 pub mod resp;
+pub mod tasks;
 pub mod tls;
+pub mod wait;
 pub mod wrapped_store;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, TlsCertificates};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, TlsCertificates, ToRedisArgs};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -142,6 +142,11 @@ impl RedisServer {
         Ok(Client::build_with_tls(url, TlsCertificates { client_tls: None, root_cert })?)
     }
 
+    /// A command of the default user, over a connection of its own. It must succeed.
+    pub async fn run<T: FromRedisValue>(&self, words: &[impl ToRedisArgs]) -> T {
+        command(words).query_async(&mut self.connection().await.unwrap()).await.unwrap()
+    }
+
     /// One section of `INFO`, or `all` of them.
     ///
     /// # Errors
@@ -267,6 +272,15 @@ impl RedisServer {
         ensure!(found == own, "process {found} listens on port {}, not {own}", self.port);
         Ok(())
     }
+}
+
+/// A command of these words.
+pub fn command(words: &[impl ToRedisArgs]) -> Cmd {
+    let mut command = Cmd::new();
+    for word in words {
+        command.arg(word);
+    }
+    command
 }
 
 impl Drop for RedisServer {

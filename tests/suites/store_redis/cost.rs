@@ -1,28 +1,27 @@
 //! What a change costs: no look at the whole record where the host knows its layout, and no write to the socket of its own
 //! where many callers have something to say.
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join_all, poll_immediate};
-use task_state_host::record::{Change, JsonObject, Status};
-use task_state_host::store::redis::RedisStore;
+use task_state_host::record::{Change, Status};
+use task_state_host::store::redis::{RedisOptions, RedisStore};
 use task_state_host::store::{Access, TaskStore};
 use task_state_tests::redis_server::RedisServer;
 use tokio::task::JoinSet;
 
-use super::faults::{Bench, connect, draft, get, messages, save, soon, task_id};
+use super::fixture::*;
 
 /// How often the server was asked for a whole string.
 async fn reads_of_whole_records(server: &RedisServer) -> u64 {
-    let stats: HashMap<String, String> = server.info("commandstats").await.unwrap();
+    let stats = server.info("commandstats").await.unwrap();
     let Some(get) = stats.get("cmdstat_get") else { return 0 };
     get.strip_prefix("calls=").and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap()
 }
 
-async fn append(store: &RedisStore, message: &str) {
+async fn append(store: &Arc<RedisStore>, message: &str) {
     store.change(&task_id("1"), Change::logs([message]), &Access::ANY).await.unwrap();
 }
 
@@ -32,7 +31,7 @@ async fn an_append_finds_the_end_of_the_log_wherever_others_have_moved_it() {
     let (ours, theirs) = (connect(&server.url(), |_| {}).await, connect(&server.url(), |_| {}).await);
     let mut draft = draft("1");
     // The beginning of the record is longer than what is read of it at once.
-    draft.parameters = JsonObject::parse("parameters", &format!(r#"{{"text":"{}"}}"#, "x".repeat(5_000))).unwrap();
+    draft.parameters = json(&format!(r#"{{"text":"{}"}}"#, "x".repeat(5_000)));
     let id = save(&ours, draft).await;
     append(&ours, "ours 0").await;
     append(&theirs, "theirs 0").await;
@@ -54,19 +53,17 @@ async fn an_append_finds_the_end_of_the_log_wherever_others_have_moved_it() {
 
 #[tokio::test]
 async fn a_task_that_has_lost_its_metadata_gets_them_back_with_its_next_change() {
-    let bench = Bench::new().await;
-    let store = bench.other_host().await;
-    save(&store, draft("1")).await;
-    append(&store, "before").await;
-    let mut redis = bench.redis.clone();
-    let before = bench.dump().await;
-    redis::cmd("DEL").arg("task:1:metadata").query_async::<()>(&mut redis).await.unwrap();
-    append(&store, "after").await;
-    let mut after = bench.dump().await;
+    let fixture = Fixture::new().await;
+    let id = fixture.save("1").await;
+    append(&fixture.store, "before").await;
+    let before = fixture.dump().await;
+    fixture.run::<()>(&["DEL", "task:1:metadata"]).await;
+    append(&fixture.store, "after").await;
+    let mut after = fixture.dump().await;
     assert_eq!(after.remove("task:1:metadata").unwrap(), before["task:1:metadata"]);
-    let ttl: i64 = redis::cmd("TTL").arg("task:1:metadata").query_async(&mut redis).await.unwrap();
-    assert!((3_640..=3_660).contains(&ttl), "{ttl}");
-    assert_eq!(messages(&get(&store, &task_id("1")).await), ["before", "after"]);
+    let (ttl, whole) = (fixture.ttl("task:1:metadata").await, TTL as i64 + 60);
+    assert!((whole - 20..=whole).contains(&ttl), "{ttl}");
+    assert_eq!(messages(&get(&fixture.store, &id).await), ["before", "after"]);
 }
 
 // On the scheduler that hosts have, a task that was just woken goes before all others: a connection's driver, for one.
@@ -102,18 +99,18 @@ fn who_waits_for_a_runtime_that_ends_goes_on_without_it() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (ours, theirs) = (runtime(), runtime());
     // Nobody gives up: what is lost with the runtime would stay lost.
-    let (bench, store) = ours.block_on(async {
-        let bench = Bench::new().await;
-        let patient = |options: &mut task_state_host::store::redis::RedisOptions| {
+    let (fixture, store) = ours.block_on(async {
+        let fixture = Fixture::new().await;
+        let patient = |options: &mut RedisOptions| {
             (options.deadline, options.response_timeout) = (Duration::from_secs(3_600), Duration::from_secs(3_600));
         };
-        let store = connect(&bench.server.url(), patient).await;
+        let store = connect(&fixture.server.url(), patient).await;
         for id in ["1", "2", "3"] {
             save(&store, draft(id)).await;
         }
-        (bench, store)
+        (fixture, store)
     });
-    bench.server.pause().unwrap();
+    fixture.server.pause().unwrap();
     let ids = ["1", "2", "3"].map(task_id);
     let change = |number: usize| store.change(&ids[number], Change::logs(["entry"]), &Access::ANY);
     let (mut first, mut second, mut third) = (pin!(change(0)), pin!(change(1)), pin!(change(2)));
@@ -122,7 +119,7 @@ fn who_waits_for_a_runtime_that_ends_goes_on_without_it() {
     theirs.block_on(async { assert!(poll_immediate(&mut second).await.is_none()) });
     ours.block_on(async { assert!(poll_immediate(&mut third).await.is_none()) });
     drop(theirs);
-    bench.server.resume().unwrap();
+    fixture.server.resume().unwrap();
     ours.block_on(async {
         soon("first answer", first).await.unwrap();
         soon("third answer", third).await.unwrap();

@@ -9,7 +9,7 @@ use task_state_tests::proxy::{Fault, Trigger};
 
 use self::model::History;
 use self::worker::{Mode, Plan, TASK};
-use super::faults::{Bench, draft, get, messages, save, task_id};
+use super::fixture::*;
 
 const WRITERS: usize = 8;
 const ENTRIES: usize = 200;
@@ -32,48 +32,44 @@ fn assert_all_there(messages: &[String]) {
 
 #[tokio::test]
 async fn the_appends_of_eight_processes_are_all_there_once_and_in_order() {
-    let bench = Bench::new().await;
-    let store = bench.other_host().await;
-    let id = save(&store, draft(TASK)).await;
-    run(&bench.server.url(), Mode::Append).await;
-    assert_all_there(&messages(&get(&store, &id).await));
+    let fixture = Fixture::new().await;
+    let id = fixture.save(TASK).await;
+    run(&fixture.server.url(), Mode::Append).await;
+    assert_all_there(&messages(&get(&fixture.store, &id).await));
 }
 
 #[tokio::test]
 async fn the_appends_of_eight_processes_survive_connections_that_are_cut_at_random() {
-    let bench = Bench::new().await;
-    let store = bench.other_host().await;
-    let id = save(&store, draft(TASK)).await;
+    let fixture = Fixture::new().await;
+    let id = fixture.save(TASK).await;
     let faults = [Fault::CutBeforeRequest, Fault::CutInRequest, Fault::CutBeforeReply, Fault::CutInReply];
     let injected: Vec<_> = (1..)
         .zip(faults)
         .map(|(seed, fault)| {
             let dice = std::sync::Mutex::new(fastrand::Rng::with_seed(seed));
-            bench.proxy.inject(Trigger::when(move |_| dice.lock().unwrap().f64() < 0.02).always(), fault)
+            fixture.proxy.inject(Trigger::when(move |_| dice.lock().unwrap().f64() < 0.02).always(), fault)
         })
         .collect();
-    run(&bench.proxy.url(), Mode::Append).await;
+    run(&fixture.proxy.url(), Mode::Append).await;
     for (fault, injected) in faults.iter().zip(&injected) {
         assert!(injected.hits() > 0, "no connection met {fault:?}");
     }
-    assert_all_there(&messages(&get(&store, &id).await));
+    assert_all_there(&messages(&get(&fixture.store, &id).await));
 }
 
 #[tokio::test]
 async fn what_eight_processes_see_of_one_task_could_have_happened_one_after_the_other() {
-    let bench = Bench::new().await;
-    let store = bench.other_host().await;
-    let mut first = draft(TASK);
-    first.logs = vec![format!("t,{}", worker::FIRST_LIFE)];
-    save(&store, first).await;
-    let mut events: Vec<worker::Event> = run(&bench.server.url(), Mode::Mixed).await.into_iter().flatten().collect();
-    events.push(worker::look(&store, WRITERS).await);
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    save(store, logged_draft(TASK, [worker::FIRST_LIFE])).await;
+    let mut events: Vec<worker::Event> = run(&fixture.server.url(), Mode::Mixed).await.into_iter().flatten().collect();
+    events.push(worker::look(store, WRITERS).await);
     let history = History::new(events);
     history.check();
     assert!(history.lives() > 2, "the task was never deleted and made anew");
     // What is there at the end can still be built on.
     if store.get(&task_id(TASK), &Access::ANY).await.is_ok() {
         store.change(&task_id(TASK), Change::logs(["at the end"]), &Access::ANY).await.unwrap();
-        assert_eq!(messages(&get(&store, &task_id(TASK)).await).last().unwrap(), "at the end");
+        assert_eq!(messages(&get(store, &task_id(TASK)).await).last().unwrap(), "at the end");
     }
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use serde_json::value::RawValue;
-use task_state_host::record::{Change, JsonObject, ResultChange, Status};
+use task_state_host::record::{Change, Status};
 use task_state_host::store::redis::RedisStore;
-use task_state_host::store::{Access, Precondition, TaskStore};
+use task_state_host::store::{Access, TaskStore};
 use task_state_tests::proxy::{Fault, Trigger};
 
-use super::{Bench, draft, soon, task_id, writes};
+use crate::fixture::*;
 
 const KEY: &str = "task:1";
 
@@ -19,19 +19,7 @@ const KEY: &str = "task:1";
 type Fields = BTreeMap<String, Box<RawValue>>;
 
 /// The order in which the package and this host write the fields that they know.
-const ORDER: [&str; 11] = [
-    "task_id",
-    "service",
-    "user_id",
-    "status",
-    "parameters",
-    "active_jobs",
-    "created_at",
-    "updated_at",
-    "logs",
-    "result",
-    "priority",
-];
+const ORDER: &str = "task_id service user_id status parameters active_jobs created_at updated_at logs result priority";
 
 fn fields(text: &str) -> Fields {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -73,20 +61,13 @@ enum Rewrite {
     LostEntries,
 }
 
-const REWRITES: [Rewrite; 12] = [
-    Rewrite::Nothing,
-    Rewrite::Entry,
-    Rewrite::Status,
-    Rewrite::LongerParameters,
-    Rewrite::OtherParameters,
-    Rewrite::Jobs,
-    Rewrite::Output,
-    Rewrite::OtherOutput,
-    Rewrite::WholeSecond,
-    Rewrite::OtherOffset,
-    Rewrite::MoreFields,
-    Rewrite::LostEntries,
-];
+impl Rewrite {
+    fn all() -> impl Iterator<Item = Self> {
+        use Rewrite::*;
+        let fields = [Nothing, Entry, Status, LongerParameters, OtherParameters, Jobs, Output, OtherOutput];
+        fields.into_iter().chain([WholeSecond, OtherOffset, MoreFields, LostEntries])
+    }
+}
 
 /// How another writer spells a record.
 #[derive(Debug, Clone, Copy)]
@@ -151,8 +132,9 @@ impl Rewrite {
 
 impl Spelling {
     fn write(self, fields: &Fields) -> String {
-        let known = ORDER.iter().filter_map(|name| fields.get_key_value(*name));
-        let others = fields.iter().filter(|(name, _)| !ORDER.contains(&name.as_str()));
+        let order: Vec<&str> = ORDER.split(' ').collect();
+        let known = order.iter().filter_map(|name| fields.get_key_value(*name));
+        let others = fields.iter().filter(|(name, _)| !order.contains(&name.as_str()));
         let mut all: Vec<_> = known.chain(others).collect();
         if matches!(self, Self::Backwards) {
             all.reverse();
@@ -183,9 +165,7 @@ impl Ours {
         let change = match self {
             Self::Append => Change::default(),
             Self::Status => Change::status(Status::Running),
-            Self::Result => {
-                Change::result(ResultChange { pod_status: Some(format!("pod {number}")), ..ResultChange::default() })
-            }
+            Self::Result => pod(&format!("pod {number}")),
             Self::Jobs => Change::active_jobs(vec![format!("ours {number}")]),
         };
         change.log(format!("ours {number}"))
@@ -193,11 +173,10 @@ impl Ours {
 
     /// That a record is what was there before with this change made to it, and every other field as it was spelled.
     fn assert_built_on(self, number: usize, before: &Fields, after: &Fields, when: &str) {
-        let mut expected = entries(before);
         let mut found = entries(after);
         let last = found.pop().unwrap_or_else(|| panic!("{when}: no entry"));
-        assert_eq!(last.split_once(',').unwrap().1, format!("ours {number}"), "{when}");
-        assert_eq!(found, std::mem::take(&mut expected), "{when}: entries of before");
+        assert_eq!(message(&last), format!("ours {number}"), "{when}");
+        assert_eq!(found, entries(before), "{when}: entries of before");
         assert_ne!(after["updated_at"].get(), before["updated_at"].get(), "{when}");
         if matches!(self, Self::Status) {
             assert_eq!(text_of(&after["status"]), "running", "{when}");
@@ -228,50 +207,44 @@ impl Ours {
     }
 }
 
-async fn read(bench: &Bench) -> String {
-    redis::cmd("GET").arg(KEY).query_async(&mut bench.redis.clone()).await.unwrap()
+async fn read(fixture: &Fixture) -> String {
+    fixture.run(&["GET", KEY]).await
 }
 
-async fn rewrite(bench: &Bench, rewrite: Rewrite, spelling: Spelling, dice: &mut Rng) -> Fields {
-    let mut record = fields(&read(bench).await);
+async fn rewrite(fixture: &Fixture, rewrite: Rewrite, spelling: Spelling, dice: &mut Rng) -> Fields {
+    let mut record = fields(&read(fixture).await);
     rewrite.change(&mut record, dice);
-    let mut set = redis::cmd("SET");
-    set.arg(KEY).arg(spelling.write(&record)).arg("EX").arg(3_600);
-    set.query_async::<()>(&mut bench.redis.clone()).await.unwrap();
+    fixture.run::<()>(&["SET", KEY, &spelling.write(&record), "EX", "3600"]).await;
     record
 }
 
-async fn register(bench: &Bench, store: &RedisStore) {
-    let mut draft = draft("1");
-    draft.parameters = JsonObject::parse("parameters", "{\"n\": 12345}").unwrap();
+async fn register(store: &Arc<RedisStore>) {
+    let mut draft = logged_draft("1", ["first", "second"]);
+    draft.parameters = json("{\"n\": 12345}");
     draft.result.launcher_output = Some("12345".to_owned());
-    draft.logs = vec!["t,first".to_owned(), "t,second".to_owned()];
-    store.save(draft, Precondition::None, &Access::ANY).await.unwrap();
-    assert!(!read(bench).await.is_empty());
+    save(store, draft).await;
 }
 
 #[tokio::test]
 async fn a_change_builds_on_whatever_another_writer_has_made_of_the_record() {
     for seed in 0..6 {
-        let bench = Bench::new().await;
+        let fixture = Fixture::new().await;
         let mut dice = Rng::with_seed(seed);
-        let stores = [bench.other_host().await, bench.other_host().await];
-        register(&bench, &stores[0]).await;
+        let stores = [fixture.other_host().await, fixture.other_host().await];
+        register(&stores[0]).await;
         for step in 0..150 {
-            let (rewritten, spelling) = (*dice.choice(&REWRITES).unwrap(), *dice.choice(&SPELLINGS).unwrap());
-            let before = rewrite(&bench, rewritten, spelling, &mut dice).await;
+            let (rewritten, spelling) =
+                (dice.choice(Rewrite::all().collect::<Vec<_>>()).unwrap(), *dice.choice(&SPELLINGS).unwrap());
+            let mut before = rewrite(&fixture, rewritten, spelling, &mut dice).await;
             let when = format!("seed {seed}, step {step}, after {rewritten:?} as {spelling:?}");
-            let mut before = before;
             // Several in a row, so that the layout that a host remembers is put to the test.
             for more in 0..dice.usize(1..3) {
                 let ours = *dice.choice(&OURS).unwrap();
                 let number = step * 10 + more;
                 let store = dice.choice(&stores).unwrap();
-                store
-                    .change(&task_id("1"), ours.change(number), &Access::ANY)
-                    .await
-                    .unwrap_or_else(|error| panic!("{when}, {ours:?}: {error}"));
-                let after = fields(&read(&bench).await);
+                let changed = store.change(&task_id("1"), ours.change(number), &Access::ANY).await;
+                changed.unwrap_or_else(|error| panic!("{when}, {ours:?}: {error}"));
+                let after = fields(&read(&fixture).await);
                 ours.assert_built_on(number, &before, &after, &format!("{when}, {ours:?}"));
                 before = after;
             }
@@ -281,24 +254,24 @@ async fn a_change_builds_on_whatever_another_writer_has_made_of_the_record() {
 
 #[tokio::test]
 async fn a_rewrite_between_our_look_and_our_write_is_built_on() {
-    let bench = Bench::new().await;
+    let fixture = Fixture::new().await;
     let mut dice = Rng::with_seed(7);
-    let cached: Arc<RedisStore> = bench.host(|_| {}).await;
+    let cached: Arc<RedisStore> = fixture.host(|_| {}).await;
     let mut number = 0;
-    register(&bench, &cached).await;
+    register(&cached).await;
     for knows_the_layout in [true, false] {
         for ours in OURS {
-            for (rewritten, spelling) in REWRITES.iter().flat_map(|one| SPELLINGS.map(|spelling| (*one, spelling))) {
+            for (rewritten, spelling) in Rewrite::all().flat_map(|one| SPELLINGS.map(|spelling| (one, spelling))) {
                 number += 1;
-                register(&bench, &cached).await;
-                let store = if knows_the_layout { Arc::clone(&cached) } else { bench.host(|_| {}).await };
+                register(&cached).await;
+                let store = if knows_the_layout { Arc::clone(&cached) } else { fixture.host(|_| {}).await };
                 if knows_the_layout {
                     store.change(&task_id("1"), Change::logs(["known"]), &Access::ANY).await.unwrap();
                 }
-                let script = bench.proxy.inject(Trigger::when(writes), Fault::StallRequest);
+                let script = fixture.proxy.inject(Trigger::when(writes), Fault::StallRequest);
                 let theirs = async {
                     script.until_hit().await;
-                    let before = rewrite(&bench, rewritten, spelling, &mut dice).await;
+                    let before = rewrite(&fixture, rewritten, spelling, &mut dice).await;
                     script.release();
                     before
                 };
@@ -307,8 +280,8 @@ async fn a_rewrite_between_our_look_and_our_write_is_built_on() {
                     tokio::join!(store.change(&id, ours.change(number), &Access::ANY), soon("script", theirs));
                 let when = format!("{ours:?} around {rewritten:?} as {spelling:?}, known: {knows_the_layout}");
                 changed.unwrap_or_else(|error| panic!("{when}: {error}"));
-                ours.assert_built_on(number, &before, &fields(&read(&bench).await), &when);
-                bench.proxy.clear();
+                ours.assert_built_on(number, &before, &fields(&read(&fixture).await), &when);
+                fixture.proxy.clear();
             }
         }
     }

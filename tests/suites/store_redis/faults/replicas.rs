@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use task_state_host::record::{Change, Status};
-use task_state_host::store::redis::RedisStore;
-use task_state_host::store::{Access, Owners, Query, Scope, StoreUrl, TaskStore};
+use task_state_host::store::redis::{RedisOptions, RedisStore};
+use task_state_host::store::{Access, Owners, Scope, TaskStore};
 use task_state_tests::proxy::{Fault, Proxy, Trigger};
 use task_state_tests::redis_server::{Builder, RedisServer};
+use task_state_tests::redis_store::redis_url;
 
-use super::{Bench, draft, eventually, get, messages, save, soon};
+use crate::fixture::*;
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A primary, its replica, and a host that reads listings from the replica by way of a proxy.
 struct Pair {
-    /// The primary: it lives as long as this.
-    _primary: Bench,
+    primary: Fixture,
     replica: RedisServer,
     to_replica: Proxy,
     store: Arc<RedisStore>,
@@ -25,38 +25,41 @@ struct Pair {
 
 impl Pair {
     async fn new(set: impl FnOnce(Builder) -> Builder) -> Self {
-        let bench = Bench::new().await;
-        let replica = set(RedisServer::builder().replica_of(&bench.server)).start().await.unwrap();
+        let primary = Fixture::new().await;
+        let replica = set(RedisServer::builder().replica_of(&primary.server)).start().await.unwrap();
         replica.synchronised().await.unwrap();
         let to_replica = Proxy::start(replica.port()).await.unwrap();
-        let store = bench
-            .host(|options| {
-                let StoreUrl::Redis(url) = StoreUrl::parse(&to_replica.url()).unwrap() else { panic!("a Redis URL") };
-                options.read_url = Some(url);
-                options.response_timeout = RESPONSE_TIMEOUT;
-            })
-            .await;
-        Self { _primary: bench, replica, to_replica, store }
+        let read_from_replica = |options: &mut RedisOptions| {
+            options.read_url = Some(redis_url(&to_replica.url()));
+            options.response_timeout = RESPONSE_TIMEOUT;
+        };
+        let store = primary.host(read_from_replica).await;
+        Self { primary, replica, to_replica, store }
     }
 
     /// The ids of all tasks, walked in pages of one: each is a question of its own.
     async fn walk(&self) -> Vec<String> {
-        let mut query = Query::new(Scope::All);
-        query.limit = 1;
-        let mut ids = Vec::new();
-        loop {
-            let page = self.store.list(&query).await.unwrap();
-            ids.extend(page.tasks.iter().map(|task| task.task_id().to_owned()));
-            match page.next {
-                Some(next) => query.cursor = Some(next),
-                None => return ids,
-            }
-        }
+        listed(&self.store, paged(Scope::All, 1)).await
     }
 
-    async fn tell_replica(&self, words: &[&str]) {
-        let mut connection = self.replica.connection().await.unwrap();
-        redis::cmd(words[0]).arg(&words[1..]).query_async::<()>(&mut connection).await.unwrap();
+    /// Waits until a walk finds these tasks.
+    async fn until_listed(&self, ids: &[&str]) {
+        eventually("listing of the tasks", async || self.walk().await == ids).await;
+    }
+
+    /// Waits until a listing is read from the replica: it is asked while it keeps up.
+    async fn until_asked(&self) {
+        let asked = self.to_replica.counts().requests;
+        eventually("question to the replica", async || {
+            self.walk().await;
+            self.to_replica.counts().requests > asked
+        })
+        .await;
+    }
+
+    /// Sends the replica after another primary.
+    async fn follow(&self, port: u16) {
+        self.replica.run::<()>(&["REPLICAOF", "127.0.0.1", &port.to_string()]).await;
     }
 }
 
@@ -64,18 +67,13 @@ impl Pair {
 async fn listings_are_read_from_the_replica_and_tasks_from_the_primary() {
     let pair = Pair::new(|replica| replica).await;
     let id = save(&pair.store, draft("1")).await;
-    eventually("replica with the task", async || pair.walk().await == ["1"]).await;
+    pair.until_listed(&["1"]).await;
     let asked = pair.to_replica.counts().requests;
     pair.store.change(&id, Change::logs(["entry"]), &Access::ANY).await.unwrap();
     assert_eq!(messages(&get(&pair.store, &id).await), ["entry"]);
     pair.store.status(&id, &Access::ANY).await.unwrap();
     assert_eq!(pair.to_replica.counts().requests, asked, "the replica was asked for a task");
-    // A replica is asked while it keeps up.
-    eventually("listing by the replica", async || {
-        pair.walk().await;
-        pair.to_replica.counts().requests > asked
-    })
-    .await;
+    pair.until_asked().await;
 }
 
 #[tokio::test]
@@ -96,43 +94,40 @@ async fn a_replica_that_is_away_leaves_listings_to_the_primary_at_once() {
 #[tokio::test]
 async fn a_replica_that_stands_still_is_waited_for_once() {
     let pair = Pair::new(|replica| replica).await;
-    let id = save(&pair.store, draft("1")).await;
-    for id in ["2", "3", "4", "5"] {
+    let ids = ["1", "2", "3", "4", "5"];
+    for id in ids {
         save(&pair.store, draft(id)).await;
     }
-    eventually("replica with the tasks", async || pair.walk().await.len() == 5).await;
+    pair.until_listed(&ids).await;
     pair.replica.pause().unwrap();
     let start = Instant::now();
-    assert_eq!(pair.walk().await, ["1", "2", "3", "4", "5"]);
+    assert_eq!(pair.walk().await, ids);
     assert!(start.elapsed() < 3 * RESPONSE_TIMEOUT, "it took {:?}", start.elapsed());
-    get(&pair.store, &id).await;
+    get(&pair.store, &task_id("1")).await;
     pair.replica.resume().unwrap();
-    let asked = pair.to_replica.counts().requests;
-    eventually("question to the replica, which is back", async || {
-        pair.walk().await;
-        pair.to_replica.counts().requests > asked
-    })
-    .await;
+    pair.until_asked().await;
 }
 
 #[tokio::test]
 async fn a_replica_that_has_lost_its_primary_soon_leaves_listings_to_the_primary() {
     let pair = Pair::new(|replica| replica).await;
     let id = save(&pair.store, draft("1")).await;
-    eventually("replica with the task", async || pair.walk().await == ["1"]).await;
-    pair.tell_replica(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    pair.until_listed(&["1"]).await;
+    pair.follow(1).await;
     save(&pair.store, draft("2")).await;
     pair.store.change(&id, Change::logs(["entry"]), &Access::ANY).await.unwrap();
     assert_eq!(messages(&get(&pair.store, &id).await), ["entry"]);
-    eventually("listing with the second task", async || pair.walk().await == ["1", "2"]).await;
+    pair.until_listed(&["1", "2"]).await;
+    pair.follow(pair.primary.server.port()).await;
+    pair.until_asked().await;
 }
 
 #[tokio::test]
 async fn a_replica_that_serves_nothing_stale_leaves_listings_to_the_primary() {
     let pair = Pair::new(|replica| replica.directive("replica-serve-stale-data", "no")).await;
     save(&pair.store, draft("1")).await;
-    eventually("replica with the task", async || pair.walk().await == ["1"]).await;
-    pair.tell_replica(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    pair.until_listed(&["1"]).await;
+    pair.follow(1).await;
     save(&pair.store, draft("2")).await;
     assert_eq!(pair.walk().await, ["1", "2"]);
 }
@@ -141,11 +136,11 @@ async fn a_replica_that_serves_nothing_stale_leaves_listings_to_the_primary() {
 async fn a_replica_that_stops_serving_in_the_middle_of_a_count_is_not_taken_for_an_empty_one() {
     let pair = Pair::new(|replica| replica.directive("replica-serve-stale-data", "no")).await;
     save(&pair.store, draft("1")).await;
-    eventually("replica with the task", async || pair.walk().await == ["1"]).await;
+    pair.until_listed(&["1"]).await;
     let reading = pair.to_replica.inject(Trigger::command("GETRANGE"), Fault::StallRequest);
     let stop = async {
         reading.until_hit().await;
-        pair.tell_replica(&["REPLICAOF", "127.0.0.1", "1"]).await;
+        pair.follow(1).await;
         reading.release();
     };
     // A count goes to the primary when the replica is found to be behind: the one that matters is read from the replica.
@@ -159,4 +154,13 @@ async fn a_replica_that_stops_serving_in_the_middle_of_a_count_is_not_taken_for_
         }
     };
     soon("count that was read from the replica", async { tokio::join!(count, stop) }).await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_follow_the_primary_is_read_from_by_nobody() {
+    let other = RedisServer::start().await.unwrap();
+    let fixture = Fixture::new().await;
+    fixture.save("1").await;
+    let host = fixture.host(|options| options.read_url = Some(redis_url(&other.url()))).await;
+    assert_eq!(listed_in(&host, Scope::All).await, ["1"]);
 }

@@ -6,18 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use task_state_host::record::Change;
-use task_state_host::store::redis::RedisStore;
+use task_state_host::store::redis::{RedisOptions, RedisStore};
 use task_state_host::store::{Access, Error, Precondition, TaskStore};
 use task_state_tests::proxy::{Fault, Trigger};
 use task_state_tests::redis_server::RedisServer;
 use tokio::task::JoinSet;
 
-use super::{Bench, draft, eventually, get, messages, save, soon, task_id, writes};
+use crate::fixture::*;
+use crate::writes::LARGE;
 
 const WRITERS: usize = 4;
 
 /// Writers that append to one task until they are told to stop.
 struct Load {
+    store: Arc<RedisStore>,
     writers: JoinSet<Vec<Sent>>,
     acknowledged: Arc<AtomicUsize>,
     stop: Arc<AtomicUsize>,
@@ -32,11 +34,11 @@ struct Sent {
 }
 
 impl Load {
-    fn start(store: &Arc<RedisStore>) -> Self {
+    fn start(store: Arc<RedisStore>) -> Self {
         let (acknowledged, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let mut writers = JoinSet::new();
         for writer in 0..WRITERS {
-            let (store, acknowledged, stop) = (Arc::clone(store), Arc::clone(&acknowledged), Arc::clone(&stop));
+            let (store, acknowledged, stop) = (Arc::clone(&store), Arc::clone(&acknowledged), Arc::clone(&stop));
             writers.spawn(async move {
                 let mut sent = Vec::new();
                 while stop.load(SeqCst) == 0 {
@@ -51,7 +53,7 @@ impl Load {
                 sent
             });
         }
-        Self { writers, acknowledged, stop }
+        Self { store, writers, acknowledged, stop }
     }
 
     /// Waits until so many more entries have been acknowledged.
@@ -60,13 +62,22 @@ impl Load {
         eventually("progress", async || self.acknowledged.load(SeqCst) >= until).await;
     }
 
-    async fn end(mut self) -> Vec<Sent> {
+    /// What was sent, and what is there.
+    async fn end(self) -> (Vec<Sent>, Vec<String>) {
         self.stop.store(1, SeqCst);
-        let mut all = Vec::new();
-        while let Some(sent) = soon("end of the writers", self.writers.join_next()).await {
-            all.extend(sent.unwrap());
+        let sent = soon("end of the writers", self.writers.join_all()).await;
+        (sent.concat(), messages(&get(&self.store, &task_id("1")).await))
+    }
+
+    /// Ends it. Every entry was acknowledged and is there once.
+    async fn end_with_all_there(self) {
+        let (sent, messages) = self.end().await;
+        let there = assert_once_and_in_order(&messages);
+        for sent in &sent {
+            assert!(sent.acknowledged, "{} was given up", sent.entry);
+            assert!(there.contains(sent.entry.as_str()), "{} was acknowledged and is lost", sent.entry);
         }
-        all
+        assert_eq!(there.len(), sent.len());
     }
 }
 
@@ -83,65 +94,51 @@ fn assert_once_and_in_order(messages: &[String]) -> BTreeSet<&str> {
     set
 }
 
-/// That every entry was acknowledged and is there once.
-fn assert_all_there(sent: &[Sent], messages: &[String]) {
-    let there = assert_once_and_in_order(messages);
-    for sent in sent {
-        assert!(sent.acknowledged, "{} was given up", sent.entry);
-        assert!(there.contains(sent.entry.as_str()), "{} was acknowledged and is lost", sent.entry);
-    }
-    assert_eq!(there.len(), sent.len());
-}
-
-async fn patient_host(bench: &Bench) -> Arc<RedisStore> {
-    let store = bench
-        .host(|options| {
-            options.deadline = Duration::from_secs(60);
-            options.response_timeout = Duration::from_millis(500);
-        })
-        .await;
+/// Writers at work by way of the proxy, on a host that waits for long.
+async fn load(fixture: &Fixture) -> Load {
+    let patient = |options: &mut RedisOptions| {
+        options.deadline = Duration::from_secs(60);
+        options.response_timeout = Duration::from_millis(500);
+    };
+    let store = fixture.host(patient).await;
     save(&store, draft("1")).await;
-    store
+    Load::start(store)
 }
 
 #[tokio::test]
 async fn nothing_is_lost_when_a_durable_server_is_killed_and_restarted() {
-    let mut bench = Bench::with(RedisServer::builder().durable().start().await.unwrap()).await;
-    let store = patient_host(&bench).await;
-    let load = Load::start(&store);
+    let mut fixture = Fixture::on(RedisServer::builder().durable().start().await.unwrap()).await;
+    let load = load(&fixture).await;
     for _ in 0..3 {
         load.goes_on(50).await;
-        bench.server.restart().await.unwrap();
+        fixture.server.restart().await.unwrap();
     }
     load.goes_on(50).await;
-    let sent = load.end().await;
-    assert_all_there(&sent, &messages(&get(&store, &task_id("1")).await));
+    load.end_with_all_there().await;
 }
 
 #[tokio::test]
 async fn nothing_is_lost_when_a_server_stands_still_for_a_while() {
-    let bench = Bench::new().await;
-    let store = patient_host(&bench).await;
-    let load = Load::start(&store);
+    let fixture = Fixture::new().await;
+    let load = load(&fixture).await;
     for _ in 0..3 {
         load.goes_on(50).await;
-        let connections = bench.proxy.counts().connections;
-        bench.server.pause().unwrap();
+        let connections = fixture.proxy.counts().connections;
+        fixture.server.pause().unwrap();
         // The host has given the connection up and tried others, all of which the server will see when it goes on.
-        eventually("new connection", async || bench.proxy.counts().connections > connections + 1).await;
-        bench.server.resume().unwrap();
+        eventually("new connection", async || fixture.proxy.counts().connections > connections + 1).await;
+        fixture.server.resume().unwrap();
     }
     load.goes_on(50).await;
-    let sent = load.end().await;
-    assert_all_there(&sent, &messages(&get(&store, &task_id("1")).await));
+    load.end_with_all_there().await;
 }
 
 #[tokio::test]
 async fn a_server_that_stands_still_holds_no_call_beyond_its_deadline() {
-    let bench = Bench::new().await;
-    let store = bench.host(|options| options.deadline = Duration::from_millis(500)).await;
+    let fixture = Fixture::new().await;
+    let store = fixture.host(|options| options.deadline = Duration::from_millis(500)).await;
     let id = save(&store, draft("1")).await;
-    bench.server.pause().unwrap();
+    fixture.server.pause().unwrap();
     // The first call finds a connection, the later ones have to make one.
     for _ in 0..3 {
         let start = Instant::now();
@@ -149,7 +146,7 @@ async fn a_server_that_stands_still_holds_no_call_beyond_its_deadline() {
         assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
         assert!(start.elapsed() < Duration::from_millis(1_500), "it took {:?}", start.elapsed());
     }
-    bench.server.resume().unwrap();
+    fixture.server.resume().unwrap();
     eventually("server", async || store.change(&id, Change::logs(["in time"]), &Access::ANY).await.is_ok()).await;
     assert_eq!(messages(&get(&store, &id).await).last().unwrap(), "in time");
     assert!(!messages(&get(&store, &id).await).contains(&"late".to_owned()), "a write came after its deadline");
@@ -157,38 +154,32 @@ async fn a_server_that_stands_still_holds_no_call_beyond_its_deadline() {
 
 #[tokio::test]
 async fn nothing_is_lost_when_clients_are_killed_and_scripts_forgotten() {
-    let bench = Bench::new().await;
-    let store = patient_host(&bench).await;
-    let load = Load::start(&store);
-    let mut redis = bench.redis.clone();
+    let fixture = Fixture::new().await;
+    let load = load(&fixture).await;
     for round in 0..20 {
         load.goes_on(10).await;
-        let mut command = redis::cmd(if round % 2 == 0 { "CLIENT" } else { "SCRIPT" });
-        let arguments = if round % 2 == 0 { &["KILL", "TYPE", "normal"][..] } else { &["FLUSH"] };
-        command.arg(arguments).query_async::<redis::Value>(&mut redis).await.unwrap();
+        let command = if round % 2 == 0 { &["CLIENT", "KILL", "TYPE", "normal"][..] } else { &["SCRIPT", "FLUSH"] };
+        fixture.run::<redis::Value>(command).await;
     }
-    let sent = load.end().await;
-    assert_all_there(&sent, &messages(&get(&store, &task_id("1")).await));
+    load.end_with_all_there().await;
 }
 
 #[tokio::test]
 async fn scripts_may_be_forgotten_between_a_staged_document_and_its_script() {
-    let bench = Bench::new().await;
-    let store = bench.host(|_| {}).await;
+    let fixture = Fixture::new().await;
+    let store = fixture.host(|_| {}).await;
     save(&store, draft("warm")).await;
-    let script = bench.proxy.inject(Trigger::when(writes), Fault::StallRequest);
-    let mut large = draft("1");
-    large.logs = vec![format!("t,{}", "x".repeat(100_000))];
+    let script = fixture.proxy.inject(Trigger::when(writes), Fault::StallRequest);
+    let large = logged_draft("1", ["x".repeat(LARGE)]);
     let forget = async {
         script.until_hit().await;
-        redis::cmd("SCRIPT").arg("FLUSH").query_async::<()>(&mut bench.redis.clone()).await.unwrap();
+        fixture.run::<()>(&["SCRIPT", "FLUSH"]).await;
         script.release();
     };
     let (saved, ()) = tokio::join!(store.save(large, Precondition::Absent, &Access::ANY), soon("script", forget));
-    assert_eq!(messages(&get(&store, &saved.unwrap()).await), ["x".repeat(100_000)]);
-    let staged: Vec<String> =
-        redis::cmd("KEYS").arg("task-state:stage:*").query_async(&mut bench.redis.clone()).await.unwrap();
-    assert_eq!(staged, Vec::<String>::new(), "a staged document was left behind");
+    assert_eq!(messages(&get(&store, &saved.unwrap()).await), ["x".repeat(LARGE)]);
+    let staged: Vec<String> = fixture.run(&["KEYS", "task-state:stage:*"]).await;
+    assert_eq!(staged, [""; 0], "a staged document was left behind");
 }
 
 /// A replica that has all of a server's data.
@@ -203,69 +194,58 @@ async fn replica_of(primary: &RedisServer) -> RedisServer {
     replica
 }
 
-async fn tell(server: &RedisServer, words: &[&str]) {
-    let mut connection = server.connection().await.unwrap();
-    redis::cmd(words[0]).arg(&words[1..]).query_async::<redis::Value>(&mut connection).await.unwrap();
-}
-
 async fn field(server: &RedisServer, name: &str) -> String {
     server.info("replication").await.unwrap().remove(name).unwrap_or_default()
 }
 
 #[tokio::test]
 async fn nothing_is_lost_in_a_planned_failover() {
-    let bench = Bench::new().await;
-    let replica = replica_of(&bench.server).await;
-    let store = patient_host(&bench).await;
-    let load = Load::start(&store);
+    let fixture = Fixture::new().await;
+    let replica = replica_of(&fixture.server).await;
+    let load = load(&fixture).await;
     load.goes_on(50).await;
-    tell(&bench.server, &["FAILOVER", "TO", "127.0.0.1", &replica.port().to_string()]).await;
+    fixture.run::<redis::Value>(&["FAILOVER", "TO", "127.0.0.1", &replica.port().to_string()]).await;
     eventually("new primary", async || field(&replica, "role").await == "master").await;
     // Connections to the old primary stay: that it takes no writes is what the host has to notice.
-    bench.proxy.redirect(replica.port());
+    fixture.proxy.redirect(replica.port());
     load.goes_on(50).await;
-    let sent = load.end().await;
-    assert_all_there(&sent, &messages(&get(&store, &task_id("1")).await));
+    load.end_with_all_there().await;
 }
 
 #[tokio::test]
 async fn a_primary_that_turns_read_only_in_the_middle_of_work_is_left_for_the_new_one() {
-    let bench = Bench::new().await;
-    let replica = replica_of(&bench.server).await;
-    let store = patient_host(&bench).await;
-    let load = Load::start(&store);
+    let fixture = Fixture::new().await;
+    let replica = replica_of(&fixture.server).await;
+    let load = load(&fixture).await;
     load.goes_on(50).await;
-    tell(&bench.server, &["CLIENT", "PAUSE", "60000", "WRITE"]).await;
+    fixture.run::<redis::Value>(&["CLIENT", "PAUSE", "60000", "WRITE"]).await;
     eventually("replica with everything", async || {
-        field(&replica, "slave_repl_offset").await == field(&bench.server, "master_repl_offset").await
+        field(&replica, "slave_repl_offset").await == field(&fixture.server, "master_repl_offset").await
     })
     .await;
-    tell(&replica, &["REPLICAOF", "NO", "ONE"]).await;
-    tell(&bench.server, &["REPLICAOF", "127.0.0.1", &replica.port().to_string()]).await;
-    tell(&bench.server, &["CLIENT", "UNPAUSE"]).await;
-    bench.proxy.redirect(replica.port());
+    replica.run::<redis::Value>(&["REPLICAOF", "NO", "ONE"]).await;
+    fixture.run::<redis::Value>(&["REPLICAOF", "127.0.0.1", &replica.port().to_string()]).await;
+    fixture.run::<redis::Value>(&["CLIENT", "UNPAUSE"]).await;
+    fixture.proxy.redirect(replica.port());
     load.goes_on(50).await;
-    let sent = load.end().await;
-    assert_all_there(&sent, &messages(&get(&store, &task_id("1")).await));
+    load.end_with_all_there().await;
 }
 
 #[tokio::test]
 async fn an_unplanned_failover_loses_at_most_what_the_replica_had_not_received_and_doubles_nothing() {
-    let mut bench = Bench::new().await;
-    let replica = replica_of(&bench.server).await;
-    let store = patient_host(&bench).await;
-    let load = Load::start(&store);
+    let mut fixture = Fixture::new().await;
+    let replica = replica_of(&fixture.server).await;
+    let load = load(&fixture).await;
     load.goes_on(200).await;
-    bench.server.kill();
+    fixture.server.kill();
     eventually("replica alone", async || field(&replica, "master_link_status").await == "down").await;
-    let behind = super::connect(&replica.url(), |_| {}).await;
+    let behind = connect(&replica.url(), |_| {}).await;
     let received = messages(&get(&behind, &task_id("1")).await);
-    tell(&replica, &["REPLICAOF", "NO", "ONE"]).await;
+    replica.run::<redis::Value>(&["REPLICAOF", "NO", "ONE"]).await;
     let switched = Instant::now();
-    bench.proxy.switch_to(replica.port());
+    fixture.proxy.switch_to(replica.port());
     load.goes_on(50).await;
-    let sent = load.end().await;
-    let found = messages(&get(&store, &task_id("1")).await);
+    let (sent, found) = load.end().await;
     let there = assert_once_and_in_order(&found);
     assert!(found.starts_with(&received), "what the replica had received did not stay");
     for sent in sent.iter().filter(|sent| sent.acknowledged && sent.at > switched) {
@@ -276,18 +256,16 @@ async fn an_unplanned_failover_loses_at_most_what_the_replica_had_not_received_a
 
 #[tokio::test]
 async fn a_server_that_stands_still_gathers_no_more_calls_than_may_wait() {
-    let bench = Bench::new().await;
-    let store = bench
-        .host(|options| {
-            options.max_calls = 2;
-            options.deadline = Duration::from_millis(500);
-        })
-        .await;
+    let fixture = Fixture::new().await;
+    let impatient = |options: &mut RedisOptions| {
+        (options.max_calls, options.deadline) = (2, Duration::from_millis(500));
+    };
+    let store = fixture.host(impatient).await;
     save(&store, draft("1")).await;
-    bench.server.pause().unwrap();
+    fixture.server.pause().unwrap();
     let append = async |entry: &str| store.change(&task_id("1"), Change::logs([entry]), &Access::ANY).await;
     let (one, two, three) = tokio::join!(append("one"), append("two"), append("three"));
-    bench.server.resume().unwrap();
+    fixture.server.resume().unwrap();
     for waited in [one, two] {
         assert!(!waited.unwrap_err().to_string().contains("waiting already"));
     }

@@ -7,8 +7,7 @@ use task_state_host::store::redis::RedisStore;
 use task_state_host::store::{Access, Error, TaskStore};
 use task_state_tests::redis_server::RedisServer;
 
-use super::{Bench, clock, connect, draft, get, messages, save, task_id};
-use crate::options;
+use crate::fixture::*;
 
 const URL: &str = "TASK_STATE_TEST_TLS_URL";
 
@@ -27,8 +26,7 @@ async fn tls_with_a_user_and_a_password_is_spoken_to_a_server_that_is_trusted_on
     client.env(URL, &url).env("SSL_CERT_FILE", server.authority().unwrap());
     let output = client.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    let mut redis = server.connection().await.unwrap();
-    let text: String = redis::cmd("GET").arg("task:1").query_async(&mut redis).await.unwrap();
+    let text: String = server.run(&["GET", "task:1"]).await;
     assert!(text.contains(",over TLS\""), "{text}");
 }
 
@@ -45,12 +43,13 @@ async fn works_over_tls_when_another_test_asks_for_it() {
 
 #[tokio::test]
 async fn each_number_names_a_database_of_its_own() {
-    let bench = Bench::new().await;
-    let url = |database: u8| format!("redis://127.0.0.1:{}/{database}", bench.server.port());
+    let mut fixture = Fixture::new().await;
+    let port = fixture.server.port();
+    let url = |database: u8| format!("redis://127.0.0.1:{port}/{database}");
     let (first, second) = (connect(&url(0), |_| {}).await, connect(&url(7), |_| {}).await);
     save(&second, draft("1")).await;
     assert!(matches!(first.get(&task_id("1"), &Access::ANY).await, Err(Error::NotFound)));
-    assert_eq!(bench.dump().await.len(), 0);
-    let mut redis = bench.server.connection_to(&url(7)).await.unwrap();
-    assert_eq!(super::dump(&mut redis).await.len(), 7);
+    assert_eq!(fixture.dump().await.len(), 0);
+    fixture.db = fixture.server.connection_to(&url(7)).await.unwrap();
+    assert_eq!(fixture.dump().await.len(), 7);
 }

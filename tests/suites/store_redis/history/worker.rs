@@ -3,14 +3,15 @@
 //! It is this test program once more, asked for the one test that only a plan wakes.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use task_state_host::record::{Change, ResultChange, Status};
+use task_state_host::record::{Change, Status};
 use task_state_host::store::redis::RedisStore;
 use task_state_host::store::{Access, Error, Precondition, TaskStore};
 
-use crate::faults::{connect, draft, messages, task_id};
+use crate::fixture::*;
 
 /// The task that all write to.
 pub(super) const TASK: &str = "shared";
@@ -79,7 +80,7 @@ async fn timed(writer: usize, call: impl Future<Output = Call>) -> Event {
 }
 
 /// Looks at the task.
-pub(super) async fn look(store: &RedisStore, writer: usize) -> Event {
+pub(super) async fn look(store: &Arc<RedisStore>, writer: usize) -> Event {
     timed(writer, async {
         Call::Look(match store.get(&task_id(TASK), &Access::ANY).await {
             Ok(task) => Some(Seen {
@@ -141,7 +142,7 @@ impl Plan {
     }
 }
 
-async fn append(store: &RedisStore, entry: String) -> Call {
+async fn append(store: &Arc<RedisStore>, entry: String) -> Call {
     match store.change(&task_id(TASK), Change::logs([entry.clone()]), &Access::ANY).await {
         Ok(_) => Call::Append(entry, true),
         Err(Error::NotFound) => Call::Append(entry, false),
@@ -149,7 +150,7 @@ async fn append(store: &RedisStore, entry: String) -> Call {
     }
 }
 
-async fn move_to(store: &RedisStore, status: Status) -> Call {
+async fn move_to(store: &Arc<RedisStore>, status: Status) -> Call {
     let name = status.to_string();
     match store.change(&task_id(TASK), Change::status(status), &Access::ANY).await {
         Ok(found) => {
@@ -162,23 +163,20 @@ async fn move_to(store: &RedisStore, status: Status) -> Call {
     }
 }
 
-async fn set_result(store: &RedisStore, text: String) -> Call {
-    let pod = ResultChange { pod_status: Some(text.clone()), ..ResultChange::default() };
-    match store.change(&task_id(TASK), Change::result(pod), &Access::ANY).await {
+async fn set_result(store: &Arc<RedisStore>, text: String) -> Call {
+    match store.change(&task_id(TASK), pod(&text), &Access::ANY).await {
         Ok(_) => Call::Result(text, true),
         Err(Error::NotFound) => Call::Result(text, false),
         Err(error) => panic!("{error}"),
     }
 }
 
-async fn delete(store: &RedisStore) -> Call {
+async fn delete(store: &Arc<RedisStore>) -> Call {
     Call::Delete(store.delete(&task_id(TASK), &Access::ANY).await.unwrap())
 }
 
-async fn create(store: &RedisStore, first: String) -> Call {
-    let mut new = draft(TASK);
-    new.logs = vec![format!("t,{first}")];
-    match store.save(new, Precondition::Absent, &Access::ANY).await {
+async fn create(store: &Arc<RedisStore>, first: String) -> Call {
+    match store.save(logged_draft(TASK, [&first]), Precondition::Absent, &Access::ANY).await {
         Ok(_) => Call::Create(first, true),
         Err(Error::Conflict) => Call::Create(first, false),
         Err(error) => panic!("{error}"),

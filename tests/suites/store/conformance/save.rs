@@ -1,13 +1,12 @@
 //! Saves: what they write, when they may, and the ids that they give.
 
-use task_state_host::record::{Priority, Service, Status, TaskId, TaskResult, UserId};
+use task_state_host::record::{Change, Priority, Service, Status, TaskId, TaskResult, UserId};
 use task_state_host::store::{Access, Error, Precondition, Scope};
 
 use super::fixture::*;
-use super::{Engine, Options, promises};
+use super::{Engine, promises};
 
 promises! {
-    $ save save_promises:
     a_saved_task_is_there_as_it_was_saved,
     a_save_replaces_the_record_whole,
     a_save_is_no_transition,
@@ -24,8 +23,7 @@ promises! {
 }
 
 async fn a_saved_task_is_there_as_it_was_saved<E: Engine>() {
-    let engine = E::fresh(Options::default()).await;
-    let (one, other) = (engine.open().await, engine.open().await);
+    let (_engine, [one, other, _]) = hosts::<E>().await;
     let mut draft = draft("external-1");
     draft.status = Status::Dispatching;
     draft.parameters = json(r#"{"source":"/data/a","limit":3}"#);
@@ -48,16 +46,13 @@ async fn a_saved_task_is_there_as_it_was_saved<E: Engine>() {
 
 async fn a_save_replaces_the_record_whole<E: Engine>() {
     let (_engine, store) = store::<E>().await;
-    let mut full = draft("1");
+    let mut full = logged_draft("1", ["one", "two", "three"]);
     full.parameters = json(r#"{"a":1}"#);
     full.active_jobs = vec!["job".to_owned()];
-    full.logs = vec!["t,one".to_owned(), "t,two".to_owned(), "t,three".to_owned()];
     full.result = TaskResult { pod_status: Some("p".to_owned()), launcher_output: Some("o".to_owned()) };
     full.priority = Priority::High;
     let id = save(&store, full).await;
-    let mut bare = draft("1");
-    bare.logs = vec!["t,one".to_owned(), "t,other".to_owned()];
-    save(&store, bare).await;
+    save(&store, logged_draft("1", ["one", "other"])).await;
     let task = get(&store, &id).await;
     assert_eq!(task.parameters(), "{}");
     assert_eq!(task.active_jobs(), Vec::<String>::new());
@@ -103,16 +98,14 @@ async fn a_save_for_an_unchanged_task_compares_instants<E: Engine>() {
 }
 
 async fn a_save_for_an_unchanged_task_sees_every_kind_of_change<E: Engine>() {
-    use task_state_host::record::{Change, ResultChange};
     // Although the clock has stopped.
     let (_engine, store) = store_with::<E>(stuck_at("2025-11-17T10:00:16.515926+09:00")).await;
     let id = save(&store, draft("1")).await;
-    let output = ResultChange { launcher_output: Some("x".to_owned()), ..ResultChange::default() };
     for change in [
         Change::logs(["entry"]),
         Change::status(Status::Running),
         Change::active_jobs(vec!["job".to_owned()]),
-        Change::result(output),
+        output("x"),
     ] {
         let read = get(&store, &id).await.updated_at().clone();
         store.change(&id, change.clone(), &Access::ANY).await.unwrap();
@@ -148,13 +141,12 @@ async fn a_save_under_another_owner_moves_the_task_between_listings<E: Engine>()
     save(&store, owned_draft("1", "analytics", "alice")).await;
     save(&store, owned_draft("2", "analytics", "alice")).await;
     save(&store, owned_draft("1", "sync", "bob")).await;
-    assert_eq!(listed_in(&store, service_scope("analytics")).await, ["2"]);
-    assert_eq!(listed_in(&store, service_scope("sync")).await, ["1"]);
-    assert_eq!(listed_in(&store, user_scope("alice")).await, ["2"]);
-    assert_eq!(listed_in(&store, user_scope("bob")).await, ["1"]);
-    assert_eq!(listed_in(&store, pair_scope("analytics", "alice")).await, ["2"]);
-    assert_eq!(listed_in(&store, pair_scope("sync", "bob")).await, ["1"]);
-    assert_eq!(listed_in(&store, pair_scope("sync", "alice")).await, Vec::<String>::new());
+    for (service, user, shown) in [("analytics", "alice", "2"), ("sync", "bob", "1")] {
+        for scope in [service_scope(service), user_scope(user), pair_scope(service, user)] {
+            assert_eq!(listed_in(&store, scope).await, [shown]);
+        }
+    }
+    assert_eq!(listed_in(&store, pair_scope("sync", "alice")).await, [""; 0]);
     assert_eq!(listed_in(&store, Scope::All).await, ["1", "2"]);
     assert_eq!(store.users("analytics").await.unwrap(), ["alice"]);
     assert_eq!(store.users("sync").await.unwrap(), ["bob"]);
@@ -218,9 +210,9 @@ async fn names_of_every_allowed_kind_are_taken<E: Engine>() {
         let id = save(&store, owned_draft(name, name, name)).await;
         let task = get(&store, &id).await;
         assert_eq!((task.task_id(), task.service(), task.user_id()), (name, name, name));
-        assert_eq!(listed_in(&store, service_scope(name)).await, [name]);
-        assert_eq!(listed_in(&store, user_scope(name)).await, [name]);
-        assert_eq!(listed_in(&store, pair_scope(name, name)).await, [name]);
+        for scope in [service_scope(name), user_scope(name), pair_scope(name, name)] {
+            assert_eq!(listed_in(&store, scope).await, [name]);
+        }
         assert_eq!(store.users(name).await.unwrap(), [name]);
     }
     assert_eq!(listed_in(&store, Scope::All).await.len(), names.len());

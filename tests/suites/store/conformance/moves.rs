@@ -1,13 +1,12 @@
 //! The moves between statuses.
 
-use task_state_host::record::{Change, InvalidTransition, ResultChange, Status, TransitionRule};
+use task_state_host::record::{Change, InvalidTransition, Status, TransitionRule};
 use task_state_host::store::{Access, Error};
 
 use super::fixture::*;
 use super::{Engine, Options, promises};
 
 promises! {
-    $ moves moves_promises:
     a_status_moves_as_the_table_says,
     a_move_that_is_refused_writes_nothing,
     a_switched_off_rule_allows_every_move,
@@ -39,7 +38,7 @@ async fn a_move_that_is_refused_writes_nothing<E: Engine>() {
     let before = get(&store, &id).await.encode();
     let mut change = Change::status(Status::Running).log("entry");
     change.active_jobs = Some(vec!["job".to_owned()]);
-    change.result = ResultChange { pod_status: Some("p".to_owned()), ..ResultChange::default() };
+    change.result = pod("p").result;
     assert_fails!(store.change(&id, change, &Access::ANY).await, Error::InvalidTransition(_));
     assert_eq!(get(&store, &id).await.encode(), before);
 }
@@ -97,8 +96,7 @@ async fn the_end_of_a_run_sets_the_output_that_nobody_has_set<E: Engine>() {
     assert_eq!(get(&store, &id).await.result().launcher_output.as_deref(), Some("printed"));
 
     let id = save(&store, draft_in("2", Status::Running)).await;
-    let set = ResultChange { launcher_output: Some(String::new()), ..ResultChange::default() };
-    store.change(&id, Change::result(set), &Access::ANY).await.unwrap();
+    store.change(&id, output(""), &Access::ANY).await.unwrap();
     store.change(&id, end(), &Access::ANY).await.unwrap();
     assert_eq!(get(&store, &id).await.result().launcher_output.as_deref(), Some(""));
 }

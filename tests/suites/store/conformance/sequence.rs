@@ -1,18 +1,16 @@
 //! The sequence of ids.
 
 use super::fixture::*;
-use super::{Engine, Options, promises};
+use super::{Engine, promises};
 
 promises! {
-    $ sequence sequence_promises:
     the_sequence_begins_with_one_and_counts,
     a_peek_takes_nothing,
     a_number_is_never_given_twice,
 }
 
 async fn the_sequence_begins_with_one_and_counts<E: Engine>() {
-    let engine = E::fresh(Options::default()).await;
-    let (one, other) = (engine.open().await, engine.open().await);
+    let (_engine, [one, other, _]) = hosts::<E>().await;
     assert_eq!(one.next_task_id().await.unwrap(), "1");
     assert_eq!(other.next_task_id().await.unwrap(), "2");
     assert_eq!(one.next_task_id().await.unwrap(), "3");
@@ -28,10 +26,9 @@ async fn a_peek_takes_nothing<E: Engine>() {
 }
 
 async fn a_number_is_never_given_twice<E: Engine>() {
-    let engine = E::fresh(Options::default()).await;
-    let stores = [engine.open().await, engine.open().await, engine.open().await];
+    let (_engine, hosts) = hosts::<E>().await;
     let numbers = at_once(9, |number| {
-        let store = stores[number % 3].clone();
+        let store = hosts[number % 3].clone();
         async move {
             let mut taken = Vec::new();
             for _ in 0..30 {

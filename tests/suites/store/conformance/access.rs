@@ -1,13 +1,12 @@
 //! Who may touch a task: checked against the record as it is stored.
 
-use task_state_host::record::{Change, Status};
-use task_state_host::store::{Access, Allowed, Denied, Error, Owners, Precondition, Query, RunId, Scope, SharedStore};
+use task_state_host::record::{Change, Status, TaskId};
+use task_state_host::store::{Access, Allowed, Denied, Error, Owners, Precondition, RunId, Scope, SharedStore};
 
 use super::fixture::*;
 use super::{Engine, promises};
 
 promises! {
-    $ access access_promises:
     another_owners_task_can_be_neither_read_nor_changed_nor_removed,
     a_save_needs_both_the_new_owner_and_the_stored_one,
     the_stored_owner_decides_and_not_an_earlier_one,
@@ -66,10 +65,8 @@ async fn a_save_needs_both_the_new_owner_and_the_stored_one<E: Engine>() {
         }
     }
     let user = owner("sync", "alice");
-    assert_fails!(
-        store.save(owned_draft("1", "sync", "alice"), Precondition::None, &user).await,
-        Error::Denied(Denied::User)
-    );
+    let saved = store.save(owned_draft("1", "sync", "alice"), Precondition::None, &user).await;
+    assert_fails!(saved, Error::Denied(Denied::User));
     assert_eq!(get(&store, &task_id("1")).await.encode(), before);
     assert_eq!(listed_in(&store, Scope::All).await, ["1"]);
     let both = Access::of(Owners { services: Allowed::only(["analytics", "sync"]), users: Allowed::Any });
@@ -103,14 +100,8 @@ async fn a_listing_leaves_out_what_the_owners_do_not_cover<E: Engine>() {
         save(&store, owned_draft(id, service, user)).await;
     }
     let all = tasks.map(|(id, ..)| id);
-    let scopes = [
-        Scope::All,
-        service_scope("analytics"),
-        service_scope("sync"),
-        user_scope("alice"),
-        pair_scope("sync", "bob"),
-        ids_scope(&all),
-    ];
+    let [by_all, by_service, by_user, _, by_ids] = scopes(&all);
+    let scopes = [by_all, by_service, service_scope("sync"), by_user, pair_scope("sync", "bob"), by_ids];
     for owners in [
         Owners::only("analytics", "alice"),
         Owners { services: Allowed::only(["analytics"]), users: Allowed::Any },
@@ -121,9 +112,8 @@ async fn a_listing_leaves_out_what_the_owners_do_not_cover<E: Engine>() {
     ] {
         for scope in &scopes {
             for limit in [1, 2, 1_000] {
-                let mut query = Query::new(scope.clone());
+                let mut query = paged(scope.clone(), limit);
                 query.owners = owners.clone();
-                query.limit = limit;
                 let covered = tasks.iter().filter(|&&(_, service, user)| {
                     let in_scope = match scope {
                         Scope::Service(name) => name == service,
@@ -151,12 +141,17 @@ async fn a_task_that_is_not_there_is_not_found_whoever_asks<E: Engine>() {
     }
 }
 
+/// A task that a run holds, and what the run may touch.
+async fn claimed(store: &SharedStore, access: Access) -> (TaskId, Access) {
+    let claim = claim("1");
+    let access = access.during(claim.run.clone());
+    store.claim(claim).await.unwrap();
+    (task_id("1"), access)
+}
+
 async fn a_run_touches_its_task_while_it_holds_it<E: Engine>() {
     let (_engine, store) = store::<E>().await;
-    let claim = claim("1");
-    let access = owner("analytics", "alice").during(claim.run.clone());
-    store.claim(claim).await.unwrap();
-    let id = task_id("1");
+    let (id, access) = claimed(&store, owner("analytics", "alice")).await;
     assert_eq!(store.change(&id, Change::logs(["one"]), &access).await.unwrap(), Status::Running);
     assert_eq!(store.get(&id, &access).await.unwrap().logs().len(), 1);
     assert_eq!(store.status(&id, &access).await.unwrap(), Status::Running);
@@ -171,10 +166,7 @@ async fn a_run_touches_its_task_while_it_holds_it<E: Engine>() {
 
 async fn a_run_that_lost_its_task_finds_none<E: Engine>() {
     let (_engine, store) = store::<E>().await;
-    let claim = claim("1");
-    let access = Access::ANY.during(claim.run.clone());
-    store.claim(claim).await.unwrap();
-    let id = task_id("1");
+    let (id, access) = claimed(&store, Access::ANY).await;
     store.delete(&id, &Access::ANY).await.unwrap();
     save(&store, draft_in("1", Status::Running)).await;
     let before = get(&store, &id).await.encode();
@@ -188,10 +180,7 @@ async fn a_run_that_lost_its_task_finds_none<E: Engine>() {
 
 async fn a_run_is_still_held_to_its_owners<E: Engine>() {
     let (_engine, store) = store::<E>().await;
-    let claim = claim("1");
-    let access = owner("analytics", "alice").during(claim.run.clone());
-    store.claim(claim).await.unwrap();
-    let id = task_id("1");
+    let (id, access) = claimed(&store, owner("analytics", "alice")).await;
     let mut given_away = owned_draft("1", "sync", "bob");
     given_away.status = Status::Running;
     save(&store, given_away).await;

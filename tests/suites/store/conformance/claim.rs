@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use task_state_host::record::{Change, Priority, Service, Status, TaskId, UserId};
-use task_state_host::store::{Access, Denied, Error, Scope};
+use task_state_host::store::{Access, Denied, Error, Scope, SharedStore};
 
 use super::fixture::*;
-use super::{Engine, Options, promises};
+use super::{Engine, promises};
 
 promises! {
-    $ claim claim_promises:
     a_claim_registers_a_new_task_as_running,
     a_claim_without_an_id_takes_the_next_number_that_no_task_has,
     a_claim_takes_a_task_that_waits,
@@ -54,9 +53,8 @@ async fn a_claim_without_an_id_takes_the_next_number_that_no_task_has<E: Engine>
 async fn a_claim_takes_a_task_that_waits<E: Engine>() {
     let (_engine, store) = store::<E>().await;
     for status in [Status::Pending, Status::Dispatching] {
-        let mut waiting = draft_in(status.as_str(), status);
-        waiting.parameters = json(r#"{"a":1}"#);
-        waiting.logs = vec!["t,queued".to_owned()];
+        let mut waiting = logged_draft(status.as_str(), ["queued"]);
+        (waiting.status, waiting.parameters) = (status, json(r#"{"a":1}"#));
         let id = save(&store, waiting).await;
         let claimed = store.claim(claim(status.as_str())).await.unwrap();
         assert!(!claimed.is_new);
@@ -126,8 +124,7 @@ async fn names_that_a_save_does_not_take_are_not_claimed<E: Engine>() {
 }
 
 async fn a_held_task_is_refused_even_if_a_save_sets_it_back<E: Engine>() {
-    let engine = E::fresh(Options::default()).await;
-    let (one, other) = (engine.open().await, engine.open().await);
+    let (_engine, [one, other, _]) = hosts::<E>().await;
     let first = claim("1");
     let id = task_id("1");
     one.claim(first.clone()).await.unwrap();
@@ -151,13 +148,11 @@ async fn a_hold_ends_at_its_deadline<E: Engine>() {
     short.hold = Duration::from_secs(1);
     store.claim(short.clone()).await.unwrap();
     save(&store, draft("1")).await;
-    let next = eventually("the hold ended", async || {
-        let next = claim("1");
-        match store.claim(next.clone()).await {
-            Ok(_) => Some(next),
-            Err(Error::Held) => None,
-            Err(error) => panic!("{error}"),
-        }
+    let next = claim("1");
+    eventually("the hold ended", async || match store.claim(next.clone()).await {
+        Ok(_) => true,
+        Err(Error::Held) => false,
+        Err(error) => panic!("{error}"),
     })
     .await;
     let id = task_id("1");
@@ -183,25 +178,23 @@ async fn a_run_that_has_ended_holds_its_task_no_longer<E: Engine>() {
 }
 
 async fn of_many_claims_at_once_exactly_one_wins<E: Engine>() {
-    let engine = E::fresh(Options::default()).await;
-    let stores = [engine.open().await, engine.open().await];
+    let (_engine, hosts) = hosts::<E>().await;
     for round in 0..10 {
-        let id = save(&stores[0], draft(&format!("task-{round}"))).await;
-        exactly_one_wins(&stores, &id).await;
+        let id = save(&hosts[0], draft(&format!("task-{round}"))).await;
+        exactly_one_wins(&hosts, &id).await;
     }
 }
 
 async fn of_many_claims_on_a_new_task_exactly_one_wins<E: Engine>() {
-    let engine = E::fresh(Options::default()).await;
-    let stores = [engine.open().await, engine.open().await];
+    let (_engine, hosts) = hosts::<E>().await;
     for round in 0..10 {
-        exactly_one_wins(&stores, &task_id(&format!("task-{round}"))).await;
+        exactly_one_wins(&hosts, &task_id(&format!("task-{round}"))).await;
     }
 }
 
-async fn exactly_one_wins(stores: &[task_state_host::store::SharedStore; 2], id: &TaskId) {
+async fn exactly_one_wins(hosts: &[SharedStore; 3], id: &TaskId) {
     let results = at_once(8, |number| {
-        let (store, claim) = (stores[number % 2].clone(), claim(id.as_str()));
+        let (store, claim) = (hosts[number % 3].clone(), claim(id.as_str()));
         async move {
             let run = claim.run.clone();
             (run, store.claim(claim).await.map(|_| ()))
@@ -211,7 +204,7 @@ async fn exactly_one_wins(stores: &[task_state_host::store::SharedStore; 2], id:
     let winners = results.iter().filter(|(_, result)| result.is_ok()).count();
     assert_eq!(winners, 1, "{results:?}");
     for (run, result) in results {
-        let holds = stores[0].status(id, &Access::ANY.during(run)).await;
+        let holds = hosts[0].status(id, &Access::ANY.during(run)).await;
         match result {
             Ok(()) => assert_eq!(holds.unwrap(), Status::Running),
             Err(error) => {

@@ -1,17 +1,14 @@
 //! Following a task: its present state, then everything that happens, to its end.
 
-use std::time::Duration;
-
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use task_state_host::record::{Change, Status};
 use task_state_host::store::{Access, Error, Progress, Result, SharedStore};
 
 use super::fixture::*;
-use super::{Engine, Options, promises};
+use super::{Engine, promises};
 
 promises! {
-    $ follow follow_promises:
     the_first_item_is_the_present_state,
     a_follower_sees_what_another_host_does,
     a_follower_sees_every_entry_once_and_in_order,
@@ -62,8 +59,7 @@ async fn the_first_item_is_the_present_state<E: Engine>() {
 }
 
 async fn a_follower_sees_what_another_host_does<E: Engine>() {
-    let engine = E::fresh(Options::default()).await;
-    let (one, other) = (engine.open().await, engine.open().await);
+    let (_engine, [one, other, _]) = hosts::<E>().await;
     let id = save(&one, draft("1")).await;
     let mut followers = [follow(&one, 0).await, follow(&other, 0).await];
     for followed in &mut followers {
@@ -80,8 +76,7 @@ async fn a_follower_sees_what_another_host_does<E: Engine>() {
 }
 
 async fn a_follower_sees_every_entry_once_and_in_order<E: Engine>() {
-    let engine = E::fresh(Options::default()).await;
-    let (one, other) = (engine.open().await, engine.open().await);
+    let (_engine, [one, other, _]) = hosts::<E>().await;
     let id = save(&one, draft_in("1", Status::Running)).await;
     let mut followed = follow(&one, 0).await;
     let writer = tokio::spawn({
@@ -120,17 +115,16 @@ async fn a_task_that_has_ended_is_one_item<E: Engine>() {
     assert!(next(&mut followed).await.is_none());
 }
 
-/// Reads on to the error that ends the stream.
-async fn last_error(followed: &mut Followed) -> Error {
-    loop {
-        match next(followed).await.expect("an error before the end") {
-            Ok(_) => {}
-            Err(error) => {
-                assert!(next(followed).await.is_none());
-                return error;
-            }
+/// Reads on to the error that ends the stream, which says that there is no task.
+async fn assert_gone(mut followed: Followed) {
+    while let Some(item) = next(&mut followed).await {
+        if item.is_err() {
+            assert_fails!(item, Error::NotFound);
+            assert!(next(&mut followed).await.is_none());
+            return;
         }
     }
+    panic!("the stream ended without an error");
 }
 
 async fn a_follower_of_a_deleted_task_is_told_that_it_is_gone<E: Engine>() {
@@ -139,15 +133,13 @@ async fn a_follower_of_a_deleted_task_is_told_that_it_is_gone<E: Engine>() {
     let mut followed = follow(&store, 0).await;
     progress(&mut followed).await;
     store.delete(&id, &Access::ANY).await.unwrap();
-    assert_fails!(Err::<(), _>(last_error(&mut followed).await), Error::NotFound);
+    assert_gone(followed).await;
 }
 
 async fn a_follower_of_an_expired_task_is_told_that_it_is_gone<E: Engine>() {
-    let options = Options { ttl: Duration::from_secs(1), ..Options::default() };
-    let (_engine, store) = store_with::<E>(options).await;
+    let (_engine, store) = store_with::<E>(short_lived(1)).await;
     save(&store, draft("1")).await;
-    let mut followed = follow(&store, 0).await;
-    assert_fails!(Err::<(), _>(last_error(&mut followed).await), Error::NotFound);
+    assert_gone(follow(&store, 0).await).await;
 }
 
 async fn a_follower_of_a_task_that_was_given_away_sees_no_more_of_it<E: Engine>() {
@@ -158,10 +150,7 @@ async fn a_follower_of_a_task_that_was_given_away_sees_no_more_of_it<E: Engine>(
     let mut given_away = owned_draft("1", "sync", "bob");
     given_away.logs = vec!["t,secret".to_owned()];
     save(&store, given_away).await;
-    match next(&mut followed).await {
-        Some(Err(Error::Denied(_) | Error::NotFound)) => {}
-        other => panic!("{other:?}"),
-    }
+    assert_fails!(next(&mut followed).await.expect("an item"), Error::Denied(_) | Error::NotFound);
     assert!(next(&mut followed).await.is_none());
 }
 
