@@ -16,6 +16,7 @@ promises! {
     a_claim_on_a_task_that_was_asked_to_stop_cancels_it,
     a_claim_on_another_owners_task_is_denied,
     parameters_are_taken_for_a_new_task_only,
+    the_owner_and_then_the_status_come_before_the_parameters,
     names_that_a_save_does_not_take_are_not_claimed,
     a_held_task_is_refused_even_if_a_save_sets_it_back,
     a_hold_ends_at_its_deadline,
@@ -107,6 +108,29 @@ async fn parameters_are_taken_for_a_new_task_only<E: Engine>() {
     assert_fails!(store.claim(with_parameters).await, Error::InvalidValue(_));
     assert_eq!(get(&store, &id).await.encode(), before);
     store.claim(claim("1")).await.unwrap();
+}
+
+async fn the_owner_and_then_the_status_come_before_the_parameters<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    let mut with_parameters = claim("1");
+    with_parameters.parameters = Some(json("{}"));
+    for status in Status::ALL {
+        for user in ["alice", "bob"] {
+            let mut saved = owned_draft("1", "analytics", user);
+            saved.status = status;
+            let id = save(&store, saved).await;
+            let before = get(&store, &id).await.encode();
+            let result = store.claim(with_parameters.clone()).await;
+            match (user, status) {
+                ("bob", _) => assert_fails!(result, Error::Denied(Denied::User)),
+                (_, Status::Pending | Status::Dispatching | Status::CancelRequested) => {
+                    assert_fails!(result, Error::InvalidValue(_));
+                }
+                _ => assert_fails!(result, Error::InvalidTransition(refusal) if refusal.from == status),
+            }
+            assert_eq!(get(&store, &id).await.encode(), before);
+        }
+    }
 }
 
 async fn names_that_a_save_does_not_take_are_not_claimed<E: Engine>() {
