@@ -1,6 +1,7 @@
 //! What the environment says of the store: the same variables, with the same defaults, as the Python package.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::record::{InvalidValue, TimeZone};
@@ -9,8 +10,9 @@ use crate::store::StoreUrl;
 /// How long a record lives after its last change unless something else is set: 90 days.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(7_776_000);
 
-/// The longest time to live that Redis can add to the present without overflow, with room to spare: 100 years.
-pub(crate) const MAX_TTL_SECONDS: u64 = 3_153_600_000;
+/// The times to live that every engine takes. The longest, 100 years, is one that Redis can add to the present without
+/// overflow, with room to spare.
+const TTL_RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_153_600_000);
 
 /// Settings of the store, from the environment or by hand.
 ///
@@ -88,14 +90,18 @@ impl Settings {
 }
 
 fn parse_ttl(text: &str) -> Result<Duration, InvalidValue> {
-    match text.trim().parse::<u64>() {
-        Ok(seconds @ 1..=MAX_TTL_SECONDS) => Ok(Duration::from_secs(seconds)),
-        _ => Err(InvalidValue::new(
-            "time to live",
-            text,
-            format!("it is a number of seconds from 1 to {MAX_TTL_SECONDS}"),
-        )),
-    }
+    let ttl = text.trim().parse().map(Duration::from_secs);
+    ttl.ok().filter(|ttl| TTL_RANGE.contains(ttl)).ok_or_else(|| bad_ttl(text))
+}
+
+/// Whether an engine takes a time to live.
+pub(crate) fn check_ttl(ttl: Duration) -> Result<(), InvalidValue> {
+    if TTL_RANGE.contains(&ttl) { Ok(()) } else { Err(bad_ttl(&ttl.as_secs_f64().to_string())) }
+}
+
+fn bad_ttl(text: &str) -> InvalidValue {
+    let why = format!("it is a number of seconds from 1 to {}", TTL_RANGE.end().as_secs());
+    InvalidValue::new("time to live", text, why)
 }
 
 #[cfg(test)]

@@ -6,14 +6,13 @@ use super::bindings::dms::task_state::current_task::Host as CurrentTaskHost;
 use super::bindings::dms::task_state::repository::{Host as RepositoryHost, Precondition, Scope, TaskDraft};
 use super::bindings::dms::task_state::types::{Error, Priority, TaskResult, TaskStatus};
 use super::*;
-use crate::DEFAULT_TTL;
 use crate::record::{SystemClock, TaskId, TimeZone};
-use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::store::{Access, Owners, SharedStore};
 
 fn store() -> SharedStore {
     let clock = Arc::new(SystemClock::new(TimeZone::utc()));
-    Arc::new(SqliteStore::in_memory(DEFAULT_TTL, clock).unwrap())
+    Arc::new(SqliteStore::in_memory(SqliteOptions::default(), clock).unwrap())
 }
 
 fn context() -> TaskStateCtx {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ::redis::IntoConnectionInfo;
 
 use super::redis::{RedisOptions, RedisStore};
-use super::sqlite::SqliteStore;
+use super::sqlite::{SqliteOptions, SqliteStore};
 use super::{Result, SharedStore};
 use crate::record::{InvalidValue, SystemClock};
 use crate::settings::Settings;
@@ -115,6 +115,7 @@ impl fmt::Debug for StoreUrl {
 /// [`Error::Failed`](super::Error::Failed) if it does not let us in or is nothing that we can use.
 pub async fn open(url: &StoreUrl, settings: &Settings) -> Result<SharedStore> {
     let clock = Arc::new(SystemClock::new(settings.time_zone.clone()));
+    let sqlite_options = SqliteOptions { task_ttl: settings.task_ttl, ..SqliteOptions::default() };
     Ok(match url {
         StoreUrl::Redis(url) => {
             let mut options = RedisOptions::new(url.clone());
@@ -124,8 +125,8 @@ pub async fn open(url: &StoreUrl, settings: &Settings) -> Result<SharedStore> {
             options.task_ttl = settings.task_ttl;
             Arc::new(RedisStore::connect(options, clock).await?)
         }
-        StoreUrl::Sqlite(path) => Arc::new(SqliteStore::open(path, settings.task_ttl, clock).await?),
-        StoreUrl::Memory => Arc::new(SqliteStore::in_memory(settings.task_ttl, clock)?),
+        StoreUrl::Sqlite(path) => Arc::new(SqliteStore::open(path, sqlite_options, clock).await?),
+        StoreUrl::Memory => Arc::new(SqliteStore::in_memory(sqlite_options, clock)?),
     })
 }
 

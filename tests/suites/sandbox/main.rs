@@ -16,9 +16,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use task_state_host::record::{Service, Status, SystemClock, TaskId, TaskRecord, TimeZone, UserId};
-use task_state_host::store::sqlite::SqliteStore;
+use task_state_host::store::sqlite::{SqliteOptions, SqliteStore};
 use task_state_host::store::{Access, SharedStore};
-use task_state_host::{DEFAULT_TTL, Grants, Host, HostBuilder, Input, Limits, Outcome, Plugin, Run, RunRequest};
+use task_state_host::{Grants, Host, HostBuilder, Input, Limits, Outcome, Plugin, Run, RunRequest};
 use task_state_tests::guests::guest;
 
 /// A host on a store in memory.
@@ -74,7 +74,7 @@ impl Sandbox {
 
 fn memory() -> SharedStore {
     let clock = Arc::new(SystemClock::new(TimeZone::utc()));
-    Arc::new(SqliteStore::in_memory(DEFAULT_TTL, clock).unwrap())
+    Arc::new(SqliteStore::in_memory(SqliteOptions::default(), clock).unwrap())
 }
 
 /// A run of a new task of `analytics` and `alice`, whose guest is told its mode.

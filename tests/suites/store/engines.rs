@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use task_state_host::record::Clock;
 use task_state_host::store::SharedStore;
 use task_state_host::store::redis::RedisStore;
-use task_state_host::store::sqlite::SqliteStore;
+use task_state_host::store::sqlite::{SqliteOptions, SqliteStore};
 use task_state_tests::redis_server::RedisServer;
 use task_state_tests::redis_store;
 
@@ -38,6 +39,12 @@ impl Engine for Redis {
     }
 }
 
+fn sqlite_options(options: Options) -> (SqliteOptions, Arc<dyn Clock>) {
+    let mut sqlite = SqliteOptions::default();
+    (sqlite.task_ttl, sqlite.rule) = (options.ttl, options.rule);
+    (sqlite, options.clock)
+}
+
 /// SQLite in a file. Each handle opens it anew, as another process would.
 pub(crate) struct SqliteFile {
     directory: tempfile::TempDir,
@@ -56,8 +63,8 @@ impl Engine for SqliteFile {
     }
 
     async fn open(&self) -> SharedStore {
-        let Options { ttl, clock, rule } = self.options.clone();
-        Arc::new(SqliteStore::open(self.path(), ttl, clock).await.unwrap().with_rule(rule))
+        let (options, clock) = sqlite_options(self.options.clone());
+        Arc::new(SqliteStore::open(self.path(), options, clock).await.unwrap())
     }
 
     async fn spoil(&self, task_id: &str) -> bool {
@@ -72,8 +79,8 @@ pub(crate) struct SqliteMemory(SharedStore);
 
 impl Engine for SqliteMemory {
     async fn fresh(options: Options) -> Self {
-        let Options { ttl, clock, rule } = options;
-        Self(Arc::new(SqliteStore::in_memory(ttl, clock).unwrap().with_rule(rule)))
+        let (options, clock) = sqlite_options(options);
+        Self(Arc::new(SqliteStore::in_memory(options, clock).unwrap()))
     }
 
     async fn open(&self) -> SharedStore {

@@ -84,8 +84,8 @@ use super::{
     Access, Claim, Claimed, Counts, Error, Owners, Page, Precondition, Progress, Query, Report, Result, Scope,
     TaskStore,
 };
-use crate::record::{Change, Clock, Draft, InvalidValue, Status, TaskId, TaskRecord, Timestamp};
-use crate::settings::MAX_TTL_SECONDS;
+use crate::record::{Change, Clock, Draft, Status, TaskId, TaskRecord, Timestamp};
+use crate::settings::check_ttl;
 
 /// By how many seconds the metadata outlives the record, and the indexes at most, as the scripts take it.
 const OUTLIVES: &str = "60";
@@ -114,11 +114,8 @@ impl RedisStore {
     /// [`Error::InvalidValue`] for a time to live that is out of range, [`Error::Unavailable`] if the server does not
     /// answer in [`connect_deadline`](RedisOptions::connect_deadline), [`Error::Failed`] if it does not let us in.
     pub async fn connect(options: RedisOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+        check_ttl(options.task_ttl)?;
         let ttl = options.task_ttl.as_secs();
-        if !(1..=MAX_TTL_SECONDS).contains(&ttl) {
-            let why = format!("it is a number of seconds from 1 to {MAX_TTL_SECONDS}");
-            return Err(InvalidValue::new("time to live", &ttl.to_string(), why).into());
-        }
         let primary = Arc::new(Link::new(&options.write_url, &options)?);
         primary.connect(Instant::now() + options.connect_deadline).await?;
         Ok(Self {

@@ -11,9 +11,6 @@ use super::fault::{Fault, Step, is_busy};
 use super::schema;
 use crate::store::Error;
 
-/// How long a call waits for the other users of the file before it is answered `unavailable`.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-
 /// The write-ahead log is cut back to this many bytes once its content is in the database.
 const LOG_BYTES: i64 = 16 << 20;
 
@@ -22,14 +19,14 @@ const STATEMENTS: usize = 64;
 
 thread_local! {
     /// How long this thread waits for a lock.
-    static LIMIT: Cell<Duration> = const { Cell::new(PATIENCE) };
+    static BUSY_TIMEOUT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     /// When the present wait for a lock began.
     static SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Sets how long this thread's connections wait for a lock.
-pub(super) fn wait_at_most(limit: Duration) {
-    LIMIT.set(limit);
+pub(super) fn set_busy_timeout(timeout: Duration) {
+    BUSY_TIMEOUT.set(timeout);
 }
 
 /// SQLite asks this whether to try a lock again. Its own handler sleeps up to 100 ms between tries, in step with every
@@ -37,7 +34,7 @@ pub(super) fn wait_at_most(limit: Duration) {
 fn wait_for_lock(tries: i32) -> bool {
     let since = SINCE.get().filter(|_| tries > 0).unwrap_or_else(Instant::now);
     SINCE.set(Some(since));
-    if since.elapsed() >= LIMIT.get() {
+    if since.elapsed() >= BUSY_TIMEOUT.get() {
         return false;
     }
     let jitter =
@@ -50,7 +47,8 @@ fn wait_for_lock(tries: i32) -> bool {
 ///
 /// # Errors
 /// [`Error::Failed`] or [`Error::Unavailable`], naming the path.
-pub(super) fn open_file(path: &Path) -> Step<Connection> {
+pub(super) fn open_file(path: &Path, busy_timeout: Duration) -> Step<Connection> {
+    set_busy_timeout(busy_timeout);
     open_and_prepare(path).map_err(|Fault(error)| {
         let about = |why: String| format!("{}: {why}", path.display());
         Fault(match error {

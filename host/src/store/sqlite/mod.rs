@@ -10,6 +10,7 @@ mod connection;
 mod fault;
 mod follow;
 mod list;
+mod options;
 mod save;
 mod schema;
 mod task;
@@ -17,13 +18,14 @@ mod worker;
 mod write;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use rusqlite::Connection;
+
+pub use self::options::SqliteOptions;
 
 use self::fault::Fault;
 use self::follow::Watch;
@@ -33,13 +35,11 @@ use super::{
     Access, Claim, Claimed, Counts, Error, MAX_PAGE_TASKS, Owners, Page, Precondition, Progress, Query, Report, Result,
     Scope, StoreUrl, TaskStore,
 };
-use crate::record::{Change, Clock, Draft, InvalidValue, Status, TaskId, TaskRecord, Timestamp, TransitionRule};
+use crate::record::{Change, Clock, Draft, InvalidValue, Status, TaskId, TaskRecord, Timestamp};
+use crate::settings::check_ttl;
 
 /// How many writes may share a transaction. It bounds how long other processes wait for their turn.
 const WRITES_TOGETHER: usize = 128;
-
-/// How often expired tasks are looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// How many expired tasks are removed in one go.
 const SWEEP_TASKS: usize = 100;
@@ -49,12 +49,11 @@ const SWEEP_TASKS: usize = 100;
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use std::sync::Arc;
-/// use task_state_host::DEFAULT_TTL;
 /// use task_state_host::record::{Draft, Service, SystemClock, TimeZone, UserId};
-/// use task_state_host::store::sqlite::SqliteStore;
+/// use task_state_host::store::sqlite::{SqliteOptions, SqliteStore};
 /// use task_state_host::store::{Access, Precondition, TaskStore};
 ///
-/// let store = SqliteStore::in_memory(DEFAULT_TTL, Arc::new(SystemClock::new(TimeZone::utc())))?;
+/// let store = SqliteStore::in_memory(SqliteOptions::default(), Arc::new(SystemClock::new(TimeZone::utc())))?;
 /// let draft = Draft::new(Service::new("analytics")?, UserId::new("alice")?);
 /// let id = store.save(draft, Precondition::Absent, &Access::ANY).await?;
 /// assert_eq!(id.as_str(), "1");
@@ -72,21 +71,19 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the store in a file, which is made with its directories if it is missing. Records live for `task_ttl` after
-    /// their last change.
+    /// Opens the store in a file, which is made with its directories if it is missing.
     ///
     /// # Errors
-    /// [`Error::Failed`] if the file cannot be made or written, is no database, is another program's, or was made by a
-    /// newer version of this one; [`Error::Unavailable`] if another process keeps it locked. Both name the path.
-    pub async fn open(path: impl AsRef<Path>, task_ttl: Duration, clock: Arc<dyn Clock>) -> Result<Self> {
-        Self::open_patiently(path.as_ref().to_owned(), task_ttl, clock, connection::PATIENCE).await
-    }
-
-    async fn open_patiently(path: PathBuf, ttl: Duration, clock: Arc<dyn Clock>, patience: Duration) -> Result<Self> {
+    /// [`Error::InvalidValue`] for a time to live out of range; [`Error::Failed`] if the file cannot be made or written, is
+    /// no database, is another program's, or was made by a newer version of this one; [`Error::Unavailable`] if another
+    /// process keeps it locked. The latter two name the path.
+    pub async fn open(path: impl AsRef<Path>, options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+        check_ttl(options.task_ttl)?;
+        let path = path.as_ref().to_owned();
         let location = StoreUrl::Sqlite(path.clone());
+        let busy_timeout = options.busy_timeout;
         let open = move || {
-            connection::wait_at_most(patience);
-            let open = || connection::open_file(&path);
+            let open = || connection::open_file(&path, busy_timeout);
             let writer = open()?;
             sweep(&writer);
             Ok([writer, open()?, open()?])
@@ -94,39 +91,34 @@ impl SqliteStore {
         let opened = tokio::task::spawn_blocking(open).await;
         let connections = opened.map_err(|error| Error::Unavailable(format!("{location}: {error}")))?;
         let [writer, reader, lister] = connections.map_err(|Fault(error)| error)?;
-        let reading = || Plan { begin: "BEGIN", batch: 1, patience, upkeep: None };
-        let writes = Worker::start(writer, writing(patience))?;
+        let reading = || Plan { begin: "BEGIN", batch: 1, busy_timeout, upkeep: None };
+        let writes = Worker::start(writer, writing(&options))?;
         let (reads, listings) = (Worker::start(reader, reading())?, Worker::start(lister, reading())?);
-        Ok(Self::new(location, ttl, clock, [writes, reads, listings]))
+        Ok(Self::new(location, options, clock, [writes, reads, listings]))
     }
 
     /// A store in memory, which ends with its last handle.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the system has no memory or thread to give.
-    pub fn in_memory(task_ttl: Duration, clock: Arc<dyn Clock>) -> Result<Self> {
+    /// [`Error::InvalidValue`] for a time to live out of range, [`Error::Unavailable`] if the system has no memory or thread
+    /// to give.
+    pub fn in_memory(options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+        check_ttl(options.task_ttl)?;
         let conn = connection::open_memory().map_err(|Fault(error)| error)?;
-        let worker = Worker::start(conn, writing(connection::PATIENCE))?;
-        Ok(Self::new(StoreUrl::Memory, task_ttl, clock, [worker.clone(), worker.clone(), worker]))
+        let worker = Worker::start(conn, writing(&options))?;
+        Ok(Self::new(StoreUrl::Memory, options, clock, [worker.clone(), worker.clone(), worker]))
     }
 
-    fn new(location: StoreUrl, ttl: Duration, clock: Arc<dyn Clock>, workers: [Worker; 3]) -> Self {
+    fn new(location: StoreUrl, options: SqliteOptions, clock: Arc<dyn Clock>, workers: [Worker; 3]) -> Self {
         let [writes, reads, listings] = workers;
-        let policy = Policy { ttl, clock, rule: TransitionRule::default() };
+        let policy = Policy { ttl: options.task_ttl, clock, rule: options.rule };
         Self { location, policy, writes, watch: Watch::new(reads.clone()), reads, listings }
-    }
-
-    /// The same store under another rule for the moves between statuses.
-    #[must_use]
-    pub fn with_rule(mut self, rule: TransitionRule) -> Self {
-        self.policy.rule = rule;
-        self
     }
 }
 
-fn writing(patience: Duration) -> Plan {
-    let upkeep = Some(Upkeep { every: SWEEP_EVERY, work: sweep });
-    Plan { begin: "BEGIN IMMEDIATE", batch: WRITES_TOGETHER, patience, upkeep }
+fn writing(options: &SqliteOptions) -> Plan {
+    let upkeep = Some(Upkeep { every: options.sweep_interval, work: sweep });
+    Plan { begin: "BEGIN IMMEDIATE", batch: WRITES_TOGETHER, busy_timeout: options.busy_timeout, upkeep }
 }
 
 /// Removes some expired tasks. True if there may be more.

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -23,8 +24,13 @@ fn place() -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-async fn open(path: &Path, ttl: Duration) -> Result<SqliteStore> {
-    SqliteStore::open_patiently(path.to_owned(), ttl, clock(), Duration::from_millis(300)).await
+/// Options for a test that sweeps only when it says so, and may have to wait for a lock in vain.
+fn options() -> SqliteOptions {
+    SqliteOptions { busy_timeout: Duration::from_millis(300), sweep_interval: HOUR, ..SqliteOptions::default() }
+}
+
+async fn open(path: &Path) -> Result<SqliteStore> {
+    SqliteStore::open(path, options(), clock()).await
 }
 
 fn draft(id: &str) -> Draft {
@@ -41,7 +47,7 @@ fn count(conn: &Connection, table: &str) -> i64 {
 
 /// That opening is refused with a text that names the path and says why.
 async fn assert_refused(path: &Path, why: &str) {
-    match open(path, HOUR).await {
+    match open(path).await {
         Err(Error::Failed(text)) => {
             assert!(text.contains(&path.display().to_string()) && text.contains(why), "{text}");
         }
@@ -53,7 +59,7 @@ async fn assert_refused(path: &Path, why: &str) {
 async fn the_file_and_its_directories_are_made() {
     let (_directory, path) = place();
     let path = path.with_file_name("a/b/tasks.db");
-    let store = open(&path, HOUR).await.unwrap();
+    let store = open(&path).await.unwrap();
     save(&store, "1").await;
     assert!(path.is_file());
     assert_eq!(store.location(), format!("sqlite:{}", path.display()));
@@ -62,12 +68,12 @@ async fn the_file_and_its_directories_are_made() {
 #[tokio::test]
 async fn tasks_outlive_the_store_that_wrote_them() {
     let (_directory, path) = place();
-    let store = open(&path, HOUR).await.unwrap();
+    let store = open(&path).await.unwrap();
     let id = save(&store, "1").await;
     store.change(&id, Change::logs(["entry"]), &Access::ANY).await.unwrap();
     let written = store.get(&id, &Access::ANY).await.unwrap().encode();
     drop(store);
-    let store = open(&path, HOUR).await.unwrap();
+    let store = open(&path).await.unwrap();
     assert_eq!(store.get(&id, &Access::ANY).await.unwrap().encode(), written);
 }
 
@@ -89,7 +95,7 @@ fn a_file_may_be_made_by_several_at_once() {
         std::thread::scope(|scope| {
             let open = || {
                 together.wait();
-                connection::open_file(&path).map(drop).map_err(|Fault(error)| error)
+                connection::open_file(&path, Duration::from_secs(5)).map(drop).map_err(|Fault(error)| error)
             };
             let opening: Vec<_> = (0..OPENERS).map(|_| scope.spawn(open)).collect();
             for opened in opening {
@@ -113,7 +119,7 @@ async fn another_programs_database_is_refused_and_left_alone() {
 #[tokio::test]
 async fn the_file_of_a_newer_version_is_refused() {
     let (_directory, path) = place();
-    drop(open(&path, HOUR).await.unwrap());
+    drop(open(&path).await.unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
     assert_refused(&path, "version 2").await;
 }
@@ -129,7 +135,7 @@ async fn a_path_that_cannot_be_a_file_is_refused() {
 #[tokio::test]
 async fn a_write_that_waits_too_long_for_another_process_is_answered_unavailable() {
     let (_directory, path) = place();
-    let store = open(&path, HOUR).await.unwrap();
+    let store = open(&path).await.unwrap();
     let id = save(&store, "1").await;
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -145,7 +151,7 @@ async fn a_write_that_waits_too_long_for_another_process_is_answered_unavailable
 
 #[tokio::test]
 async fn of_writes_that_share_a_transaction_one_that_fails_leaves_the_others() {
-    let store = SqliteStore::in_memory(HOUR, clock()).unwrap();
+    let store = SqliteStore::in_memory(options(), clock()).unwrap();
     // Holds the thread until the others wait behind it.
     let (go, wait) = mpsc::channel::<()>();
     let first = tokio::spawn({
@@ -178,8 +184,26 @@ async fn of_writes_that_share_a_transaction_one_that_fails_leaves_the_others() {
 }
 
 #[tokio::test]
+async fn a_time_to_live_out_of_range_is_refused() {
+    let (_directory, path) = place();
+    for task_ttl in [Duration::ZERO, Duration::from_millis(999), Duration::from_secs(3_153_600_001), Duration::MAX] {
+        let options = SqliteOptions { task_ttl, ..options() };
+        let opened =
+            [SqliteStore::in_memory(options.clone(), clock()), SqliteStore::open(&path, options, clock()).await];
+        for opened in opened {
+            assert!(matches!(opened, Err(Error::InvalidValue(_))), "{task_ttl:?}: {opened:?}");
+        }
+    }
+    assert!(!path.exists());
+    for task_ttl in [Duration::from_secs(1), Duration::from_secs(3_153_600_000)] {
+        let store = SqliteStore::in_memory(SqliteOptions { task_ttl, ..options() }, clock()).unwrap();
+        save(&store, "1").await;
+    }
+}
+
+#[tokio::test]
 async fn a_full_disk_leaves_the_task_whole() {
-    let store = SqliteStore::in_memory(HOUR, clock()).unwrap();
+    let store = SqliteStore::in_memory(options(), clock()).unwrap();
     let id = save(&store, "1").await;
     store.change(&id, Change::logs(["before"]), &Access::ANY).await.unwrap();
     let before = store.get(&id, &Access::ANY).await.unwrap().encode();
@@ -208,7 +232,7 @@ fn expire(conn: &Connection, id: &str) {
 #[tokio::test]
 async fn an_expired_task_is_not_found_although_it_is_still_in_the_file() {
     let (_directory, path) = place();
-    let store = open(&path, HOUR).await.unwrap();
+    let store = open(&path).await.unwrap();
     let id = save(&store, "1").await;
     let conn = Connection::open(&path).unwrap();
     expire(&conn, "1");
@@ -229,7 +253,7 @@ async fn an_expired_task_is_not_found_although_it_is_still_in_the_file() {
 #[tokio::test]
 async fn expired_tasks_leave_the_file() {
     let (_directory, path) = place();
-    let store = open(&path, HOUR).await.unwrap();
+    let store = open(&path).await.unwrap();
     let conn = Connection::open(&path).unwrap();
     for id in ["1", "2"] {
         let id = save(&store, id).await;
@@ -237,7 +261,7 @@ async fn expired_tasks_leave_the_file() {
     }
     expire(&conn, "1");
     // A store that is opened removes them, and does so again and again while it lives.
-    let other = open(&path, HOUR).await.unwrap();
+    let other = open(&path).await.unwrap();
     let counts = || ["task", "body", "entry"].map(|table| count(&conn, table));
     assert_eq!(counts(), [1, 1, 1]);
     expire(&conn, "2");
@@ -248,7 +272,7 @@ async fn expired_tasks_leave_the_file() {
 #[tokio::test]
 async fn a_check_finds_and_repairs_what_disagrees() {
     let (_directory, path) = place();
-    let store = open(&path, HOUR).await.unwrap();
+    let store = open(&path).await.unwrap();
     let conn = Connection::open(&path).unwrap();
     for id in ["1", "2", "3", "4"] {
         save(&store, id).await;
@@ -280,7 +304,7 @@ async fn a_check_finds_and_repairs_what_disagrees() {
 
 #[tokio::test]
 async fn an_append_writes_two_small_rows_however_large_the_task_is() {
-    let store = SqliteStore::in_memory(HOUR, clock()).unwrap();
+    let store = SqliteStore::in_memory(options(), clock()).unwrap();
     let mut large = draft("1");
     large.result.launcher_output = Some("x".repeat(1 << 20));
     large.logs = (0..10_000).map(|number| format!("t,{number}")).collect();

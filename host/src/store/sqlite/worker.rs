@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::connection::wait_at_most;
+use super::connection::set_busy_timeout;
 use super::fault::{Fault, Step};
 use crate::store::{Error, Result};
 
@@ -27,7 +27,7 @@ pub(super) struct Plan {
     /// How many pieces of work may share one.
     pub(super) batch: usize,
     /// How long to wait for a lock.
-    pub(super) patience: Duration,
+    pub(super) busy_timeout: Duration,
     /// What is done unasked.
     pub(super) upkeep: Option<Upkeep>,
 }
@@ -111,7 +111,7 @@ fn stopped() -> Error {
 }
 
 fn serve(conn: &Connection, jobs: &Receiver<Job>, plan: &Plan) {
-    wait_at_most(plan.patience);
+    set_busy_timeout(plan.busy_timeout);
     let mut queue = VecDeque::new();
     let mut upkeep_due = plan.upkeep.map(|upkeep| Instant::now() + upkeep.every);
     loop {
@@ -148,7 +148,7 @@ fn next(jobs: &Receiver<Job>, until: Option<Instant>) -> std::result::Result<Job
 /// Does what is in the queue in one transaction, and answers after its end.
 fn transact(conn: &Connection, queue: &mut VecDeque<Job>, plan: &Plan) {
     if let Err(error) = execute(conn, plan.begin) {
-        give_up(queue, &error, plan.patience);
+        give_up(queue, &error, plan.busy_timeout);
         return;
     }
     let mut done = Vec::with_capacity(queue.len());
@@ -175,9 +175,9 @@ fn answer(done: Vec<Done>, fate: Result<()>) {
 }
 
 /// Answers those who have waited as long as the transaction was waited for. Those who came later have another try.
-fn give_up(queue: &mut VecDeque<Job>, fault: &Fault, patience: Duration) {
+fn give_up(queue: &mut VecDeque<Job>, fault: &Fault, busy_timeout: Duration) {
     let mut first = true;
-    while let Some(job) = queue.pop_front_if(|job| first || job.asked.elapsed() >= patience) {
+    while let Some(job) = queue.pop_front_if(|job| first || job.asked.elapsed() >= busy_timeout) {
         first = false;
         ((job.work)(Err(Fault(fault.0.clone()))).answer)(Err(fault.0.clone()));
     }
