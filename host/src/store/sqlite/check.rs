@@ -1,40 +1,50 @@
 //! The check of a store: what SQLite itself does not keep from disagreeing.
 //!
 //! A task's row repeats what its record says of its owner and status, for the sake of the indexes; the indexes themselves
-//! are SQLite's. The check goes in steps, each a transaction of its own, so that nobody waits long for it.
+//! are SQLite's. Everything is looked for in transactions that only read, which keep no writer waiting; each repair is a
+//! short one that looks again.
 
-use rusqlite::{Connection, params};
+use futures_util::future::try_join_all;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::{Fault, Step};
+use super::remove::{original_id, sweep};
 use super::task::{Policy, Stored, now_ms, select};
-use super::worker::Worker;
-use super::write;
+use super::worker::{REST, Worker};
 use crate::record::sort_key;
 use crate::store::{Error, Finding, FindingKind, Report, Result};
 
 /// How many tasks one step goes over.
 const STEP: usize = 500;
 
-/// Checks the store on the worker's connection, and repairs what disagrees if asked to.
-pub(super) async fn check(worker: &Worker, policy: &Policy, repair: bool) -> Result<Report> {
-    worker.run(check_file).await?;
+/// Checks the store by one worker, and has the other repair what disagrees if asked to.
+pub(super) async fn check(reads: &Worker, writes: &Worker, policy: &Policy, repair: bool) -> Result<Report> {
+    reads.run(check_file).await?;
     let mut report = Report::default();
-    loop {
-        let expired = worker.run(move |conn| check_expired(conn, repair)).await?;
-        let done = !repair || expired.len() < STEP;
-        report.findings.extend(expired);
-        if done {
-            break;
-        }
+    let expired = reads.run(find_expired).await?;
+    for id in &expired {
+        report.add(Finding::new(FindingKind::StaleEntry, original_id(id)).repaired(repair));
+    }
+    while repair && !expired.is_empty() && writes.run(sweep).await? {
+        tokio::time::sleep(REST).await;
     }
     let mut after = Some(0);
     while let Some(num) = after {
-        let policy = policy.clone();
-        let part;
-        (part, after) = worker.run(move |conn| check_tasks(conn, &policy, num, repair)).await?;
-        report.records += part.records;
-        report.entries += part.entries;
-        report.findings.extend(part.findings);
+        let with = policy.clone();
+        let step = reads.run(move |conn| check_tasks(conn, &with, num)).await?;
+        after = step.next;
+        report.records += step.records;
+        report.entries += step.entries;
+        let wrong_rows = step.findings.iter().filter(|(_, finding)| repair && finding.kind == FindingKind::Metadata);
+        try_join_all(wrong_rows.map(|&(num, _)| {
+            let with = policy.clone();
+            writes.run(move |conn| repair_row(conn, &with, num))
+        }))
+        .await?;
+        for (_, finding) in step.findings {
+            let repaired = repair && finding.kind == FindingKind::Metadata;
+            report.add(finding.repaired(repaired));
+        }
     }
     Ok(report)
 }
@@ -44,48 +54,44 @@ fn check_file(conn: &Connection) -> Step<()> {
     if damage == "ok" { Ok(()) } else { Err(Error::Failed(format!("the database is damaged: {damage}")).into()) }
 }
 
-/// Tasks that have expired and are still in the file: all of them, or those of one step if they are to be removed.
-fn check_expired(conn: &Connection, repair: bool) -> Step<Vec<Finding>> {
-    let most = if repair { STEP as i64 } else { -1 };
-    let sql = "SELECT num, id FROM task WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
-    let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = statement.query(params![now_ms(), most])?;
-    let mut findings = Vec::new();
-    while let Some(row) = rows.next()? {
-        findings.push((row.get(0)?, Finding::new(FindingKind::StaleEntry, row.get::<_, String>(1)?)));
-    }
-    findings
-        .into_iter()
-        .map(|(num, finding)| {
-            if repair {
-                write::remove(conn, num)?;
-            }
-            Ok(Finding { repaired: repair, ..finding })
-        })
-        .collect()
+/// The ids of tasks that have expired and are still in the file.
+fn find_expired(conn: &Connection) -> Step<Vec<String>> {
+    let mut statement = conn.prepare_cached("SELECT id FROM task WHERE expires_at <= ?1 ORDER BY expires_at")?;
+    let ids = statement.query_map([now_ms()], |row| row.get(0))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
 }
 
-/// One step over the tasks after a row. Gives where the next one starts, unless it was the last.
-fn check_tasks(conn: &Connection, policy: &Policy, after: i64, repair: bool) -> Step<(Report, Option<i64>)> {
-    let mut report = Report::default();
+/// What one step over the tasks has found.
+struct Found {
+    records: u64,
+    entries: u64,
+    /// With the rows of the tasks.
+    findings: Vec<(i64, Finding)>,
+    /// After which row the next step starts, unless this was the last.
+    next: Option<i64>,
+}
+
+fn check_tasks(conn: &Connection, policy: &Policy, after: i64) -> Step<Found> {
     let mut statement = conn.prepare_cached(&select("AND num > ?2 ORDER BY num LIMIT ?3"))?;
     let tasks = statement.query_map(params![now_ms(), after, STEP as i64], Stored::read)?;
     let tasks = tasks.collect::<rusqlite::Result<Vec<_>>>()?;
+    let next = tasks.last().filter(|_| tasks.len() == STEP).map(|stored| stored.num);
+    let mut found = Found { records: tasks.len() as u64, entries: 0, findings: Vec::new(), next };
     for stored in &tasks {
-        report.records += 1;
         let count = "SELECT count(*) FROM entry WHERE task = ?1";
         let count: i64 = conn.prepare_cached(count)?.query_row([stored.num], |row| row.get(0))?;
-        report.entries += count.unsigned_abs();
-        report.findings.extend(check_task(conn, policy, stored, repair)?);
+        found.entries += count.unsigned_abs();
+        let kind = check_row(conn, policy, stored, false)?;
+        found.findings.extend(kind.map(|kind| (stored.num, Finding::new(kind, stored.id.as_str()))));
     }
-    let next = tasks.last().filter(|_| tasks.len() == STEP).map(|stored| stored.num);
-    Ok((report, next))
+    Ok(found)
 }
 
-fn check_task(conn: &Connection, policy: &Policy, stored: &Stored, repair: bool) -> Step<Option<Finding>> {
-    let record = match stored.record(conn, policy) {
+/// What is wrong with a task, whose row is written anew from its record if asked to.
+fn check_row(conn: &Connection, policy: &Policy, stored: &Stored, repair: bool) -> Step<Option<FindingKind>> {
+    let record = match stored.body(conn, policy) {
         Ok(record) => record,
-        Err(Fault(Error::Unreadable { id, .. })) => return Ok(Some(Finding::new(FindingKind::Unreadable, id))),
+        Err(Fault(Error::Unreadable { .. })) => return Ok(Some(FindingKind::Unreadable)),
         Err(fault) => return Err(fault),
     };
     let place: Vec<u8> =
@@ -100,5 +106,14 @@ fn check_task(conn: &Connection, policy: &Policy, stored: &Stored, repair: bool)
         let values = params![stored.num, meant.0, meant.1, meant.2, sort_key(&stored.id)];
         conn.prepare_cached(sql)?.execute(values)?;
     }
-    Ok(Some(Finding { repaired: repair, ..Finding::new(FindingKind::Metadata, stored.id.as_str()) }))
+    Ok(Some(FindingKind::Metadata))
+}
+
+/// Repairs the row of a task, unless the task is gone by now.
+fn repair_row(conn: &Connection, policy: &Policy, num: i64) -> Step<()> {
+    let sql = select("AND num = ?2");
+    if let Some(stored) = conn.prepare_cached(&sql)?.query_row([now_ms(), num], Stored::read).optional()? {
+        check_row(conn, policy, &stored, true)?;
+    }
+    Ok(())
 }

@@ -73,8 +73,8 @@ struct Follower {
 /// How far a follower has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
-    /// The row: a task that was saved again after its end is another one.
-    num: i64,
+    /// The first row of the task: one that was saved again after its end is another one.
+    first: i64,
     last_seq: i64,
 }
 
@@ -138,8 +138,10 @@ async fn look(watch: &Watch, id: &TaskId, access: &Access, from: From) -> Result
 
 fn look_at(conn: &Connection, id: &TaskId, access: &Access, from: From) -> Step<(Progress, Seen)> {
     let stored = Stored::find_for(conn, id.as_str(), access)?;
+    let first = "SELECT ifnull((SELECT first FROM successor WHERE task = ?1), ?1)";
+    let first = conn.prepare_cached(first)?.query_row([stored.num], |row| row.get(0))?;
     let (after, skip) = match from {
-        From::After(seen) if seen.num != stored.num => return Err(Error::NotFound.into()),
+        From::After(seen) if seen.first != first => return Err(Error::NotFound.into()),
         From::After(seen) => (seen.last_seq, 0),
         From::Index(skip) => (0, skip),
     };
@@ -151,5 +153,5 @@ fn look_at(conn: &Connection, id: &TaskId, access: &Access, from: From) -> Step<
         let text = row.get_ref(0)?.as_bytes().map_err(rusqlite::Error::from)?;
         entries.push(serde_json::from_slice(text).map_err(|why| stored.unreadable(why))?);
     }
-    Ok((Progress { status: stored.status()?, entries }, Seen { num: stored.num, last_seq: stored.last_seq }))
+    Ok((Progress { status: stored.status()?, entries }, Seen { first, last_seq: stored.last_seq }))
 }

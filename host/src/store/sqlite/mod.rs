@@ -11,6 +11,7 @@ mod fault;
 mod follow;
 mod list;
 mod options;
+mod remove;
 mod save;
 mod schema;
 mod task;
@@ -30,19 +31,13 @@ pub use self::options::SqliteOptions;
 use self::fault::Fault;
 use self::follow::Watch;
 use self::task::{Policy, Stored};
-use self::worker::{Plan, Upkeep, Worker};
+use self::worker::{Role, Worker};
 use super::{
     Access, Claim, Claimed, Counts, Error, MAX_PAGE_TASKS, Owners, Page, Precondition, Progress, Query, Report, Result,
     Scope, StoreUrl, TaskStore,
 };
 use crate::record::{Change, Clock, Draft, InvalidValue, Status, TaskId, TaskRecord, Timestamp};
 use crate::settings::check_ttl;
-
-/// How many writes may share a transaction. It bounds how long other processes wait for their turn.
-const WRITES_TOGETHER: usize = 128;
-
-/// How many expired tasks are removed in one go.
-const SWEEP_TASKS: usize = 100;
 
 /// A store in SQLite. Clones are handles on the same connections.
 ///
@@ -91,9 +86,9 @@ impl SqliteStore {
         let opened = tokio::task::spawn_blocking(open).await;
         let connections = opened.map_err(|error| Error::Unavailable(format!("{location}: {error}")))?;
         let [writer, reader, lister] = connections.map_err(|Fault(error)| error)?;
-        let reading = || Plan { begin: "BEGIN", batch: 1, busy_timeout, upkeep: None };
-        let writes = Worker::start(writer, writing(&options))?;
-        let (reads, listings) = (Worker::start(reader, reading())?, Worker::start(lister, reading())?);
+        let start = |conn, role| Worker::start(conn, busy_timeout, role);
+        let writes = start(writer, writing(&options))?;
+        let (reads, listings) = (start(reader, Role::Read)?, start(lister, Role::Read)?);
         Ok(Self::new(location, options, clock, [writes, reads, listings]))
     }
 
@@ -105,7 +100,7 @@ impl SqliteStore {
     pub fn in_memory(options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<Self> {
         check_ttl(options.task_ttl)?;
         let conn = connection::open_memory().map_err(|Fault(error)| error)?;
-        let worker = Worker::start(conn, writing(&options))?;
+        let worker = Worker::start(conn, options.busy_timeout, writing(&options))?;
         Ok(Self::new(StoreUrl::Memory, options, clock, [worker.clone(), worker.clone(), worker]))
     }
 
@@ -116,20 +111,16 @@ impl SqliteStore {
     }
 }
 
-fn writing(options: &SqliteOptions) -> Plan {
-    let upkeep = Some(Upkeep { every: options.sweep_interval, work: sweep });
-    Plan { begin: "BEGIN IMMEDIATE", batch: WRITES_TOGETHER, busy_timeout: options.busy_timeout, upkeep }
+fn writing(options: &SqliteOptions) -> Role {
+    Role::Write { every: options.sweep_interval, maintain: sweep }
 }
 
-/// Removes some expired tasks. True if there may be more.
+/// Removes some expired tasks, if there are any. True if there may be more.
 fn sweep(conn: &Connection) -> bool {
-    match write::sweep(conn, SWEEP_TASKS) {
-        Ok(removed) => removed == SWEEP_TASKS,
-        Err(Fault(error)) => {
-            tracing::warn!(%error, "expired tasks could not be removed");
-            false
-        }
-    }
+    remove::sweep_alone(conn).unwrap_or_else(|Fault(error)| {
+        tracing::warn!(%error, "expired tasks could not be removed");
+        false
+    })
 }
 
 #[async_trait]
@@ -165,7 +156,7 @@ impl TaskStore for SqliteStore {
 
     async fn delete(&self, id: &TaskId, access: &Access) -> Result<bool> {
         let (id, access) = (id.clone(), access.clone());
-        let remove = move |conn: &Connection| write::remove(conn, Stored::find_for(conn, id.as_str(), &access)?.num);
+        let remove = move |conn: &Connection| remove::remove(conn, Stored::find_for(conn, id.as_str(), &access)?.num);
         match self.writes.run(remove).await {
             Ok(()) => Ok(true),
             Err(Error::NotFound) => Ok(false),
@@ -206,8 +197,7 @@ impl TaskStore for SqliteStore {
     }
 
     async fn check(&self, repair: bool) -> Result<Report> {
-        let worker = if repair { &self.writes } else { &self.listings };
-        check::check(worker, &self.policy, repair).await
+        check::check(&self.listings, &self.writes, &self.policy, repair).await
     }
 
     /// Nothing is kept for a process.

@@ -20,6 +20,8 @@ const APPLICATION: i64 = 0x7461_736b;
 /// - `task.last_seq` is the number of the last entry that the task was ever given; no number is used twice.
 /// - `body.record` is the record on the wire without its entries; `updated_at` in it may lag behind that of the task.
 /// - `entry.text` is one entry as it stands on the wire: a JSON string.
+///
+/// A row of `task` that is too large to be removed at once loses its id and expires.
 const TABLES: &str = "
     CREATE TABLE task (
         num        INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -55,6 +57,16 @@ const TABLES: &str = "
     INSERT INTO sequence VALUES (1, 0);
 ";
 
+/// What came later, and may be missing in a file that is there. A version that does not know it loses nothing by that.
+///
+/// - `successor.first` is the first row of a task that has had several, by which its followers know it.
+const LATER_TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS successor (
+        task  INTEGER PRIMARY KEY REFERENCES task (num) ON DELETE CASCADE,
+        first INTEGER NOT NULL
+    ) STRICT;
+";
+
 /// Makes the tables, unless they are there.
 ///
 /// # Errors
@@ -62,12 +74,13 @@ const TABLES: &str = "
 pub(super) fn prepare(conn: &mut Connection) -> Step<()> {
     // Read in one transaction: another process may be making the tables, and half of what it does would look foreign.
     if is_ready(&*conn.transaction()?)? {
-        return Ok(());
+        return Ok(conn.execute_batch(LATER_TABLES)?);
     }
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have made them while this one waited.
     if !is_ready(&transaction)? {
         transaction.execute_batch(TABLES)?;
+        transaction.execute_batch(LATER_TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }

@@ -1,6 +1,8 @@
 //! What only this engine does: its file, its waiting, and what it removes. The promises that every engine keeps are in
 //! the conformance suite.
 
+mod removal;
+
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -265,7 +267,7 @@ async fn expired_tasks_leave_the_file() {
     let counts = || ["task", "body", "entry"].map(|table| count(&conn, table));
     assert_eq!(counts(), [1, 1, 1]);
     expire(&conn, "2");
-    assert!(!other.writes.run(|conn| Ok(sweep(conn))).await.unwrap());
+    assert!(!other.writes.run(remove::sweep).await.unwrap());
     assert_eq!(counts(), [0, 0, 0]);
 }
 

@@ -20,25 +20,24 @@ use crate::store::{Error, Result};
 /// How many pieces of work may wait for one thread. More callers wait for room.
 const ROOM: usize = 1_024;
 
-/// What a worker does besides what it is sent.
-pub(super) struct Plan {
-    /// The statement that begins a transaction.
-    pub(super) begin: &'static str,
-    /// How many pieces of work may share one.
-    pub(super) batch: usize,
-    /// How long to wait for a lock.
-    pub(super) busy_timeout: Duration,
-    /// What is done unasked.
-    pub(super) upkeep: Option<Upkeep>,
-}
+/// How long a transaction that writes goes on taking pieces of work. Other processes wait for their turn meanwhile.
+pub(super) const TURN: Duration = Duration::from_millis(50);
 
-/// Work that is done again and again.
+/// The rest after a whole turn: longer than other processes sleep between two tries for the lock.
+pub(super) const REST: Duration = Duration::from_millis(5);
+
+/// What a worker is for.
 #[derive(Clone, Copy)]
-pub(super) struct Upkeep {
-    /// How often.
-    pub(super) every: Duration,
-    /// The work. True if there is more of it to do at once.
-    pub(super) work: fn(&Connection) -> bool,
+pub(super) enum Role {
+    /// Each piece of work only reads, in a transaction of its own.
+    Read,
+    /// Pieces that wait together share a transaction.
+    Write {
+        /// How often the store is maintained.
+        every: Duration,
+        /// Does a part of that, in a transaction of its own. True if there is more to do at once.
+        maintain: fn(&Connection) -> bool,
+    },
 }
 
 /// A handle on the thread, which ends after the last handle is gone.
@@ -69,11 +68,11 @@ impl Worker {
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the system has no thread to give.
-    pub(super) fn start(conn: Connection, plan: Plan) -> Result<Self> {
+    pub(super) fn start(conn: Connection, busy_timeout: Duration, role: Role) -> Result<Self> {
         let (jobs, queue) = mpsc::channel();
         thread::Builder::new()
             .name("task-state-sqlite".to_owned())
-            .spawn(move || serve(&conn, &queue, &plan))
+            .spawn(move || serve(&conn, &queue, busy_timeout, role))
             .map_err(|error| Error::Unavailable(format!("no thread for SQLite: {error}")))?;
         Ok(Self { jobs, room: Arc::new(Semaphore::new(ROOM)) })
     }
@@ -110,30 +109,30 @@ fn stopped() -> Error {
     Error::Failed("the thread that serves SQLite has stopped".to_owned())
 }
 
-fn serve(conn: &Connection, jobs: &Receiver<Job>, plan: &Plan) {
-    set_busy_timeout(plan.busy_timeout);
+fn serve(conn: &Connection, jobs: &Receiver<Job>, busy_timeout: Duration, role: Role) {
+    set_busy_timeout(busy_timeout);
     let mut queue = VecDeque::new();
-    let mut upkeep_due = plan.upkeep.map(|upkeep| Instant::now() + upkeep.every);
+    let mut maintain_at = matches!(role, Role::Write { .. }).then(Instant::now);
     loop {
         if queue.is_empty() {
-            match next(jobs, upkeep_due) {
+            match next(jobs, maintain_at) {
                 Ok(job) => queue.push_back(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        while queue.len() < plan.batch
-            && let Ok(job) = jobs.try_recv()
-        {
-            queue.push_back(job);
-        }
+        queue.extend(jobs.try_iter());
+        let started = Instant::now();
         if !queue.is_empty() {
-            transact(conn, &mut queue, plan);
+            transact(conn, &mut queue, busy_timeout, role);
         }
-        if let Some(upkeep) = plan.upkeep
-            && upkeep_due.is_some_and(|due| due <= Instant::now())
-        {
-            upkeep_due = Some(Instant::now() + if (upkeep.work)(conn) { Duration::ZERO } else { upkeep.every });
+        if let Role::Write { every, maintain } = role {
+            if maintain_at.is_some_and(|at| at <= Instant::now()) {
+                maintain_at = Instant::now().checked_add(if maintain(conn) { REST } else { every });
+            }
+            if started.elapsed() >= TURN {
+                thread::sleep(REST);
+            }
         }
     }
 }
@@ -145,12 +144,17 @@ fn next(jobs: &Receiver<Job>, until: Option<Instant>) -> std::result::Result<Job
     }
 }
 
-/// Does what is in the queue in one transaction, and answers after its end.
-fn transact(conn: &Connection, queue: &mut VecDeque<Job>, plan: &Plan) {
-    if let Err(error) = execute(conn, plan.begin) {
-        give_up(queue, &error, plan.busy_timeout);
+/// Does what is in the queue in one transaction, as far as its turn goes, and answers after its end.
+fn transact(conn: &Connection, queue: &mut VecDeque<Job>, busy_timeout: Duration, role: Role) {
+    let (begin, turn) = match role {
+        Role::Read => ("BEGIN", Duration::ZERO),
+        Role::Write { .. } => ("BEGIN IMMEDIATE", TURN),
+    };
+    if let Err(error) = execute(conn, begin) {
+        give_up(queue, &error, busy_timeout);
         return;
     }
+    let began = Instant::now();
     let mut done = Vec::with_capacity(queue.len());
     while let Some(job) = queue.pop_front() {
         done.push(within_savepoint(conn, job.work));
@@ -158,6 +162,9 @@ fn transact(conn: &Connection, queue: &mut VecDeque<Job>, plan: &Plan) {
         if conn.is_autocommit() {
             let lost = Error::Unavailable("SQLite took the transaction back".to_owned());
             return answer(done, Err(lost));
+        }
+        if began.elapsed() >= turn {
+            break;
         }
     }
     let fate = execute(conn, "COMMIT").map_err(|Fault(error)| error);

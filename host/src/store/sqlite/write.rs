@@ -1,14 +1,15 @@
-//! One task written to the tables: whole, in part, or removed. The caller has checked that it may be.
+//! One task written to the tables: whole or in part. The caller has checked that it may be.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Step;
-use super::task::{Policy, Stored, now_ms};
+use super::remove::{remove, remove_entries, retire};
+use super::task::{Policy, Stored};
 use crate::record::{Draft, Entry, Status, TaskId, TaskRecord, Timestamp, later_than, quote, sort_key, wire_entry};
 
 /// Writes a task whole, in the place of the one that is there.
 ///
-/// A run that holds it goes on holding it. Entries that were there before keep their rows, so that a follower sees
+/// A run that holds it goes on holding it. Entries that were there before keep their numbers, so that a follower sees
 /// only the others.
 pub(super) fn put(conn: &Connection, policy: &Policy, id: &TaskId, draft: &Draft, old: Option<&Stored>) -> Step<()> {
     let now = policy.clock.now();
@@ -18,28 +19,70 @@ pub(super) fn put(conn: &Connection, policy: &Policy, id: &TaskId, draft: &Draft
     };
     let mut record = TaskRecord::from_draft(id.as_str(), draft, &at);
     record.replace_raw_logs(String::new());
-    let num = match old {
-        Some(stored) => {
-            let sql = "UPDATE task SET service = ?2, user_id = ?3 WHERE num = ?1";
-            conn.prepare_cached(sql)?.execute(params![stored.num, record.service(), record.user_id()])?;
-            stored.num
-        }
-        None => insert(conn, &record)?,
+    let (num, last_seq, kept) = match old {
+        Some(stored) => replace(conn, stored, &record, &draft.logs)?,
+        None => (insert(conn, &record)?, 0, 0),
     };
     write_body(conn, num, &record)?;
-    let kept = keep_entries(conn, num, &draft.logs)?;
-    let last_seq = add_entries(conn, num, old.map_or(0, |stored| stored.last_seq), &draft.logs[kept..])?;
+    let last_seq = add_entries(conn, num, last_seq, &draft.logs[kept..])?;
     touch(conn, policy, num, record.status(), &at, last_seq)
 }
 
 /// Makes the row of a new task, in the place of an expired one that may still be there.
 fn insert(conn: &Connection, record: &TaskRecord) -> Step<i64> {
-    conn.prepare_cached("DELETE FROM task WHERE id = ?1 AND expires_at <= ?2")?
-        .execute(params![record.task_id(), now_ms()])?;
+    let (id, service, user_id) = (record.task_id(), record.service(), record.user_id());
+    let expired = "SELECT num FROM task WHERE id = ?1";
+    if let Some(num) = conn.prepare_cached(expired)?.query_row([id], |row| row.get(0)).optional()? {
+        remove(conn, num)?;
+    }
     let sql = "INSERT INTO task (id, place, service, user_id, status, updated_at, expires_at, last_seq)
                VALUES (?1, ?2, ?3, ?4, '', '', 0, 0)";
-    let (id, service, user_id) = (record.task_id(), record.service(), record.user_id());
     Ok(conn.prepare_cached(sql)?.insert(params![id, sort_key(id), service, user_id])?)
+}
+
+/// Leaves of a task what the record that replaces it has in common with it. Returns the row of the task, the number of
+/// its last entry so far, and how many of the new entries are there already.
+fn replace(conn: &Connection, old: &Stored, record: &TaskRecord, logs: &[String]) -> Step<(i64, i64, usize)> {
+    let (kept, differs_from) = common_entries(conn, old.num, logs)?;
+    let num = if remove_entries(conn, old.num, differs_from)? {
+        old.num
+    } else {
+        succeed(conn, old.num, record, differs_from)?
+    };
+    let sql = "UPDATE task SET service = ?2, user_id = ?3 WHERE num = ?1";
+    conn.prepare_cached(sql)?.execute(params![num, record.service(), record.user_id()])?;
+    Ok((num, old.last_seq, kept))
+}
+
+/// Has a new row take the place of one with too many entries to remove at once, and take over its run and the entries
+/// before a number.
+fn succeed(conn: &Connection, old: i64, record: &TaskRecord, before: i64) -> Step<i64> {
+    retire(conn, old)?;
+    let num = insert(conn, record)?;
+    for sql in [
+        "UPDATE task SET (run, held_until) = (SELECT run, held_until FROM task WHERE num = ?2) WHERE num = ?1",
+        "INSERT INTO successor SELECT ?1, ifnull((SELECT first FROM successor WHERE task = ?2), ?2)",
+    ] {
+        conn.prepare_cached(sql)?.execute([num, old])?;
+    }
+    let sql = "INSERT INTO entry SELECT ?1, seq, text FROM entry WHERE task = ?2 AND seq < ?3";
+    conn.prepare_cached(sql)?.execute([num, old, before])?;
+    Ok(num)
+}
+
+/// How many entries a task and a new log have in common from the start, and the number of the first that differs.
+fn common_entries(conn: &Connection, num: i64, new: &[String]) -> Step<(usize, i64)> {
+    let mut statement = conn.prepare_cached("SELECT seq, text FROM entry WHERE task = ?1 ORDER BY seq")?;
+    let mut rows = statement.query([num])?;
+    let mut common = 0;
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?;
+        if new.get(common).is_none_or(|entry| quote(entry).as_bytes() != text) {
+            return Ok((common, row.get(0)?));
+        }
+        common += 1;
+    }
+    Ok((common, i64::MAX))
 }
 
 /// Writes the record without its entries.
@@ -84,46 +127,9 @@ fn add_entries<E: AsRef<str>>(
     Ok(last_seq)
 }
 
-/// Removes the entries from the first one that differs from the new ones. Returns how many are left.
-fn keep_entries(conn: &Connection, num: i64, new: &[String]) -> Step<usize> {
-    let mut statement = conn.prepare_cached("SELECT seq, text FROM entry WHERE task = ?1 ORDER BY seq")?;
-    let mut rows = statement.query([num])?;
-    let mut kept = 0;
-    while let Some(row) = rows.next()? {
-        let text = row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?;
-        if new.get(kept).is_some_and(|entry| quote(entry).as_bytes() == text) {
-            kept += 1;
-        } else {
-            let first: i64 = row.get(0)?;
-            conn.prepare_cached("DELETE FROM entry WHERE task = ?1 AND seq >= ?2")?.execute([num, first])?;
-            break;
-        }
-    }
-    Ok(kept)
-}
-
 /// Remembers a run beside a task, and until when it may hold it; or that none does.
 pub(super) fn hold(conn: &Connection, num: i64, run: Option<(&str, i64)>) -> Step<()> {
     let sql = "UPDATE task SET run = ?2, held_until = ?3 WHERE num = ?1";
     conn.prepare_cached(sql)?.execute(params![num, run.map(|(run, _)| run), run.map(|(_, until)| until)])?;
     Ok(())
-}
-
-/// Removes a task with all that is kept of it.
-pub(super) fn remove(conn: &Connection, num: i64) -> Step<()> {
-    conn.prepare_cached("DELETE FROM task WHERE num = ?1")?.execute([num])?;
-    Ok(())
-}
-
-/// Removes up to `most` expired tasks. Returns how many there were.
-pub(super) fn sweep(conn: &Connection, most: usize) -> Step<usize> {
-    let now = now_ms();
-    // A delete waits for its turn to write even when it finds nothing.
-    let any = "SELECT EXISTS (SELECT 1 FROM task WHERE expires_at <= ?1)";
-    if !conn.prepare_cached(any)?.query_row([now], |row| row.get::<_, bool>(0))? {
-        return Ok(0);
-    }
-    let sql = "DELETE FROM task WHERE num IN
-               (SELECT num FROM task WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
-    Ok(conn.prepare_cached(sql)?.execute(params![now, most as i64])?)
 }
