@@ -68,7 +68,7 @@ impl From<wit::TaskResult> for TaskResult {
 
 impl From<wit::TaskResult> for ResultChange {
     fn from(result: wit::TaskResult) -> Self {
-        Self { pod_status: result.pod_status, launcher_output: result.launcher_output, default_output: None }
+        Self { pod_status: result.pod_status, launcher_output: result.launcher_output }
     }
 }
 

@@ -16,7 +16,7 @@ use super::output::Output;
 use super::run::Location;
 use super::{Limits, Outcome, OutputSink, Plugin};
 use crate::imports::TaskStateCtx;
-use crate::record::{Change, Status, TaskRecord};
+use crate::record::{Change, Status, StatusChange, TaskRecord};
 use crate::store::{Error, Result};
 
 /// How often the final status is tried again, and how long is waited before the first time, while the store is
@@ -105,14 +105,14 @@ fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Writes the final status, with all that is to be there before it.
 async fn finish(journal: &Journal, end: End, output: Option<String>) -> Outcome {
-    let (status, mut change) = match end {
+    let (status, why) = match end {
         End::Gone(error) => return outcome(journal, Status::Cancelled, Err(error)),
-        End::Done if journal.is_cancelled() => (Status::Cancelled, Change::finish(Status::Cancelled)),
-        End::Done => (Status::Completed, Change::finish(Status::Completed)),
-        End::Failed(why) => (Status::Failed, Change::finish(Status::Failed).log(why)),
-        End::Cancelled(why) => (Status::Cancelled, Change::finish(Status::Cancelled).log(why)),
+        End::Done if journal.is_cancelled() => (Status::Cancelled, None),
+        End::Done => (Status::Completed, None),
+        End::Failed(why) => (Status::Failed, Some(why)),
+        End::Cancelled(why) => (Status::Cancelled, Some(why)),
     };
-    change.result.default_output = output;
+    let change = why.into_iter().fold(Change::finish_with(status, output), Change::log);
     let change = journal.closing(change).await;
     match write_final(journal, change).await {
         Ok(stored) => outcome(journal, stored, Ok(())),
@@ -135,12 +135,13 @@ async fn write_final(journal: &Journal, mut change: Change) -> Result<Status> {
     for _ in 0..RETRIES {
         match journal.store.change(&journal.id, change.clone(), &journal.during).await {
             Err(Error::Unavailable(_)) => {}
-            Err(Error::Failed(why) | Error::InvalidValue(crate::record::InvalidValue { why, .. }))
-                if change.result.default_output.is_some() =>
-            {
-                change.result.default_output = None;
+            Err(error @ (Error::Failed(_) | Error::InvalidValue(_))) => {
+                let Some(StatusChange::Finish { output: output @ Some(_), .. }) = &mut change.status else {
+                    return Err(error);
+                };
+                *output = None;
                 change = change.log("the output could not be kept");
-                tracing::warn!(task = %journal.id, why, "the output of a run was not kept");
+                tracing::warn!(task = %journal.id, %error, "the output of a run was not kept");
                 continue;
             }
             answer => return answer,

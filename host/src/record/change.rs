@@ -24,14 +24,19 @@ pub struct Change {
 }
 
 /// Where a change moves a task to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StatusChange {
     /// To this status, if the rule allows it.
     To(Status),
     /// The end of a run: to this status, unless the task is already in a terminal one, which stands. A task that was
     /// asked to stop is cancelled rather than completed.
-    Finish(Status),
+    Finish {
+        /// The status.
+        status: Status,
+        /// What `launcher_output` becomes if nobody has set it.
+        output: Option<String>,
+    },
 }
 
 /// A log entry to add.
@@ -50,8 +55,6 @@ pub struct ResultChange {
     pub pod_status: Option<String>,
     /// Standard output and standard error of the workload, as one text.
     pub launcher_output: Option<String>,
-    /// What `launcher_output` becomes if nobody has set it.
-    pub default_output: Option<String>,
 }
 
 impl Change {
@@ -62,7 +65,12 @@ impl Change {
 
     /// The end of a run: see [`StatusChange::Finish`].
     pub fn finish(status: Status) -> Self {
-        Self { status: Some(StatusChange::Finish(status)), ..Self::default() }
+        Self::finish_with(status, None)
+    }
+
+    /// The end of a run that may have printed something.
+    pub fn finish_with(status: Status, output: Option<String>) -> Self {
+        Self { status: Some(StatusChange::Finish { status, output }), ..Self::default() }
     }
 
     /// New log entries.
@@ -94,7 +102,18 @@ impl Change {
 
     /// Whether the change adds entries and does nothing else.
     pub(crate) fn only_logs(&self) -> bool {
-        self.status.is_none() && self.active_jobs.is_none() && self.result == ResultChange::default()
+        self.status.is_none() && self.is_small()
+    }
+
+    /// Whether the change sets nothing but the status and log entries.
+    pub(crate) fn is_small(&self) -> bool {
+        let output = matches!(self.status, Some(StatusChange::Finish { output: Some(_), .. }));
+        !output && self.active_jobs.is_none() && self.result == ResultChange::default()
+    }
+
+    /// Whether the change is the end of a run.
+    pub(crate) fn finishes(&self) -> bool {
+        matches!(self.status, Some(StatusChange::Finish { .. }))
     }
 }
 
@@ -121,7 +140,7 @@ pub fn apply(
     now: &Timestamp,
     rule: TransitionRule,
 ) -> Result<Status, InvalidTransition> {
-    let status = next_status(record.status(), change.status, rule)?;
+    let status = next_status(record.status(), change.status.as_ref(), rule)?;
     record.set_status(status);
     for entry in &change.entries {
         record.push_log(&wire_entry(entry, now));
@@ -132,7 +151,7 @@ pub fn apply(
     if let Some(text) = &change.result.launcher_output {
         record.set_launcher_output(text);
     }
-    if let Some(text) = &change.result.default_output
+    if let Some(StatusChange::Finish { output: Some(text), .. }) = &change.status
         && !record.has_output()
     {
         record.set_launcher_output(text);
@@ -147,16 +166,18 @@ pub fn apply(
 /// The status after a change, under a rule.
 pub(crate) fn next_status(
     from: Status,
-    change: Option<StatusChange>,
+    change: Option<&StatusChange>,
     rule: TransitionRule,
 ) -> Result<Status, InvalidTransition> {
     match change {
         None => Ok(from),
-        Some(StatusChange::To(to)) if rule.allows(from, to) => Ok(to),
-        Some(StatusChange::To(to)) => Err(InvalidTransition { from, to }),
-        Some(StatusChange::Finish(_)) if from.is_terminal() => Ok(from),
-        Some(StatusChange::Finish(Status::Completed)) if from == Status::CancelRequested => Ok(Status::Cancelled),
-        Some(StatusChange::Finish(to)) => Ok(to),
+        Some(&StatusChange::To(to)) if rule.allows(from, to) => Ok(to),
+        Some(&StatusChange::To(to)) => Err(InvalidTransition { from, to }),
+        Some(StatusChange::Finish { .. }) if from.is_terminal() => Ok(from),
+        Some(StatusChange::Finish { status: Status::Completed, .. }) if from == Status::CancelRequested => {
+            Ok(Status::Cancelled)
+        }
+        Some(&StatusChange::Finish { status, .. }) => Ok(status),
     }
 }
 

@@ -67,8 +67,7 @@ fn the_end_of_a_run_respects_what_is_there() {
 #[test]
 fn output_that_was_set_is_not_replaced_by_the_default() {
     let mut task = record(Status::Running);
-    let default =
-        |text: &str| Change::result(ResultChange { default_output: Some(text.to_owned()), ..Default::default() });
+    let default = |text: &str| Change::finish_with(Status::Completed, Some(text.to_owned()));
     apply(&mut task, &default("first"), &time(NOW), TransitionRule::Forward).unwrap();
     apply(&mut task, &default("second"), &time(NOW), TransitionRule::Forward).unwrap();
     assert_eq!(task.result().launcher_output.as_deref(), Some("first"));
@@ -121,7 +120,7 @@ fn any_change() -> impl Strategy<Value = Change> {
     (status, prop::collection::vec(any::<String>(), 0..3), text(), text(), jobs).prop_map(
         |(status, messages, pod_status, launcher_output, active_jobs)| Change {
             status: status.map(StatusChange::To),
-            result: ResultChange { pod_status, launcher_output, default_output: None },
+            result: ResultChange { pod_status, launcher_output },
             active_jobs,
             ..Change::logs(messages)
         },

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::*;
 
 fn is_final(change: &Change) -> bool {
-    matches!(change.status, Some(StatusChange::Finish(_)))
+    matches!(change.status, Some(StatusChange::Finish { .. }))
 }
 
 /// A sandbox in which the first `times` changes of a kind have a fault.

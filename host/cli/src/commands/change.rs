@@ -29,8 +29,7 @@ pub(super) async fn set_status(args: SetStatusArgs, session: &mut Session) -> an
 }
 
 pub(super) async fn update_result(args: UpdateResultArgs, session: &mut Session) -> anyhow::Result<()> {
-    let result =
-        ResultChange { pod_status: args.pod_status, launcher_output: args.launcher_output, ..ResultChange::default() };
+    let result = ResultChange { pod_status: args.pod_status, launcher_output: args.launcher_output };
     make(&args.id, Change::result(result), session).await
 }
 

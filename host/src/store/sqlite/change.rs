@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::fault::Step;
 use super::task::{Policy, Stored};
 use super::write;
-use crate::record::{Change, Status, StatusChange, apply, later_than};
+use crate::record::{Change, Status, apply, later_than};
 
 /// Makes a change. Returns the status that the task is in afterwards.
 pub(super) fn apply_to(conn: &Connection, policy: &Policy, stored: &Stored, change: &Change) -> Step<Status> {
@@ -22,7 +22,7 @@ pub(super) fn apply_to(conn: &Connection, policy: &Policy, stored: &Stored, chan
     };
     let last_seq = write::append(conn, stored, &change.entries, &now)?;
     write::touch(conn, policy, stored.num, status, &at, last_seq)?;
-    if let Some(StatusChange::Finish(_)) = change.status {
+    if change.finishes() {
         // The run is over: the task, saved anew, is free for the next.
         write::hold(conn, stored.num, None)?;
     }

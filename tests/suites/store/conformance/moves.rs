@@ -86,11 +86,7 @@ async fn a_cancellation_that_was_asked_for_outlives_a_good_end<E: Engine>() {
 
 async fn the_end_of_a_run_sets_the_output_that_nobody_has_set<E: Engine>() {
     let (_engine, store) = store::<E>().await;
-    let end = || {
-        let mut end = Change::finish(Status::Completed);
-        end.result.default_output = Some("printed".to_owned());
-        end
-    };
+    let end = || Change::finish_with(Status::Completed, Some("printed".to_owned()));
     let id = save(&store, draft_in("1", Status::Running)).await;
     store.change(&id, end(), &Access::ANY).await.unwrap();
     assert_eq!(get(&store, &id).await.result().launcher_output.as_deref(), Some("printed"));

@@ -9,8 +9,7 @@ use super::replace::{Expected, LeaseChange, Replaced, Replacement};
 use super::splice::{Parts, Splice, Spliced};
 use super::write_queue::{Cached, Turn};
 use crate::record::{
-    Change, Entry, ResultChange, Status, StatusChange, TaskId, Timestamp, TransitionRule, apply, next_status, quote,
-    wire_entry,
+    Change, Entry, Status, TaskId, Timestamp, TransitionRule, apply, next_status, quote, wire_entry,
 };
 use crate::store::redis::RedisStore;
 use crate::store::redis::options::MAX_INDEXED_FOR;
@@ -85,7 +84,7 @@ impl RedisStore {
         cached: &mut Cached,
         deadline: Instant,
     ) -> Result<Option<Status>> {
-        let status = next_status(layout.status, change.status, self.options.rule)?;
+        let status = next_status(layout.status, change.status.as_ref(), self.options.rule)?;
         let prefix = if status == layout.status { None } else { layout.prefix_with(status) };
         let now = self.clock.now();
         let index = !cached.is_indexed(self.options.indexed_for.min(MAX_INDEXED_FOR));
@@ -94,7 +93,7 @@ impl RedisStore {
             entries: &wire_entries(&change.entries, &now),
             now: &now,
             held_by: access.run(),
-            releases: is_finish(change),
+            releases: change.finishes(),
             index,
             parts: Parts { prefix: prefix.as_deref(), ..Parts::default() },
         };
@@ -150,7 +149,7 @@ impl RedisStore {
             entries: &after.text[after.log.clone()],
             now: &now,
             held_by: access.run(),
-            releases: is_finish(change),
+            releases: change.finishes(),
             index: !cached.is_indexed(self.options.indexed_for.min(MAX_INDEXED_FOR)),
             parts,
         };
@@ -186,7 +185,7 @@ impl RedisStore {
         let replacement = Replacement {
             expected: Expected::text(&found.text),
             held_by: access.run(),
-            lease: if is_finish(change) { LeaseChange::Release } else { LeaseChange::Keep },
+            lease: if change.finishes() { LeaseChange::Release } else { LeaseChange::Keep },
             ..Replacement::of(&record)
         };
         match self.replace(replacement, cached, deadline).await? {
@@ -201,19 +200,9 @@ impl RedisStore {
 /// Whether a change can be made without a look at the record. What is known of that may be out of date, so a change that
 /// it does not allow is not refused for that.
 fn may_splice(change: &Change, layout: &Layout, access: &Access, rule: TransitionRule) -> bool {
-    is_small(change)
+    change.is_small()
         && access.owners.check(&layout.owner.service, &layout.owner.user_id).is_ok()
-        && next_status(layout.status, change.status, rule).is_ok()
-}
-
-/// Whether a change sets nothing but the status and log entries.
-fn is_small(change: &Change) -> bool {
-    change.active_jobs.is_none() && change.result == ResultChange::default()
-}
-
-/// Whether a change ends the run that holds the task.
-fn is_finish(change: &Change) -> bool {
-    matches!(change.status, Some(StatusChange::Finish(_)))
+        && next_status(layout.status, change.status.as_ref(), rule).is_ok()
 }
 
 /// Log entries as they stand in a record, with commas between them.
