@@ -5,8 +5,8 @@
 mod args;
 mod commands;
 mod exit;
+mod open_store;
 mod output;
-mod target;
 
 use std::process::ExitCode;
 

@@ -34,7 +34,7 @@
 
 mod context;
 mod convert;
-mod current;
+mod current_task;
 mod error;
 mod grants;
 mod repository;

@@ -2,7 +2,7 @@
 
 use super::bindings::dms::task_state::repository::{Host, Page, Precondition, Scope, TaskDraft};
 use super::bindings::dms::task_state::types::{self, Error, TaskRecord, TaskResult, TaskStatus};
-use super::current::with_entry;
+use super::current_task::with_entry;
 use super::{Operation, TaskStateCtx};
 use crate::record::{Change, TaskId};
 use crate::store::{Query, Scope as StoreScope};

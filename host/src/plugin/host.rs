@@ -9,10 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 use wasmtime::component::Linker;
 
 use super::engine::{self, Ticker};
-use super::guest::Guest;
+use super::instance::Guest;
+use super::launch::Caller;
 use super::registry::Registry;
-use super::start::Caller;
-use super::{Grants, Limits, LoadError, Outcome, Plugin, Run, RunRequest, StartError, start};
+use super::{Grants, Limits, LoadError, Outcome, Plugin, Run, RunRequest, StartError, launch};
 use crate::imports;
 use crate::store::{self, SharedStore};
 
@@ -189,9 +189,9 @@ impl Inner {
 
     async fn spawn(&self, plugin: Plugin, request: RunRequest, caller: Caller) -> Result<(), StartError> {
         let permit = self.permit().await?;
-        let place = self.runs.enter().ok_or(StartError::ShuttingDown)?;
+        let slot = self.runs.enter().ok_or(StartError::ShuttingDown)?;
         if let Some(runtime) = &self.runtime {
-            runtime.spawn(start::carry_out(plugin, request, caller, place, permit));
+            runtime.spawn(launch::carry_out(plugin, request, caller, slot, permit));
         }
         Ok(())
     }

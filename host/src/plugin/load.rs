@@ -7,8 +7,8 @@ use std::sync::Arc;
 use wasmtime::component::Component;
 
 use super::engine::Ticking;
-use super::guest::Guest;
 use super::host::Inner;
+use super::instance::Guest;
 use super::{Outcome, Run, RunRequest, StartError};
 use crate::imports::Grants;
 use crate::imports::bindings::PluginPre;

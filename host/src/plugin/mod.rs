@@ -3,13 +3,13 @@
 //! A [`Host`] compiles components and runs tasks on them, each run in a fresh instance under its own limits, on threads
 //! of the host's own. Nothing here knows which engine the store is.
 
-mod attend;
-mod drive;
 mod engine;
-mod guest;
+mod execute;
 mod host;
 mod input;
+mod instance;
 mod journal;
+mod launch;
 mod limits;
 mod load;
 mod manifest;
@@ -18,7 +18,7 @@ mod output;
 mod registry;
 mod request;
 mod run;
-mod start;
+mod supervise;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -26,9 +26,9 @@ struct State {
     journals: HashMap<u64, Arc<Journal>>,
 }
 
-/// One run's place among the others, until it is dropped.
+/// One run's slot among the others, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Slot {
     registry: Arc<Registry>,
     number: u64,
 }
@@ -38,15 +38,15 @@ impl Registry {
         Arc::new(Self { state: Mutex::default(), count: watch::Sender::new(0) })
     }
 
-    /// A place for one more run; none once the host is shutting down.
-    pub(super) fn enter(self: &Arc<Self>) -> Option<Place> {
+    /// A slot for one more run; none once the host is shutting down.
+    pub(super) fn enter(self: &Arc<Self>) -> Option<Slot> {
         let mut state = lock(&self.state);
         if state.closed {
             return None;
         }
         state.next += 1;
         self.count.send_modify(|count| *count += 1);
-        Some(Place { registry: self.clone(), number: state.next })
+        Some(Slot { registry: self.clone(), number: state.next })
     }
 
     /// Lets no run in any more, cancels those that there are, and waits for their ends.
@@ -61,7 +61,7 @@ impl Registry {
     }
 }
 
-impl Place {
+impl Slot {
     /// The run has claimed its task, and can be cancelled from now on.
     pub(super) fn fill(&self, journal: Arc<Journal>) {
         let mut state = lock(&self.registry.state);
@@ -72,7 +72,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         lock(&self.registry.state).journals.remove(&self.number);
         self.registry.count.send_modify(|count| *count -= 1);

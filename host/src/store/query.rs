@@ -113,14 +113,14 @@ pub struct Claim {
     pub priority: Priority,
     /// The run.
     pub run: RunId,
-    /// How long the run may hold the task. A run whose host has died holds it no longer than this.
-    pub hold: Duration,
+    /// How long the run has the task. A run whose host has died has it no longer than this.
+    pub lease: Duration,
 }
 
 impl Claim {
     /// A claim on the next new task of a service and user.
-    pub fn new(service: Service, user_id: UserId, run: RunId, hold: Duration) -> Self {
-        Self { task_id: None, service, user_id, parameters: None, priority: Priority::default(), run, hold }
+    pub fn new(service: Service, user_id: UserId, run: RunId, lease: Duration) -> Self {
+        Self { task_id: None, service, user_id, parameters: None, priority: Priority::default(), run, lease }
     }
 
     /// The record of a new task: `running` from its first moment.

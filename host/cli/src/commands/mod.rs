@@ -6,8 +6,8 @@ mod change;
 mod check;
 mod interrupt;
 mod listing;
-mod look;
 mod run;
+mod show;
 mod wait;
 
 use anyhow::Context as _;
@@ -19,8 +19,8 @@ use task_state_host::store::{self, SharedStore};
 
 use crate::args::{self, Cli, Command, TaskCommand};
 use crate::exit::Exit;
+use crate::open_store;
 use crate::output::{Out, Screen};
-use crate::target;
 
 /// What a command works with.
 struct Session {
@@ -68,12 +68,14 @@ async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Run(args) => {
             let job = run::Job::new(args)?;
-            let mut session = Session { store: target::open(cli.store, screen).await?, out, screen: screen.clone() };
+            let mut session =
+                Session { store: open_store::open(cli.store, screen).await?, out, screen: screen.clone() };
             let result = run::run(job, &mut session).await;
             session.located(result)
         }
         Command::Tasks(command) => {
-            let mut session = Session { store: target::open(cli.store, screen).await?, out, screen: screen.clone() };
+            let mut session =
+                Session { store: open_store::open(cli.store, screen).await?, out, screen: screen.clone() };
             let result = tasks(command, &mut session).await;
             session.located(result)
         }
@@ -89,11 +91,11 @@ async fn tasks(command: TaskCommand, session: &mut Session) -> anyhow::Result<Ex
         TaskCommand::SetActiveJobs(args) => change::set_active_jobs(args, session).await?,
         TaskCommand::Cancel(args) => change::cancel(&args.id, session).await?,
         TaskCommand::Delete(args) => change::delete(&args.id, session).await?,
-        TaskCommand::Get(args) => look::get(&args.id, session).await?,
-        TaskCommand::Logs(args) => look::logs(&args, session).await?,
-        TaskCommand::Users(args) => look::users(args.service.as_str(), session).await?,
-        TaskCommand::NextId => look::next_id(session).await?,
-        TaskCommand::PeekId => look::peek_id(session).await?,
+        TaskCommand::Get(args) => show::get(&args.id, session).await?,
+        TaskCommand::Logs(args) => show::logs(&args, session).await?,
+        TaskCommand::Users(args) => show::users(args.service.as_str(), session).await?,
+        TaskCommand::NextId => show::next_id(session).await?,
+        TaskCommand::PeekId => show::peek_id(session).await?,
         TaskCommand::List(args) => listing::list(args, session).await?,
         TaskCommand::Wait(args) => return wait::wait(args, session).await,
         TaskCommand::Check(args) => return check::check(args.repair, session).await,
@@ -105,7 +107,7 @@ impl Session {
     /// Says which store it was that could not be reached.
     fn located<T>(&self, result: anyhow::Result<T>) -> anyhow::Result<T> {
         result.map_err(|error| match Exit::of_error(&error) {
-            Exit::Unreachable => target::located(error, &self.store.location()),
+            Exit::Unreachable => open_store::located(error, &self.store.location()),
             _ => error,
         })
     }

@@ -78,7 +78,7 @@ pub(super) fn claim(conn: &Connection, policy: &Policy, claim: &Claim) -> Step<C
         Some(stored) => take(conn, policy, claim, stored)?,
     };
     let stored = Stored::find(conn, id.as_str())?.ok_or(Error::NotFound)?;
-    let until = after(claim.hold);
+    let until = after(claim.lease);
     write::hold(conn, stored.num, (status == Status::Running).then_some((claim.run.as_str(), until)))?;
     Ok(Claimed { task: stored.record(conn, policy)?, is_new })
 }

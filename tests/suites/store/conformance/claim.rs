@@ -169,7 +169,7 @@ async fn a_held_task_is_refused_even_if_a_save_sets_it_back<E: Engine>() {
 async fn a_hold_ends_at_its_deadline<E: Engine>() {
     let (_engine, store) = store::<E>().await;
     let mut short = claim("1");
-    short.hold = Duration::from_secs(1);
+    short.lease = Duration::from_secs(1);
     store.claim(short.clone()).await.unwrap();
     save(&store, draft("1")).await;
     let next = claim("1");

@@ -37,7 +37,7 @@ impl RedisStore {
     /// Registers a task as running. None if there is one with its id.
     async fn claim_new(&self, id: &TaskId, claim: &Claim, deadline: Instant) -> Result<Option<Claimed>> {
         let task = TaskRecord::from_draft(id.as_str(), &claim.draft(), &self.clock.now());
-        let lease = LeaseChange::Claim { run: &claim.run, life: claim.hold };
+        let lease = LeaseChange::Claim { run: &claim.run, life: claim.lease };
         match self.replace_in_turn(id, Replacement { lease, ..Replacement::of(&task) }, deadline).await? {
             Replaced::Done => Ok(Some(Claimed { task, is_new: true })),
             _ => Ok(None),
@@ -57,7 +57,7 @@ impl RedisStore {
         let from = task.status();
         let (to, lease) = match from {
             Status::Pending | Status::Dispatching => {
-                (Status::Running, LeaseChange::Claim { run: &claim.run, life: claim.hold })
+                (Status::Running, LeaseChange::Claim { run: &claim.run, life: claim.lease })
             }
             Status::CancelRequested => (Status::Cancelled, LeaseChange::Keep),
             _ => return Err(InvalidTransition { from, to: Status::Running }.into()),

@@ -9,11 +9,11 @@ use futures_util::FutureExt;
 use jiff::SignedDuration;
 use wasmtime_wasi::cli::StdinStream;
 
-use super::attend::Halt;
-use super::guest::{Guest, describe_trap, work};
+use super::instance::{Guest, describe_trap, work};
 use super::journal::Journal;
 use super::output::Output;
 use super::run::Location;
+use super::supervise::Halt;
 use super::{Limits, Outcome, OutputSink, Plugin};
 use crate::imports::TaskStateCtx;
 use crate::record::{Change, Status, StatusChange, TaskRecord};
@@ -74,7 +74,7 @@ impl Job {
                 }
                 ended
             };
-            tokio::join!(watched, journal.keep()).0
+            tokio::join!(watched, journal.supervise()).0
         };
         match (store.data().memory.exceeded(), ended) {
             (_, Err(halt)) => halted(halt, &limits),

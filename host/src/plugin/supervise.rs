@@ -28,7 +28,7 @@ pub(super) enum Halt {
 }
 
 /// What is to be done next, or when there is something.
-enum Chore {
+enum Action {
     Cancel(String),
     Write,
     Ask,
@@ -62,44 +62,44 @@ impl Journal {
     }
 
     /// Keeps the journal until it is closed. A call on the store that has begun is always awaited.
-    pub(super) async fn keep(&self) {
+    pub(super) async fn supervise(&self) {
         loop {
-            match self.next_chore() {
-                Chore::Cancel(notice) => self.write_cancellation(notice).await,
-                Chore::Write => self.write_held().await,
-                Chore::Ask => {
+            match self.next_action() {
+                Action::Cancel(notice) => self.write_cancellation(notice).await,
+                Action::Write => self.write_held().await,
+                Action::Ask => {
                     // Not to know is no reason to stop: the next answer comes in time.
                     let _ = self.ask().await;
                     lock(&self.state).asked = Instant::now();
                 }
-                Chore::Wait(until) => tokio::select! {
+                Action::Wait(until) => tokio::select! {
                     () = sleep_until(until) => {}
                     () = self.work.notified() => {}
                 },
-                Chore::Rest => self.work.notified().await,
-                Chore::End => return,
+                Action::Rest => self.work.notified().await,
+                Action::End => return,
             }
         }
     }
 
-    fn next_chore(&self) -> Chore {
+    fn next_action(&self) -> Action {
         let mut state = lock(&self.state);
         if state.closed {
-            return Chore::End;
+            return Action::End;
         }
         if state.gone.is_some() {
-            return Chore::Rest;
+            return Action::Rest;
         }
         if let Some(notice) = state.notice.take() {
-            return Chore::Cancel(notice);
+            return Action::Cancel(notice);
         }
         let now = Instant::now();
         let ask = state.seen.max(state.asked) + POLL;
         match state.due {
-            Some(due) if due <= now => Chore::Write,
-            _ if ask <= now => Chore::Ask,
-            Some(due) => Chore::Wait(due.min(ask)),
-            None => Chore::Wait(ask),
+            Some(due) if due <= now => Action::Write,
+            _ if ask <= now => Action::Ask,
+            Some(due) => Action::Wait(due.min(ask)),
+            None => Action::Wait(ask),
         }
     }
 

@@ -7,15 +7,15 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use wasmtime_wasi::cli::StdinStream;
 
-use super::drive::Job;
+use super::execute::Job;
 use super::journal::Journal;
-use super::registry::Place;
+use super::registry::Slot;
 use super::{Input, Limits, Outcome, Plugin, Run, RunRequest, StartError, input, run};
 use crate::record::{Status, TaskId};
 use crate::store::{Access, Claim, Claimed, Error, Owners, RunId};
 
-/// How long a run may hold its task beyond its own limits: time for the store to answer at the end.
-const HOLD_MARGIN: Duration = Duration::from_secs(120);
+/// How much longer than its own limits a run has its task: time for the store to answer at the end.
+const LEASE_MARGIN: Duration = Duration::from_secs(120);
 
 /// What the log of a task says whose caller did not wait for its start.
 const ABANDONED: &str = "cancellation requested: whoever started the run is gone";
@@ -52,7 +52,7 @@ pub(super) async fn carry_out(
     plugin: Plugin,
     request: RunRequest,
     caller: Caller,
-    place: Place,
+    slot: Slot,
     permit: OwnedSemaphorePermit,
 ) {
     // The threads that this runs on end with the host, so it stays until the last word is said.
@@ -67,7 +67,7 @@ pub(super) async fn carry_out(
         }
         Ok(Begun::Running(job)) => {
             let journal = job.journal.clone();
-            place.fill(journal.clone());
+            slot.fill(journal.clone());
             let run = Run { task_id: journal.id.clone(), journal: Some(journal.clone()), outcome };
             let awaits_end = caller.start(run);
             if awaits_end.is_err() {
@@ -77,7 +77,7 @@ pub(super) async fn carry_out(
         }
     };
     // Whoever hears of the end may start the next run.
-    drop((place, permit));
+    drop((slot, permit));
     match awaits_end {
         Ok(Some(caller)) => _ = caller.send(Ok(ended)),
         _ => _ = told.send(Some(ended)),
@@ -113,11 +113,11 @@ async fn open(input: Input) -> Result<Box<dyn StdinStream + Sync>, StartError> {
 }
 
 fn claim(request: &RunRequest, run: RunId, limits: &Limits) -> Claim {
-    let hold = limits.wall_clock.saturating_add(limits.grace).saturating_add(HOLD_MARGIN);
+    let lease = limits.wall_clock.saturating_add(limits.grace).saturating_add(LEASE_MARGIN);
     Claim {
         task_id: request.task_id.clone(),
         parameters: request.parameters.clone(),
         priority: request.priority,
-        ..Claim::new(request.service.clone(), request.user_id.clone(), run, hold)
+        ..Claim::new(request.service.clone(), request.user_id.clone(), run, lease)
     }
 }
