@@ -9,8 +9,8 @@ use futures_util::FutureExt;
 use jiff::SignedDuration;
 use wasmtime_wasi::cli::StdinStream;
 
-use super::instance::{Guest, describe_trap, work};
-use super::journal::Journal;
+use super::claimed_task::ClaimedTask;
+use super::instance::{Guest, work};
 use super::output::Output;
 use super::run::Location;
 use super::supervise::Halt;
@@ -27,7 +27,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 /// What one run needs.
 pub(super) struct Job {
     pub(super) plugin: Plugin,
-    pub(super) journal: Arc<Journal>,
+    pub(super) claimed: Arc<ClaimedTask>,
     pub(super) task: TaskRecord,
     pub(super) input: Box<dyn StdinStream + Sync>,
     pub(super) sink: OutputSink,
@@ -45,18 +45,18 @@ enum End {
 impl Job {
     /// Runs the guest and writes what came of it.
     pub(super) async fn run(self) -> Outcome {
-        let journal = self.journal.clone();
+        let claimed = self.claimed.clone();
         let output = Output::new(self.sink.clone(), self.limits.output_bytes);
         let kept = output.clone();
         let end = AssertUnwindSafe(self.guest(output)).catch_unwind().await;
-        journal.close();
+        claimed.close();
         let end = end.unwrap_or_else(|panic| End::Failed(describe_panic(&*panic)));
-        finish(&journal, end, kept.text()).await
+        finish(&claimed, end, kept.text()).await
     }
 
     async fn guest(self, output: Output) -> End {
-        let Self { plugin, journal, task, input, limits, .. } = self;
-        let context = TaskStateCtx::with_current(journal.store.clone(), plugin.grants(), journal.clone());
+        let Self { plugin, claimed, task, input, limits, .. } = self;
+        let context = TaskStateCtx::with_current(claimed.store.clone(), plugin.grants(), claimed.clone());
         let guest = Guest::new(context, input, output, limits.memory_bytes);
         let mut store = guest.into_store(plugin.engine());
         let _ticking = plugin.tick();
@@ -66,22 +66,21 @@ impl Job {
                 let ended = tokio::select! {
                     biased;
                     result = &mut guest => Ok(result),
-                    halt = journal.halt(&limits) => Err(halt),
+                    halt = claimed.halt(&limits) => Err(halt),
                 };
-                journal.close();
+                claimed.close();
                 if ended.is_err() {
-                    journal.until_idle(guest).await;
+                    claimed.until_idle(guest).await;
                 }
                 ended
             };
-            tokio::join!(watched, journal.supervise()).0
+            tokio::join!(watched, claimed.supervise()).0
         };
         match (store.data().memory.exceeded(), ended) {
             (_, Err(halt)) => halted(halt, &limits),
             (Some(limit), _) => End::Failed(limit.to_string()),
-            (None, Ok(Ok(Ok(())))) => End::Done,
-            (None, Ok(Ok(Err(text)))) => End::Failed(text),
-            (None, Ok(Err(trap))) => End::Failed(describe_trap(&trap)),
+            (None, Ok(Ok(()))) => End::Done,
+            (None, Ok(Err(why))) => End::Failed(why),
         }
     }
 }
@@ -104,36 +103,36 @@ fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// Writes the final status, with all that is to be there before it.
-async fn finish(journal: &Journal, end: End, output: Option<String>) -> Outcome {
+async fn finish(claimed: &ClaimedTask, end: End, output: Option<String>) -> Outcome {
     let (status, why) = match end {
-        End::Gone(error) => return outcome(journal, Status::Cancelled, Err(error)),
-        End::Done if journal.is_cancelled() => (Status::Cancelled, None),
+        End::Gone(error) => return outcome(claimed, Status::Cancelled, Err(error)),
+        End::Done if claimed.is_cancelled() => (Status::Cancelled, None),
         End::Done => (Status::Completed, None),
         End::Failed(why) => (Status::Failed, Some(why)),
         End::Cancelled(why) => (Status::Cancelled, Some(why)),
     };
     let change = why.into_iter().fold(Change::finish_with(status, output), Change::log);
-    let change = journal.closing(change).await;
-    match write_final(journal, change).await {
-        Ok(stored) => outcome(journal, stored, Ok(())),
+    let change = claimed.closing(change).await;
+    match write_final(claimed, change).await {
+        Ok(stored) => outcome(claimed, stored, Ok(())),
         Err(error) => {
-            tracing::error!(task = %journal.id, %error, "the final status was not written");
-            outcome(journal, status, Err(error))
+            tracing::error!(task = %claimed.id, %error, "the final status was not written");
+            outcome(claimed, status, Err(error))
         }
     }
 }
 
-fn outcome(journal: &Journal, status: Status, written: Result<()>) -> Outcome {
-    let location = Location { store: journal.store.clone(), id: journal.id.clone(), access: journal.access.clone() };
+fn outcome(claimed: &ClaimedTask, status: Status, written: Result<()>) -> Outcome {
+    let location = Location { store: claimed.store.clone(), id: claimed.id.clone(), access: claimed.access.clone() };
     Outcome { status, written, location: Some(location) }
 }
 
 /// Writes the last change of a run, once, although the store may be unavailable for a while. Gives the status that is
 /// stored then.
-async fn write_final(journal: &Journal, mut change: Change) -> Result<Status> {
+async fn write_final(claimed: &ClaimedTask, mut change: Change) -> Result<Status> {
     let mut pause = FIRST_RETRY;
     for _ in 0..RETRIES {
-        match journal.store.change(&journal.id, change.clone(), &journal.during).await {
+        match claimed.store.change(&claimed.id, change.clone(), &claimed.during).await {
             Err(Error::Unavailable(_)) => {}
             Err(error @ (Error::Failed(_) | Error::InvalidValue(_))) => {
                 let Some(StatusChange::Finish { output: output @ Some(_), .. }) = &mut change.status else {
@@ -141,7 +140,7 @@ async fn write_final(journal: &Journal, mut change: Change) -> Result<Status> {
                 };
                 *output = None;
                 change = change.log("the output could not be kept");
-                tracing::warn!(task = %journal.id, %error, "the output of a run was not kept");
+                tracing::warn!(task = %claimed.id, %error, "the output of a run was not kept");
                 continue;
             }
             answer => return answer,
@@ -149,11 +148,11 @@ async fn write_final(journal: &Journal, mut change: Change) -> Result<Status> {
         tokio::time::sleep(pause).await;
         pause *= 2;
         // A write that was not answered may have been made. It is made once: nothing leaves a terminal status.
-        match journal.store.status(&journal.id, &journal.access).await {
+        match claimed.store.status(&claimed.id, &claimed.access).await {
             Ok(status) if status.is_terminal() => return Ok(status),
             Ok(_) | Err(Error::Unavailable(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    journal.store.change(&journal.id, change, &journal.during).await
+    claimed.store.change(&claimed.id, change, &claimed.during).await
 }

@@ -66,18 +66,17 @@ impl TaskStateView for Guest {
     }
 }
 
-/// Makes an instance and has it carry out a task.
-pub(super) async fn work(
-    plugin: &PluginPre<Guest>,
-    store: &mut Store<Guest>,
-    task: &TaskRecord,
-) -> wasmtime::Result<Result<(), String>> {
-    let instance = plugin.instantiate_async(&mut *store).await?;
-    instance.dms_task_state_worker().call_run(store, &task.into()).await
+/// Makes an instance and has it carry out a task. The error is what the task's log is to say: the guest's own, or a trap.
+pub(super) async fn work(plugin: &PluginPre<Guest>, store: &mut Store<Guest>, task: &TaskRecord) -> Result<(), String> {
+    let returned = async {
+        let instance = plugin.instantiate_async(&mut *store).await?;
+        instance.dms_task_state_worker().call_run(&mut *store, &task.into()).await
+    };
+    returned.await.unwrap_or_else(|trap| Err(describe_trap(&trap)))
 }
 
 /// A trap as the task's log tells it: what happened, and where in the guest.
-pub(super) fn describe_trap(error: &wasmtime::Error) -> String {
+fn describe_trap(error: &wasmtime::Error) -> String {
     let mut text = match error.downcast_ref::<wasmtime_wasi::I32Exit>() {
         Some(exit) => format!("the guest exited with status {} instead of returning", exit.0),
         None => error.root_cause().to_string(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use wasmtime_wasi::cli::StdinStream;
 
+use super::claimed_task::ClaimedTask;
 use super::execute::Job;
-use super::journal::Journal;
 use super::registry::Slot;
 use super::{Input, Limits, Outcome, Plugin, Run, RunRequest, StartError, input, run};
 use crate::record::{Status, TaskId};
@@ -61,17 +61,17 @@ pub(super) async fn carry_out(
     let (awaits_end, ended) = match begin(plugin, request).await {
         Err(error) => return caller.refuse(error),
         Ok(Begun::Cancelled(location)) => {
-            let run = Run { task_id: location.id.clone(), journal: None, outcome };
+            let run = Run { task_id: location.id.clone(), task: None, outcome };
             let ended = Outcome { status: Status::Cancelled, written: Ok(()), location: Some(*location) };
             (caller.start(run), ended)
         }
         Ok(Begun::Running(job)) => {
-            let journal = job.journal.clone();
-            slot.fill(journal.clone());
-            let run = Run { task_id: journal.id.clone(), journal: Some(journal.clone()), outcome };
+            let task = job.claimed.clone();
+            slot.fill(task.clone());
+            let run = Run { task_id: task.id.clone(), task: Some(task.clone()), outcome };
             let awaits_end = caller.start(run);
             if awaits_end.is_err() {
-                journal.cancel(ABANDONED);
+                task.cancel(ABANDONED);
             }
             (awaits_end, job.run().await)
         }
@@ -100,8 +100,8 @@ async fn begin(plugin: Plugin, request: RunRequest) -> Result<Begun, StartError>
         let access = Access::of(Owners::only(task.service(), task.user_id()));
         return Ok(Begun::Cancelled(Box::new(run::Location { store: plugin.host.store.clone(), id, access })));
     }
-    let journal = Arc::new(Journal::new(plugin.host.store.clone(), &task, run_id)?);
-    Ok(Begun::Running(Box::new(Job { plugin, journal, task, input, sink: request.output, limits })))
+    let claimed = Arc::new(ClaimedTask::new(plugin.host.store.clone(), &task, run_id)?);
+    Ok(Begun::Running(Box::new(Job { plugin, claimed, task, input, sink: request.output, limits })))
 }
 
 async fn open(input: Input) -> Result<Box<dyn StdinStream + Sync>, StartError> {

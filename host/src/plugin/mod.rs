@@ -3,12 +3,14 @@
 //! A [`Host`] compiles components and runs tasks on them, each run in a fresh instance under its own limits, on threads
 //! of the host's own. Nothing here knows which engine the store is.
 
+mod claimed_task;
 mod engine;
 mod execute;
+mod held_entries;
 mod host;
 mod input;
 mod instance;
-mod journal;
+mod known_task;
 mod launch;
 mod limits;
 mod load;

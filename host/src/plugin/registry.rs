@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
-use super::journal::Journal;
+use super::claimed_task::ClaimedTask;
 use super::lock;
 
 /// What the log of a task says that was cancelled because its host ends.
@@ -23,7 +23,7 @@ pub(super) struct Registry {
 struct State {
     closed: bool,
     next: u64,
-    journals: HashMap<u64, Arc<Journal>>,
+    tasks: HashMap<u64, Arc<ClaimedTask>>,
 }
 
 /// One run's slot among the others, until it is dropped.
@@ -54,7 +54,7 @@ impl Registry {
         {
             let mut state = lock(&self.state);
             state.closed = true;
-            state.journals.values().for_each(|journal| journal.cancel(SHUTTING_DOWN));
+            state.tasks.values().for_each(|task| task.cancel(SHUTTING_DOWN));
         }
         // The sender is here, so it cannot be gone.
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
@@ -63,18 +63,18 @@ impl Registry {
 
 impl Slot {
     /// The run has claimed its task, and can be cancelled from now on.
-    pub(super) fn fill(&self, journal: Arc<Journal>) {
+    pub(super) fn fill(&self, task: Arc<ClaimedTask>) {
         let mut state = lock(&self.registry.state);
         if state.closed {
-            journal.cancel(SHUTTING_DOWN);
+            task.cancel(SHUTTING_DOWN);
         }
-        state.journals.insert(self.number, journal);
+        state.tasks.insert(self.number, task);
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        lock(&self.registry.state).journals.remove(&self.number);
+        lock(&self.registry.state).tasks.remove(&self.number);
         self.registry.count.send_modify(|count| *count -= 1);
     }
 }

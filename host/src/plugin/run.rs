@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::journal::Journal;
+use super::claimed_task::ClaimedTask;
 use crate::record::{Status, TaskId, TaskRecord};
 use crate::store::{self, Access, SharedStore};
 
@@ -46,7 +46,7 @@ pub enum StartError {
 pub struct Run {
     pub(super) task_id: TaskId,
     /// None if the task had been asked to stop before it started.
-    pub(super) journal: Option<Arc<Journal>>,
+    pub(super) task: Option<Arc<ClaimedTask>>,
     pub(super) outcome: watch::Receiver<Option<Outcome>>,
 }
 
@@ -93,8 +93,8 @@ impl Run {
     /// Asks the task to stop: it becomes `cancel_requested`, the guest has its grace period, and is then interrupted.
     /// May be called from any thread, any number of times.
     pub fn cancel(&self) {
-        if let Some(journal) = &self.journal {
-            journal.cancel(CANCELLED);
+        if let Some(task) = &self.task {
+            task.cancel(CANCELLED);
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::journal::Journal;
+use super::claimed_task::ClaimedTask;
 use super::{Limits, lock};
 use crate::record::{Change, Status};
 use crate::store::Error;
@@ -33,35 +33,35 @@ enum Action {
     Write,
     Ask,
     Wait(Instant),
-    /// Nothing, until the journal is closed.
+    /// Nothing, until the guest has ended.
     Rest,
     End,
 }
 
-impl Journal {
+impl ClaimedTask {
     /// Asks the task to stop, saying why in its log. Only the first such request counts.
     pub(super) fn cancel(&self, notice: &str) {
-        let mut state = lock(&self.state);
-        if state.cancelled.is_none() && !state.closed {
-            state.cancelled = Some(Instant::now());
-            state.notice = Some(notice.to_owned());
-            self.work.notify_one();
-            self.halt.notify_one();
-        }
+        self.learn(|known| {
+            if known.cancelled.is_none() && !known.closed {
+                known.cancelled = Some(Instant::now());
+                known.notice = Some(notice.to_owned());
+                self.work.notify_one();
+            }
+        });
     }
 
     /// Whether the task was asked to stop.
     pub(super) fn is_cancelled(&self) -> bool {
-        lock(&self.state).cancelled.is_some()
+        lock(&self.state).known.cancelled.is_some()
     }
 
     /// Says that the guest makes no more calls.
     pub(super) fn close(&self) {
-        lock(&self.state).closed = true;
+        lock(&self.state).known.closed = true;
         self.work.notify_one();
     }
 
-    /// Keeps the journal until it is closed. A call on the store that has begun is always awaited.
+    /// Writes, asks and cancels until the guest makes no more calls. A call on the store that has begun is always awaited.
     pub(super) async fn supervise(&self) {
         loop {
             match self.next_action() {
@@ -70,7 +70,7 @@ impl Journal {
                 Action::Ask => {
                     // Not to know is no reason to stop: the next answer comes in time.
                     let _ = self.ask().await;
-                    lock(&self.state).asked = Instant::now();
+                    lock(&self.state).known.asked = Instant::now();
                 }
                 Action::Wait(until) => tokio::select! {
                     () = sleep_until(until) => {}
@@ -84,18 +84,20 @@ impl Journal {
 
     fn next_action(&self) -> Action {
         let mut state = lock(&self.state);
-        if state.closed {
+        let due = state.held.due();
+        let known = &mut state.known;
+        if known.closed {
             return Action::End;
         }
-        if state.gone.is_some() {
+        if known.gone.is_some() {
             return Action::Rest;
         }
-        if let Some(notice) = state.notice.take() {
+        if let Some(notice) = known.notice.take() {
             return Action::Cancel(notice);
         }
         let now = Instant::now();
-        let ask = state.seen.max(state.asked) + POLL;
-        match state.due {
+        let ask = known.seen.max(known.asked) + POLL;
+        match due {
             Some(due) if due <= now => Action::Write,
             _ if ask <= now => Action::Ask,
             Some(due) => Action::Wait(due.min(ask)),
@@ -116,8 +118,8 @@ impl Journal {
         let end = Instant::now() + limits.wall_clock;
         loop {
             let (gone, cancelled) = {
-                let state = lock(&self.state);
-                (state.gone.clone(), state.cancelled)
+                let known = &lock(&self.state).known;
+                (known.gone.clone(), known.cancelled)
             };
             if let Some(error) = gone {
                 return Halt::Gone(error);
@@ -134,7 +136,7 @@ impl Journal {
         }
     }
 
-    /// Waits for as long as the journal needs the guest: until no call of the guest on the store is under way.
+    /// Waits for as long as the store needs the guest: until no call of the guest on the store is under way.
     pub(super) async fn until_idle<T>(&self, mut guest: Pin<&mut impl Future<Output = T>>) {
         poll_fn(|context| {
             let waits = self.is_calling() && guest.as_mut().poll(context).is_pending() && self.is_calling();

@@ -1,8 +1,7 @@
-//! What a run says of its task, in the order in which it is said.
+//! The task that a run has claimed: every word of the run about it, and every answer of the store.
 //!
-//! Log entries are held back for a moment, so that several are written together; whatever follows them goes with them
-//! or after them. Every answer of the store passes here, which is how a run learns that it was asked to stop, or that
-//! its task is gone.
+//! Entries are held back for a moment; whatever follows them goes with them or after them. The answers are how a run
+//! learns that it was asked to stop, or that its task is gone.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,29 +12,24 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::held_entries::{HeldEntries, Pushed};
+use super::known_task::KnownTask;
 use super::lock;
 use crate::imports::{CurrentTask, Underway};
 use crate::record::{Change, Entry, Status, TaskId, TaskRecord};
 use crate::store::{Access, Error, Owners, Result, RunId, SharedStore};
 
-/// How long an entry is held back. What a guest is promised is 100 ms, and writing takes some of it.
-pub(super) const HOLD: Duration = Duration::from_millis(50);
-
-/// The most entries, and bytes of their messages, that are held back.
-const MAX_ENTRIES: usize = 1_000;
-const MAX_BYTES: usize = 1 << 20;
-
 /// For how long a status that the store has told is good enough to answer whether the task was asked to stop.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// One run's way to its task.
+/// A task and the run that has it.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(super) struct ClaimedTask {
     pub(super) store: SharedStore,
     pub(super) id: TaskId,
-    /// The task, while this run holds it.
+    /// The task, while this run has it.
     pub(super) during: Access,
-    /// The task, whoever holds it.
+    /// The task, whoever has it.
     pub(super) access: Access,
     /// Held while entries are on their way to the store, so that nothing overtakes them.
     writing: tokio::sync::Mutex<()>,
@@ -50,29 +44,12 @@ pub(super) struct Journal {
 
 #[derive(Debug)]
 pub(super) struct State {
-    held: Vec<Entry>,
-    held_bytes: usize,
-    /// When the entries are to be written.
-    pub(super) due: Option<Instant>,
-    /// Why entries whose call was answered with ok were not written.
-    late: Option<Error>,
-    /// The status last known, and when the store told it.
-    status: Status,
-    pub(super) seen: Instant,
-    /// When the host last asked for it.
-    pub(super) asked: Instant,
-    /// When the task was first seen to have been asked to stop. It stays, whatever is saved.
-    pub(super) cancelled: Option<Instant>,
-    /// What the host's own cancellation is to say, until it is written.
-    pub(super) notice: Option<String>,
-    /// Why the task is this run's no more.
-    pub(super) gone: Option<Error>,
-    /// The guest makes no more calls.
-    pub(super) closed: bool,
+    pub(super) held: HeldEntries,
+    pub(super) known: KnownTask,
 }
 
-impl Journal {
-    /// The journal of a run that has just claimed its task.
+impl ClaimedTask {
+    /// A task that the run has just claimed.
     pub(super) fn new(store: SharedStore, task: &TaskRecord, run: RunId) -> Result<Self> {
         let access = Access::of(Owners::only(task.service(), task.user_id()));
         Ok(Self {
@@ -81,19 +58,7 @@ impl Journal {
             during: access.clone().during(run),
             access,
             writing: tokio::sync::Mutex::default(),
-            state: Mutex::new(State {
-                held: Vec::new(),
-                held_bytes: 0,
-                due: None,
-                late: None,
-                status: task.status(),
-                seen: Instant::now(),
-                asked: Instant::now(),
-                cancelled: None,
-                notice: None,
-                gone: None,
-                closed: false,
-            }),
+            state: Mutex::new(State { held: HeldEntries::default(), known: KnownTask::new(task.status()) }),
             calls: Arc::default(),
             work: Notify::new(),
             halt: Notify::new(),
@@ -106,23 +71,24 @@ impl Journal {
     }
 
     /// Takes note of what the store has answered about the task.
-    pub(super) fn note<T>(&self, answer: &Result<T>, status: impl FnOnce(&T) -> Status) {
+    fn note<T>(&self, answer: &Result<T>, status: impl FnOnce(&T) -> Status) {
         match answer {
-            Ok(value) => self.note_status(status(value)),
-            Err(Error::InvalidTransition(refusal)) => self.note_status(refusal.from),
+            Ok(value) => self.learn(|known| known.saw(status(value))),
+            Err(Error::InvalidTransition(refused)) => self.learn(|known| known.saw(refused.from)),
             Err(error @ (Error::NotFound | Error::Denied(_))) => {
-                lock(&self.state).gone.get_or_insert_with(|| error.clone());
-                self.halt.notify_one();
+                self.learn(|known| _ = known.gone.get_or_insert_with(|| error.clone()));
             }
             Err(_) => {}
         }
     }
 
-    fn note_status(&self, status: Status) {
+    /// Takes note of something that may be a reason to stop.
+    pub(super) fn learn(&self, news: impl FnOnce(&mut KnownTask)) {
         let mut state = lock(&self.state);
-        (state.status, state.seen) = (status, Instant::now());
-        if is_cancellation(status) && state.cancelled.is_none() {
-            state.cancelled = Some(Instant::now());
+        let known = &mut state.known;
+        let before = (known.cancelled, known.gone.is_some());
+        news(known);
+        if before != (known.cancelled, known.gone.is_some()) {
             self.halt.notify_one();
         }
     }
@@ -148,11 +114,14 @@ impl Journal {
         answer
     }
 
-    /// Writes what is held back. A failure is the answer of the guest's next call.
+    /// Writes what is held back, for nobody who waits. A failure is the answer of the guest's next call, and what could
+    /// not be written is not tried again: the guest may, once it knows.
     pub(super) async fn write_held(&self) {
-        if let Err(error) = self.settle().await {
+        let _turn = self.writing.lock().await;
+        let held = lock(&self.state).held.take();
+        if let Err(error) = self.write_entries(held).await {
             tracing::warn!(task = %self.id, %error, "log entries were not written");
-            lock(&self.state).late.get_or_insert(error);
+            lock(&self.state).held.lost(error);
         }
     }
 
@@ -160,11 +129,14 @@ impl Journal {
     async fn settle(&self) -> Result<Option<Status>> {
         let _turn = self.writing.lock().await;
         let held = self.take_held()?;
-        if held.is_empty() {
+        self.write_entries(held).await
+    }
+
+    async fn write_entries(&self, entries: Vec<Entry>) -> Result<Option<Status>> {
+        if entries.is_empty() {
             return Ok(None);
         }
-        let entries = Change { entries: held, ..Change::default() };
-        let answer = self.store.change(&self.id, entries, &self.during).await;
+        let answer = self.store.change(&self.id, Change { entries, ..Change::default() }, &self.during).await;
         self.note(&answer, |status| *status);
         answer.map(Some)
     }
@@ -172,45 +144,29 @@ impl Journal {
     /// The entries that are held back, which the caller is to write; or the failure of those before them.
     fn take_held(&self) -> Result<Vec<Entry>> {
         let mut state = lock(&self.state);
-        if let Some(error) = state.late.take() {
-            return Err(error);
-        }
-        Ok(state.take_held())
+        state.held.check()?;
+        Ok(state.held.take())
     }
 
     /// The last change of the run, with what is left to be written before it.
     pub(super) async fn closing(&self, change: Change) -> Change {
         let _turn = self.writing.lock().await;
         let mut state = lock(&self.state);
-        let mut held = state.take_held();
-        if let Some(message) = state.notice.take() {
+        let mut held = state.held.take();
+        if let Some(message) = state.known.notice.take() {
             held.push(Entry { at: Some(self.store.now()), message });
         }
         after(held, change)
     }
 
-    /// Holds an entry back, unless there is no room for it.
-    fn hold(&self, message: String) -> Result<std::result::Result<Status, String>> {
-        let mut state = lock(&self.state);
-        if let Some(error) = state.late.take() {
-            return Err(error);
-        }
-        if state.held.len() >= MAX_ENTRIES || state.held_bytes + message.len() > MAX_BYTES {
-            return Ok(Err(message));
-        }
-        state.held_bytes += message.len();
-        state.held.push(Entry { at: Some(self.store.now()), message });
-        if state.due.is_none() {
-            state.due = Some(Instant::now() + HOLD);
-            self.work.notify_one();
-        }
-        Ok(Ok(state.status))
-    }
-
     /// Asks the store for the task's status.
     pub(super) async fn ask(&self) -> Result<Status> {
+        let asked = Instant::now();
         let answer = self.store.status(&self.id, &self.during).await;
-        self.note(&answer, |status| *status);
+        match &answer {
+            Ok(status) => self.learn(|known| known.answered(*status, asked)),
+            Err(_) => self.note(&answer, |status| *status),
+        }
         answer
     }
 
@@ -226,27 +182,11 @@ impl Journal {
     }
 
     async fn may_go_on(&self) {
-        let stop = {
-            let state = lock(&self.state);
-            state.closed || state.gone.is_some()
-        };
-        if stop {
+        let is_over = lock(&self.state).known.is_over();
+        if is_over {
             pending().await
         }
     }
-}
-
-impl State {
-    fn take_held(&mut self) -> Vec<Entry> {
-        self.held_bytes = 0;
-        self.due = None;
-        std::mem::take(&mut self.held)
-    }
-}
-
-/// Whether a task in this status was asked to stop.
-fn is_cancellation(status: Status) -> bool {
-    matches!(status, Status::CancelRequested | Status::Cancelled)
 }
 
 /// A change with entries that come before its own.
@@ -256,12 +196,12 @@ fn after(mut entries: Vec<Entry>, mut change: Change) -> Change {
 }
 
 #[async_trait]
-impl CurrentTask for Journal {
+impl CurrentTask for ClaimedTask {
     async fn enter(&self) -> Result<Underway> {
         self.may_go_on().await;
         let underway = Underway::count(&self.calls);
         let settled = self.settle().await;
-        if lock(&self.state).gone.is_some() {
+        if lock(&self.state).known.gone.is_some() {
             drop(underway);
             return pending().await;
         }
@@ -270,7 +210,7 @@ impl CurrentTask for Journal {
 
     fn saw(&self, id: &TaskId, status: Status) {
         if *id == self.id {
-            self.note_status(status);
+            self.learn(|known| known.saw(status));
         }
     }
 
@@ -290,9 +230,19 @@ impl CurrentTask for Journal {
 
     async fn log(&self, message: String) -> Result<Status> {
         self.may_go_on().await;
-        match self.hold(message)? {
-            Ok(status) => Ok(status),
-            Err(message) => self.change(Change::default().log_at(self.store.now(), message)).await,
+        let (pushed, status) = {
+            let mut state = lock(&self.state);
+            (state.held.push(message, || self.store.now()), state.known.status)
+        };
+        match pushed {
+            Pushed::Held { due } => {
+                if due {
+                    self.work.notify_one();
+                }
+                Ok(status)
+            }
+            Pushed::Full(message) => self.change(Change::default().log_at(self.store.now(), message)).await,
+            Pushed::Lost(error) => Err(error),
         }
     }
 
@@ -307,19 +257,19 @@ impl CurrentTask for Journal {
     }
 
     async fn cancel_requested(&self) -> Result<bool> {
-        let known = {
-            let state = lock(&self.state);
-            state.cancelled.is_some() || state.seen.elapsed() < FRESH
+        let is_known = {
+            let known = &lock(&self.state).known;
+            known.cancelled.is_some() || known.seen.elapsed() < FRESH
         };
-        if !known {
+        if !is_known {
             // Without an answer, what was known before is the answer.
             let _ = self.guest(self.ask()).await;
         }
         self.may_go_on().await;
-        Ok(lock(&self.state).cancelled.is_some())
+        Ok(lock(&self.state).known.cancelled.is_some())
     }
 }
 
 #[cfg(test)]
-#[path = "journal_tests.rs"]
+#[path = "claimed_task_tests.rs"]
 mod tests;
