@@ -27,7 +27,7 @@
 //!     request.parameters = Some(JsonObject::parse("parameters", r#"{"format": "json"}"#)?);
 //!     request.input = Input::File("measurements.csv".into());
 //!     let run = plugin.start(request).await?;
-//!     // … run.cancel() asks it to stop; another run of the same task is refused
+//!     // … run.events() tells what happens, run.cancel() asks it to stop; another run of the same task is refused
 //!
 //!     let outcome = run.wait().await;
 //!     println!("{}: {}", outcome.status, outcome.task().await?.encode());
@@ -56,7 +56,7 @@ pub mod store;
 
 pub use plugin::{
     Grants, Host, HostBuilder, HostError, Input, Limits, LoadError, Manifest, ManifestError, Operation, Outcome,
-    OutputSink, Plugin, Run, RunRequest, StartError,
+    OutputSink, Plugin, Run, RunEvent, RunEvents, RunRequest, StartError,
 };
 pub use settings::{BadVariable, DEFAULT_TTL, Settings};
 pub use wasmtime;

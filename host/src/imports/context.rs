@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::bindings::dms::task_state::types::Error as GuestError;
 use super::error::for_guest;
 use super::{Grants, Operation};
-use crate::record::{Change, Status, TaskId, TaskRecord};
+use crate::record::{Change, Entry, Status, TaskId, TaskRecord};
 use crate::store::{Access, Error, Result, SharedStore};
 
 /// What one guest may reach: a store, as far as its grants go, and the task that it works on.
@@ -75,8 +75,13 @@ pub(crate) trait CurrentTask: Send + Sync {
     /// Opens a call on the store. Everything that the guest has logged before is there once this returns.
     async fn enter(&self) -> Result<Underway>;
 
-    /// Takes note of the status in which a call found a task.
-    fn saw(&self, id: &TaskId, status: Status);
+    /// Stamps the entries of a change that the guest makes in another way, if they are to be told of, and gives them.
+    fn announce(&self, _: &TaskId, _: &mut Change) -> Vec<Entry> {
+        Vec::new()
+    }
+
+    /// Takes note of the status in which a call found or left a task, and of what it has announced.
+    fn saw(&self, _: &TaskId, _: Status, _: Vec<Entry>) {}
 
     /// The task as the store holds it.
     async fn get(&self) -> Result<TaskRecord>;
@@ -132,8 +137,6 @@ impl CurrentTask for WriteThrough {
     async fn enter(&self) -> Result<Underway> {
         Ok(Underway::default())
     }
-
-    fn saw(&self, _: &TaskId, _: Status) {}
 
     async fn get(&self) -> Result<TaskRecord> {
         let (id, access) = self.task()?;

@@ -10,11 +10,12 @@ use crate::store::{Query, Scope as StoreScope};
 impl types::Host for TaskStateCtx {}
 
 impl TaskStateCtx {
-    async fn change(&mut self, task_id: String, change: Change) -> Result<TaskStatus, Error> {
+    async fn change(&mut self, task_id: String, mut change: Change) -> Result<TaskStatus, Error> {
         let access = self.permit(Operation::Write)?;
         let id = TaskId::stored(task_id)?;
+        let entries = self.task.announce(&id, &mut change);
         let status = self.call(self.store.change(&id, change, access)).await?;
-        self.task.saw(&id, status);
+        self.task.saw(&id, status, entries);
         Ok(status.into())
     }
 
@@ -46,7 +47,9 @@ impl Host for TaskStateCtx {
         let access = self.permit(Operation::Write)?;
         self.grants.permit_service(&task.service)?;
         self.grants.permit_user(&task.user_id)?;
+        let status = task.status.into();
         let id = self.call(self.store.save(task.try_into()?, only_if.try_into()?, access)).await?;
+        self.task.saw(&id, status, Vec::new());
         Ok(id.into())
     }
 
@@ -54,7 +57,7 @@ impl Host for TaskStateCtx {
         let access = self.permit(Operation::Read)?;
         let id = TaskId::stored(task_id)?;
         let task = self.call(self.store.get(&id, access)).await?;
-        self.task.saw(&id, task.status());
+        self.task.saw(&id, task.status(), Vec::new());
         Ok((&task).into())
     }
 

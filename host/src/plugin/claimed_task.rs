@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::events::Events;
 use super::held_entries::{HeldEntries, Pushed};
 use super::known_task::KnownTask;
 use super::lock;
@@ -34,6 +35,7 @@ pub(super) struct ClaimedTask {
     /// Held while entries are on their way to the store, so that nothing overtakes them.
     writing: tokio::sync::Mutex<()>,
     pub(super) state: Mutex<State>,
+    events: Events,
     /// The guest's calls on the store that are under way.
     calls: Arc<AtomicUsize>,
     /// Something is to be written or asked.
@@ -50,7 +52,8 @@ pub(super) struct State {
 
 impl ClaimedTask {
     /// A task that the run has just claimed.
-    pub(super) fn new(store: SharedStore, task: &TaskRecord, run: RunId) -> Result<Self> {
+    pub(super) fn new(store: SharedStore, task: &TaskRecord, run: RunId, events: Events) -> Result<Self> {
+        events.status(task.status());
         let access = Access::of(Owners::only(task.service(), task.user_id()));
         Ok(Self {
             store,
@@ -59,6 +62,7 @@ impl ClaimedTask {
             access,
             writing: tokio::sync::Mutex::default(),
             state: Mutex::new(State { held: HeldEntries::default(), known: KnownTask::new(task.status()) }),
+            events,
             calls: Arc::default(),
             work: Notify::new(),
             halt: Notify::new(),
@@ -86,8 +90,11 @@ impl ClaimedTask {
     pub(super) fn learn(&self, news: impl FnOnce(&mut KnownTask)) {
         let mut state = lock(&self.state);
         let known = &mut state.known;
-        let before = (known.cancelled, known.gone.is_some());
+        let (before, status) = ((known.cancelled, known.gone.is_some()), known.status);
         news(known);
+        if known.status != status {
+            self.events.status(known.status);
+        }
         if before != (known.cancelled, known.gone.is_some()) {
             self.halt.notify_one();
         }
@@ -99,17 +106,25 @@ impl ClaimedTask {
     pub(super) async fn write(&self, change: Change) -> Result<Status> {
         let _turn = self.writing.lock().await;
         let held = self.take_held()?;
-        let answer = if held.is_empty() {
-            self.store.change(&self.id, change, &self.during).await
-        } else {
-            let alone = Change { entries: held.clone(), ..Change::default() };
-            match self.store.change(&self.id, after(held, change), &self.during).await {
-                Err(error @ (Error::InvalidTransition(_) | Error::InvalidValue(_) | Error::Failed(_))) => {
-                    self.store.change(&self.id, alone, &self.during).await.and(Err(error))
-                }
-                answer => answer,
+        if held.is_empty() {
+            return self.write_now(change).await;
+        }
+        let alone = Change { entries: held.clone(), ..Change::default() };
+        match self.write_now(after(held, change)).await {
+            Err(error @ (Error::InvalidTransition(_) | Error::InvalidValue(_) | Error::Failed(_))) => {
+                self.write_now(alone).await.and(Err(error))
             }
-        };
+            answer => answer,
+        }
+    }
+
+    /// Makes a change to the task, and tells what has come of it.
+    pub(super) async fn write_now(&self, mut change: Change) -> Result<Status> {
+        let entries = self.announce(&self.id, &mut change);
+        let answer = self.store.change(&self.id, change, &self.during).await;
+        if answer.is_ok() {
+            self.events.entries(entries);
+        }
         self.note(&answer, |status| *status);
         answer
     }
@@ -136,9 +151,7 @@ impl ClaimedTask {
         if entries.is_empty() {
             return Ok(None);
         }
-        let answer = self.store.change(&self.id, Change { entries, ..Change::default() }, &self.during).await;
-        self.note(&answer, |status| *status);
-        answer.map(Some)
+        self.write_now(Change { entries, ..Change::default() }).await.map(Some)
     }
 
     /// The entries that are held back, which the caller is to write; or the failure of those before them.
@@ -208,8 +221,19 @@ impl CurrentTask for ClaimedTask {
         settled.map(|_| underway)
     }
 
-    fn saw(&self, id: &TaskId, status: Status) {
+    fn announce(&self, id: &TaskId, change: &mut Change) -> Vec<Entry> {
+        if *id != self.id || !self.events.wanted() {
+            return Vec::new();
+        }
+        for entry in &mut change.entries {
+            entry.at.get_or_insert_with(|| self.store.now());
+        }
+        change.entries.clone()
+    }
+
+    fn saw(&self, id: &TaskId, status: Status, entries: Vec<Entry>) {
         if *id == self.id {
+            self.events.entries(entries);
             self.learn(|known| known.saw(status));
         }
     }

@@ -5,18 +5,17 @@ use std::task::Poll;
 
 use super::super::held_entries::{MAX_BYTES, MAX_ENTRIES};
 use super::*;
-use crate::DEFAULT_TTL;
 use crate::record::{Service, SystemClock, TimeZone, UserId};
 use crate::store::Claim;
-use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::{SqliteOptions, SqliteStore};
 
 async fn claimed() -> ClaimedTask {
     let clock = Arc::new(SystemClock::new(TimeZone::utc()));
-    let store: SharedStore = Arc::new(SqliteStore::in_memory(DEFAULT_TTL, clock).unwrap());
+    let store: SharedStore = Arc::new(SqliteStore::in_memory(SqliteOptions::default(), clock).unwrap());
     let (service, user) = (Service::new("analytics").unwrap(), UserId::new("alice").unwrap());
     let run = RunId::unique();
     let claimed = store.claim(Claim::new(service, user, run.clone(), Duration::from_secs(60))).await.unwrap();
-    ClaimedTask::new(store, &claimed.task, run).unwrap()
+    ClaimedTask::new(store, &claimed.task, run, Events::default()).unwrap()
 }
 
 async fn stored(task: &ClaimedTask) -> Vec<String> {

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use wasmtime_wasi::cli::StdinStream;
 
 use super::claimed_task::ClaimedTask;
+use super::events::Events;
 use super::instance::{Guest, work};
 use super::output::Output;
 use super::run::Location;
@@ -31,6 +32,7 @@ pub(super) struct Job {
     pub(super) task: TaskRecord,
     pub(super) input: Box<dyn StdinStream + Sync>,
     pub(super) sink: OutputSink,
+    pub(super) events: Events,
     pub(super) limits: Limits,
 }
 
@@ -46,7 +48,7 @@ impl Job {
     /// Runs the guest and writes what came of it.
     pub(super) async fn run(self) -> Outcome {
         let claimed = self.claimed.clone();
-        let output = Output::new(self.sink.clone(), self.limits.output_bytes);
+        let output = Output::new(self.sink.clone(), self.events.clone(), self.limits.output_bytes);
         let kept = output.clone();
         let end = AssertUnwindSafe(self.guest(output)).catch_unwind().await;
         claimed.close();
@@ -132,7 +134,7 @@ fn outcome(claimed: &ClaimedTask, status: Status, written: Result<()>) -> Outcom
 async fn write_final(claimed: &ClaimedTask, mut change: Change) -> Result<Status> {
     let mut pause = FIRST_RETRY;
     for _ in 0..RETRIES {
-        match claimed.store.change(&claimed.id, change.clone(), &claimed.during).await {
+        match claimed.write_now(change.clone()).await {
             Err(Error::Unavailable(_)) => {}
             Err(error @ (Error::Failed(_) | Error::InvalidValue(_))) => {
                 let Some(StatusChange::Finish { output: output @ Some(_), .. }) = &mut change.status else {
@@ -149,10 +151,13 @@ async fn write_final(claimed: &ClaimedTask, mut change: Change) -> Result<Status
         pause *= 2;
         // A write that was not answered may have been made. It is made once: nothing leaves a terminal status.
         match claimed.store.status(&claimed.id, &claimed.access).await {
-            Ok(status) if status.is_terminal() => return Ok(status),
+            Ok(status) if status.is_terminal() => {
+                claimed.learn(|known| known.saw(status));
+                return Ok(status);
+            }
             Ok(_) | Err(Error::Unavailable(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    claimed.store.change(&claimed.id, change, &claimed.during).await
+    claimed.write_now(change).await
 }

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use wasmtime_wasi::cli::StdinStream;
 
 use super::claimed_task::ClaimedTask;
+use super::events::Events;
 use super::execute::Job;
 use super::registry::Slot;
 use super::{Input, Limits, Outcome, Plugin, Run, RunRequest, StartError, input, run};
@@ -58,17 +59,19 @@ pub(super) async fn carry_out(
     // The threads that this runs on end with the host, so it stays until the last word is said.
     let _host = plugin.host.clone();
     let (told, outcome) = watch::channel(None);
-    let (awaits_end, ended) = match begin(plugin, request).await {
+    let events = request.events.of_run();
+    let (awaits_end, ended) = match begin(plugin, request, &events).await {
         Err(error) => return caller.refuse(error),
         Ok(Begun::Cancelled(location)) => {
-            let run = Run { task_id: location.id.clone(), task: None, outcome };
+            events.status(Status::Cancelled);
+            let run = Run { task_id: location.id.clone(), task: None, events: events.clone(), outcome };
             let ended = Outcome { status: Status::Cancelled, written: Ok(()), location: Some(*location) };
             (caller.start(run), ended)
         }
         Ok(Begun::Running(job)) => {
             let task = job.claimed.clone();
             slot.fill(task.clone());
-            let run = Run { task_id: task.id.clone(), task: Some(task.clone()), outcome };
+            let run = Run { task_id: task.id.clone(), task: Some(task.clone()), events: events.clone(), outcome };
             let awaits_end = caller.start(run);
             if awaits_end.is_err() {
                 task.cancel(ABANDONED);
@@ -76,6 +79,7 @@ pub(super) async fn carry_out(
             (awaits_end, job.run().await)
         }
     };
+    events.end();
     // Whoever hears of the end may start the next run.
     drop((slot, permit));
     match awaits_end {
@@ -90,7 +94,7 @@ enum Begun {
     Cancelled(Box<run::Location>),
 }
 
-async fn begin(plugin: Plugin, request: RunRequest) -> Result<Begun, StartError> {
+async fn begin(plugin: Plugin, request: RunRequest, events: &Events) -> Result<Begun, StartError> {
     let limits = request.limits.clone().unwrap_or_else(|| plugin.host.default_limits.clone());
     let input = open(request.input.clone()).await?;
     let run_id = RunId::unique();
@@ -100,8 +104,16 @@ async fn begin(plugin: Plugin, request: RunRequest) -> Result<Begun, StartError>
         let access = Access::of(Owners::only(task.service(), task.user_id()));
         return Ok(Begun::Cancelled(Box::new(run::Location { store: plugin.host.store.clone(), id, access })));
     }
-    let claimed = Arc::new(ClaimedTask::new(plugin.host.store.clone(), &task, run_id)?);
-    Ok(Begun::Running(Box::new(Job { plugin, claimed, task, input, sink: request.output, limits })))
+    let claimed = Arc::new(ClaimedTask::new(plugin.host.store.clone(), &task, run_id, events.clone())?);
+    Ok(Begun::Running(Box::new(Job {
+        plugin,
+        claimed,
+        task,
+        input,
+        sink: request.output,
+        events: events.clone(),
+        limits,
+    })))
 }
 
 async fn open(input: Input) -> Result<Box<dyn StdinStream + Sync>, StartError> {

@@ -5,6 +5,7 @@
 
 mod claimed_task;
 mod engine;
+mod events;
 mod execute;
 mod held_entries;
 mod host;
@@ -24,6 +25,7 @@ mod supervise;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use events::{RunEvent, RunEvents};
 pub use host::{Host, HostBuilder, HostError};
 pub use limits::{Limits, parse_bytes, parse_duration};
 pub use load::{LoadError, Plugin};

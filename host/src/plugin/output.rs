@@ -12,6 +12,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::OutputSink;
+use super::events::Events;
 use super::lock;
 
 /// The most bytes that a guest writes in one piece.
@@ -21,13 +22,14 @@ const PIECE: usize = 64 << 10;
 #[derive(Debug, Clone)]
 pub(super) struct Output {
     sink: OutputSink,
+    events: Events,
     kept: Arc<Mutex<Tail>>,
 }
 
 impl Output {
     /// An output of which the last `most` bytes are kept.
-    pub(super) fn new(sink: OutputSink, most: usize) -> Self {
-        Self { sink, kept: Arc::new(Mutex::new(Tail { bytes: VecDeque::new(), most, cut: 0 })) }
+    pub(super) fn new(sink: OutputSink, events: Events, most: usize) -> Self {
+        Self { sink, events, kept: Arc::new(Mutex::new(Tail { bytes: VecDeque::new(), most, cut: 0 })) }
     }
 
     /// What is kept, if anything was printed.
@@ -42,6 +44,7 @@ impl Output {
             OutputSink::Stderr => _ = std::io::stderr().write_all(bytes),
             OutputSink::Callback(show) => show(bytes),
         }
+        self.events.output(bytes);
         lock(&self.kept).push(bytes);
     }
 }
@@ -133,7 +136,7 @@ mod tests {
     use super::*;
 
     fn printed(most: usize, pieces: &[&[u8]]) -> Option<String> {
-        let output = Output::new(OutputSink::Discard, most);
+        let output = Output::new(OutputSink::Discard, Events::default(), most);
         for piece in pieces {
             output.take(piece);
         }
@@ -175,7 +178,8 @@ mod tests {
     fn a_callback_sees_every_byte_as_it_comes() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let sink = seen.clone();
-        let output = Output::new(OutputSink::callback(move |bytes| lock(&sink).push(bytes.to_vec())), 2);
+        let output =
+            Output::new(OutputSink::callback(move |bytes| lock(&sink).push(bytes.to_vec())), Events::default(), 2);
         output.take(b"abc");
         output.take(b"\xff");
         assert_eq!(*lock(&seen), [b"abc".to_vec(), b"\xff".to_vec()]);

@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Limits;
+use super::events::Events;
+use super::{Limits, RunEvents};
 use crate::record::{JsonObject, Priority, Service, TaskId, UserId};
 
 /// One run of one task.
@@ -27,6 +28,7 @@ pub struct RunRequest {
     pub limits: Option<Limits>,
     /// Where what the guest prints is shown as it comes.
     pub output: OutputSink,
+    pub(super) events: Events,
 }
 
 impl RunRequest {
@@ -41,7 +43,14 @@ impl RunRequest {
             input: Input::Empty,
             limits: None,
             output: OutputSink::Discard,
+            events: Events::default(),
         }
+    }
+
+    /// Subscribes to all that happens in the run, from its first status on. Of several runs on clones of a request, the
+    /// first tells its events.
+    pub fn events(&self) -> RunEvents {
+        self.events.subscribe()
     }
 }
 

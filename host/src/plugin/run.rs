@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::RunEvents;
 use super::claimed_task::ClaimedTask;
+use super::events::Events;
 use crate::record::{Status, TaskId, TaskRecord};
 use crate::store::{self, Access, SharedStore};
 
@@ -47,6 +49,7 @@ pub struct Run {
     pub(super) task_id: TaskId,
     /// None if the task had been asked to stop before it started.
     pub(super) task: Option<Arc<ClaimedTask>>,
+    pub(super) events: Events,
     pub(super) outcome: watch::Receiver<Option<Outcome>>,
 }
 
@@ -96,6 +99,12 @@ impl Run {
         if let Some(task) = &self.task {
             task.cancel(CANCELLED);
         }
+    }
+
+    /// Subscribes to what happens in the run from now on; the present status comes first. Whoever is to miss nothing
+    /// subscribes before the start: [`RunRequest::events`](super::RunRequest::events).
+    pub fn events(&self) -> RunEvents {
+        self.events.subscribe()
     }
 
     /// Waits for the end of the run.

@@ -33,6 +33,7 @@ impl Plugin for Report {
                 stop_when_asked("asked, and going on")?;
                 spin();
             }
+            "change-often" => change_often(&task)?,
             "save-myself-anew" => save_myself_anew(&task)?,
             "save-myself-and-wait" => {
                 save_myself_anew(&task)?;
@@ -149,6 +150,17 @@ fn work_on() -> task_state_guest::Result<()> {
             other => Err(other),
         })?;
     }
+}
+
+/// Is in twenty statuses, one right after the other.
+fn change_often(task: &TaskRecord) -> task_state_guest::Result<()> {
+    for _ in 0..10 {
+        let draft = TaskDraft::new(&task.service, &task.user_id).task_id(&task.task_id).status(TaskStatus::Pending);
+        repository::save(draft, Precondition::None)?;
+        current_task::set_status(TaskStatus::Running, None)?;
+    }
+    current_task::log("changed")?;
+    Ok(())
 }
 
 fn save_myself_anew(task: &TaskRecord) -> task_state_guest::Result<()> {

@@ -4,5 +4,6 @@ mod bad_input;
 mod output;
 mod run;
 mod run_ended;
+mod run_shown;
 mod story;
 mod waiting;

@@ -2,6 +2,7 @@
 
 mod cancellation;
 mod claims;
+mod events;
 mod faults;
 mod grants;
 mod limits;

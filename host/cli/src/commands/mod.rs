@@ -1,7 +1,6 @@
 //! What the command does: one function for each of its commands, and the way there and back.
 
 mod append;
-mod attended;
 mod change;
 mod check;
 mod interrupt;

@@ -3,19 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use serde::de::IgnoredAny;
-use task_state_host::record::{JsonObject, Service, Status};
+use task_state_host::record::{JsonObject, Service};
 use task_state_host::store::{self, Access, Progress};
-use task_state_host::{Grants, Host, Input, Limits, LoadError, Manifest, Outcome, OutputSink, Run, RunRequest};
-use tokio::sync::watch;
+use task_state_host::{
+    Grants, Host, Input, Limits, LoadError, Manifest, Outcome, OutputSink, Run, RunEvent, RunEvents, RunRequest,
+};
 
-use super::attended::Attended;
 use super::interrupt::Interrupt;
 use super::{AboutTask, Session};
 use crate::args::RunArgs;
@@ -88,8 +87,8 @@ pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<E
     let mut interrupt = Interrupt::listen()?;
     let screen = session.screen.clone();
     job.request.output = OutputSink::callback(move |bytes| screen.guest(bytes));
-    let (store, shown) = Attended::new(session.store.clone());
-    let host = Host::builder(Arc::new(store)).build()?;
+    let events = job.request.events();
+    let host = Host::builder(session.store.clone()).build()?;
     let loaded = tokio::select! {
         loaded = host.load_file(&job.plugin, job.grants) => loaded,
         () = interrupt.requested() => {
@@ -99,7 +98,7 @@ pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<E
     };
     let plugin = loaded.map_err(|error| match error {
         LoadError::File { .. } => error.into(),
-        _ => anyhow::Error::new(error).context(format!("{:?} is no plugin", job.plugin)),
+        _ => anyhow::Error::new(error).context(format!("{:?} is not a plugin", job.plugin)),
     })?;
     let asked_for = job.request.task_id.clone();
     let started = plugin.start(job.request).await;
@@ -108,7 +107,7 @@ pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<E
         None => started?,
     };
     let task_id = run.task_id().clone();
-    let outcome = view(run, shown, &mut interrupt, session).await;
+    let outcome = view(run, events, &mut interrupt, session).await;
     match outcome.task().await {
         Ok(record) => session.out.record(&record)?,
         Err(error) => {
@@ -121,7 +120,10 @@ pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<E
 }
 
 /// Shows a run until its end, and passes an interrupt on to it.
-async fn view(run: Run, shown: watch::Sender<Option<Status>>, interrupt: &mut Interrupt, session: &Session) -> Outcome {
+///
+/// The run tells each status, also those that are over too soon to be found in the store. Entries are shown as the store
+/// has them, by whoever they are.
+async fn view(run: Run, mut events: RunEvents, interrupt: &mut Interrupt, session: &Session) -> Outcome {
     let mut live = Live::new(&session.screen, run.task_id());
     let mut news = match session.store.follow(run.task_id(), 0, &Access::ANY).await {
         Ok(stream) => Some(stream),
@@ -134,18 +136,24 @@ async fn view(run: Run, shown: watch::Sender<Option<Status>>, interrupt: &mut In
     let mut asked = false;
     let outcome = loop {
         tokio::select! {
-            outcome = &mut end => break outcome,
-            progress = next(&mut news) => show(progress, &mut live, &shown),
+            biased;
             () = interrupt.requested(), if !asked => {
                 asked = true;
                 live.say("interrupted: the task is asked to stop, a second interrupt ends this command at once");
                 run.cancel();
             }
+            Some(event) = events.next() => {
+                if let RunEvent::Status(status) = event {
+                    live.status(status);
+                }
+            }
+            outcome = &mut end => break outcome,
+            progress = next(&mut news) => show(progress, &mut live),
         }
     };
     let rest = async {
         while news.is_some() {
-            show(next(&mut news).await, &mut live, &shown);
+            show(next(&mut news).await, &mut live);
         }
     };
     // The store may be away by now: then the last news never come.
@@ -166,12 +174,9 @@ async fn next(news: &mut News) -> Option<store::Result<Progress>> {
     next
 }
 
-fn show(progress: Option<store::Result<Progress>>, live: &mut Live, shown: &watch::Sender<Option<Status>>) {
+fn show(progress: Option<store::Result<Progress>>, live: &mut Live) {
     match progress {
-        Some(Ok(progress)) => {
-            live.show(&progress);
-            shown.send_replace(Some(progress.status));
-        }
+        Some(Ok(progress)) => live.entries(&progress),
         Some(Err(error)) => live.say(&format!("warning: {error}")),
         None => (),
     }

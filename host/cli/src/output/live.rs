@@ -21,7 +21,8 @@ pub(crate) struct Live {
     screen: Screen,
     task_id: String,
     started: Instant,
-    status: Option<Status>,
+    /// The status that ends the task, until the entries before it are shown.
+    end: Option<Status>,
     view: Option<View>,
 }
 
@@ -33,17 +34,21 @@ impl Live {
         if view.is_none() {
             screen.line(&format!("task {task_id}"));
         }
-        Self { screen: screen.clone(), task_id, started: Instant::now(), status: None, view }
+        Self { screen: screen.clone(), task_id, started: Instant::now(), end: None, view }
     }
 
-    /// Shows what has happened.
-    pub(crate) fn show(&mut self, progress: &Progress) {
-        let news = (self.status != Some(progress.status)).then_some(progress.status);
-        self.status = Some(progress.status);
-        // Entries come before the status that ends the task, and after the one that they were made in.
-        if let Some(status) = news.filter(|status| !status.is_terminal()) {
+    /// Shows another status. One that ends the task comes after the entries before it.
+    pub(crate) fn status(&mut self, status: Status) {
+        self.show_end();
+        if status.is_terminal() {
+            self.end = Some(status);
+        } else {
             self.show_status(status);
         }
+    }
+
+    /// Shows new log entries.
+    pub(crate) fn entries(&mut self, progress: &Progress) {
         for entry in &progress.entries {
             let line = text::entry(entry);
             match &mut self.view {
@@ -51,8 +56,8 @@ impl Live {
                 None => self.screen.line(&line),
             }
         }
-        if let Some(status) = news.filter(|status| status.is_terminal()) {
-            self.show_status(status);
+        if progress.status.is_terminal() {
+            self.show_end();
         }
     }
 
@@ -62,7 +67,8 @@ impl Live {
     }
 
     /// Clears the view. On a terminal one line is left of it.
-    pub(crate) fn finish(self, status: Status) {
+    pub(crate) fn finish(mut self, status: Status) {
+        self.show_end();
         self.screen.end_guest();
         if let Some(view) = self.view {
             view.clear();
@@ -72,6 +78,12 @@ impl Live {
                 style(&self.task_id).for_stderr().bold(),
                 text::status(status).for_stderr()
             ));
+        }
+    }
+
+    fn show_end(&mut self) {
+        if let Some(status) = self.end.take() {
+            self.show_status(status);
         }
     }
 

@@ -1,0 +1,42 @@
+//! What `run` shows of a task while it goes on.
+
+use anyhow::Result;
+use task_state_tests::command::Shell;
+
+use super::run::run;
+
+/// The lines of standard error that are about the task, without the times of entries.
+fn shown(stderr: &str) -> Vec<&str> {
+    stderr.lines().map(|line| line.split_once("  ").map_or(line, |(_, message)| message)).collect()
+}
+
+#[test]
+fn every_status_that_a_guest_sets_is_shown_in_order_however_soon_it_is_over() -> Result<()> {
+    let shell = Shell::new()?;
+    let finished = shell.run_with_input(run("report", "t", &["--input", "-"]), "change-often")?;
+    let turns = ["status pending", "status running"].repeat(10);
+    let expected = [&["task t", "status running"], &turns[..], &["changed", "status completed"]].concat();
+    assert_eq!(shown(&finished.stderr), expected);
+    Ok(())
+}
+
+#[test]
+fn entries_of_the_guest_and_of_others_are_shown_once() -> Result<()> {
+    let shell = Shell::new()?;
+    std::fs::write(shell.directory().join("mode"), "stop-when-asked")?;
+    let mut running = shell.start(run("report", "t", &["--input", "mode"]))?;
+    running.wait_for("  running")?;
+    for other in ["one", "two"] {
+        shell.done(["append-log", "t", other])?;
+        running.wait_for(&format!("  {other}"))?;
+    }
+    shell.done(["set-status", "t", "cancel_requested", "--log", "enough"])?;
+    let finished = running.finish()?;
+    let mut lines = shown(&finished.stderr);
+    // The run learns of what others set a moment after it is in the store.
+    let asked = lines.iter().position(|line| *line == "status cancel_requested").map(|at| lines.remove(at));
+    assert!(asked.is_some(), "{finished:?}");
+    let expected = ["task t", "status running", "running", "one", "two", "enough", "stopping", "status cancelled"];
+    assert_eq!(lines, expected);
+    Ok(())
+}
