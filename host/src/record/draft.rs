@@ -51,13 +51,19 @@ impl Draft {
         self
     }
 
-    /// Whether a save takes the names: those of records that others wrote may be stranger.
+    /// Whether a save takes the names, and every reader the time: records that others wrote may have stranger ones.
     ///
     /// # Errors
-    /// [`InvalidValue`], naming the id, service or user that a save does not take.
+    /// [`InvalidValue`], naming the id, service, user or time that a save does not take.
     pub(crate) fn check(&self) -> Result<(), InvalidValue> {
         self.task_id.as_ref().map_or(Ok(()), TaskId::check_new)?;
         self.service.check_new()?;
-        self.user_id.check_new()
+        self.user_id.check_new()?;
+        match &self.created_at {
+            Some(at) if !at.is_portable() => {
+                Err(InvalidValue::new("created_at", at.as_str(), "its year in UTC is not between 1 and 9999"))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::{InvalidValue, quote};
 /// How deep arrays and objects may be nested, the outermost counted.
 pub const MAX_DEPTH: usize = 128;
 
-/// How many digits an integer may have. Python refuses to convert more than 4,300.
+/// How many digits a number may have before its point. Python's readers refuse more than 4,300, whatever the exponent.
 pub const MAX_INTEGER_DIGITS: usize = 4_000;
 
 /// The text of a JSON object that every reader of the datastore can parse: compact, strings in their plain spelling,
@@ -22,8 +22,8 @@ impl JsonObject {
     /// Checks a JSON object and drops the white space between its tokens.
     ///
     /// # Errors
-    /// [`InvalidValue`] if the text is no JSON object (RFC 8259), is nested deeper than [`MAX_DEPTH`], or holds a lone
-    /// surrogate, an integer of more than [`MAX_INTEGER_DIGITS`] digits, or a number beyond the range of a double.
+    /// [`InvalidValue`] if the text is not a JSON object (RFC 8259), is nested deeper than [`MAX_DEPTH`], or holds a lone
+    /// surrogate, a number with more than [`MAX_INTEGER_DIGITS`] digits before its point, or one beyond the range of a double.
     pub fn parse(what: &'static str, text: &str) -> Result<Self, InvalidValue> {
         compact(text).map(Self).map_err(|why| InvalidValue::new(what, text, why))
     }
@@ -42,10 +42,10 @@ impl Default for JsonObject {
 
 fn compact(text: &str) -> Result<String, String> {
     // The parser settles the grammar; the walk below only has to tell tokens apart.
-    let value: &RawValue = serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))?;
+    let value: &RawValue = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
     let mut rest = value.get();
     if !rest.starts_with('{') {
-        return Err("it is no JSON object".to_owned());
+        return Err("it is not a JSON object".to_owned());
     }
     let mut out = String::with_capacity(rest.len());
     let mut depth = 0_usize;
@@ -92,14 +92,14 @@ fn is_number_byte(byte: u8) -> bool {
 }
 
 fn check_number(text: &str) -> Result<(), String> {
-    if text.bytes().all(|b| b == b'-' || b.is_ascii_digit()) {
-        let digits = text.trim_start_matches('-').len();
-        if digits > MAX_INTEGER_DIGITS {
-            return Err(format!(
-                "it holds an integer of {digits} digits, and at most {MAX_INTEGER_DIGITS} are allowed"
-            ));
-        }
-    } else if text.parse::<f64>().is_ok_and(f64::is_infinite) {
+    let unsigned = text.trim_start_matches('-');
+    let digits = unsigned.bytes().take_while(u8::is_ascii_digit).count();
+    if digits > MAX_INTEGER_DIGITS {
+        return Err(format!(
+            "it holds a number with {digits} digits before its point, and at most {MAX_INTEGER_DIGITS} are allowed"
+        ));
+    }
+    if digits < unsigned.len() && text.parse::<f64>().is_ok_and(f64::is_infinite) {
         return Err(format!("it holds the number {text}, which is beyond the range of a double"));
     }
     Ok(())
@@ -139,19 +139,24 @@ mod tests {
         let deep = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
         let digits = |count: usize| format!("{{\"a\":-{}}}", "9".repeat(count));
         assert!(parse(&deep(128)).is_ok());
-        assert!(parse(&digits(4_000)).is_ok());
+        for text in [digits(4_000), format!("{{\"a\":0.{}}}", "1".repeat(5_000)), digits(4_000).replace('}', "e-3999}")]
+        {
+            assert!(parse(&text).is_ok(), "{text}");
+        }
         for (text, why) in [
-            ("", "no JSON"),
-            ("[]", "no JSON object"),
-            ("null", "no JSON object"),
-            ("{} x", "no JSON"),
-            ("{\"a\":NaN}", "no JSON"),
-            ("{\"a\":Infinity}", "no JSON"),
+            ("", "not JSON"),
+            ("[]", "not a JSON object"),
+            ("null", "not a JSON object"),
+            ("{} x", "not JSON"),
+            ("{\"a\":NaN}", "not JSON"),
+            ("{\"a\":Infinity}", "not JSON"),
             ("{\"a\":\"\\ud800\"}", "cannot be read"),
             ("{\"\\udc00\":1}", "cannot be read"),
             ("{\"a\":1e400}", "range of a double"),
             (deep(129).as_str(), "more than 128 deep"),
             (digits(4_001).as_str(), "4001 digits"),
+            (digits(5_000).replace('}', "e-4999}").as_str(), "5000 digits"),
+            (digits(5_000).replace('}', ".5e-4999}").as_str(), "5000 digits"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");

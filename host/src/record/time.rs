@@ -1,11 +1,11 @@
 //! Points in time: how the datastore spells them, and the clock that gives them.
 
 use std::fmt::{self, Write as _};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use jiff::civil::{DateTime, date};
-use jiff::fmt::temporal::{DateTimeParser, PiecesOffset};
+use jiff::civil::{Date, DateTime, Time, date};
 use jiff::tz::{Offset, TimeZone as Zone};
 
 use super::InvalidValue;
@@ -14,6 +14,12 @@ use super::InvalidValue;
 const ISOFORMAT_BYTES: usize = 32;
 
 const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
+
+/// The first and the last microsecond of the years 1 to 9999 in UTC. No Python `datetime` is beyond them.
+const PORTABLE: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+
+/// A greater number since the Unix epoch is one of milliseconds.
+const MAX_UNIX_SECONDS: f64 = 2e10;
 
 /// The time zone in which the host writes times, and in which a time without an offset is taken to be.
 #[derive(Debug, Clone)]
@@ -25,7 +31,9 @@ impl TimeZone {
     /// # Errors
     /// [`InvalidValue`] if the database has no such zone.
     pub fn named(name: &str) -> Result<Self, InvalidValue> {
-        Zone::get(name).map(Self).map_err(|_| InvalidValue::new("time zone", name, "it is no IANA time zone name"))
+        Zone::get(name)
+            .map(Self)
+            .map_err(|_| InvalidValue::new("time zone", name, "it is not the name of an IANA time zone"))
     }
 
     /// Coordinated Universal Time.
@@ -46,52 +54,48 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// Reads an ISO 8601 date and time: `T`, a space or an underscore between them, any number of fraction digits (those
-    /// past the sixth are dropped), an offset of `Z` or hours and minutes. One without an offset is taken to be in
-    /// `zone`, one without a time to be midnight.
+    /// Reads a time as the Python package does: an ISO 8601 date and time, with `T`, a space or an underscore between
+    /// them, any number of fraction digits (those past the sixth are dropped), and an offset of `Z` or hours and minutes;
+    /// or the seconds since the Unix epoch, which are milliseconds if there are more than 20,000,000,000. A time without
+    /// an offset is taken to be in `zone`, one that is only a date to be its midnight.
     ///
     /// # Errors
-    /// [`InvalidValue`] if the text is nothing of that kind.
+    /// [`InvalidValue`] if the text is not a time of these kinds.
     pub fn parse(text: &str, zone: &TimeZone) -> Result<Self, InvalidValue> {
-        Self::parse_in(text, Some(zone))
+        match IsoTime::read(text) {
+            Some(time) => Ok(time.resolve(text, zone)),
+            // A string has a point where a number may have an exponent alone.
+            None if text.contains('.') || !text.contains(['e', 'E']) => Self::from_unix(text),
+            None => Err(not_a_time(text)),
+        }
     }
 
-    /// Reads an ISO 8601 date and time that names its offset: what [`parse`](Self::parse) takes, but for that.
+    /// Reads an ISO 8601 date and time that names its offset.
     ///
     /// # Errors
-    /// [`InvalidValue`] if the text is nothing of that kind, or has no offset.
+    /// [`InvalidValue`] if the text is not a time of that kind, or has no offset.
     pub fn parse_with_offset(text: &str) -> Result<Self, InvalidValue> {
-        Self::parse_in(text, None)
+        match IsoTime::read(text) {
+            Some(time) if time.offset.is_some() => Ok(time.resolve(text, &TimeZone::utc())),
+            Some(_) => Err(InvalidValue::new("timestamp", text, "it has no offset")),
+            None => Err(not_a_time(text)),
+        }
     }
 
-    fn parse_in(text: &str, zone: Option<&TimeZone>) -> Result<Self, InvalidValue> {
-        let invalid = |why: String| InvalidValue::new("timestamp", text, why);
-        let plain = plain(text);
-        let pieces = DateTimeParser::new()
-            .parse_pieces(&plain)
-            .map_err(|_| invalid("it is no ISO 8601 date and time with an offset".to_owned()))?;
-        if pieces.time_zone_annotation().is_some() {
-            return Err(invalid("a zone in brackets is not allowed".to_owned()));
-        }
-        let local = pieces.date().to_datetime(pieces.time().unwrap_or_default());
-        let offset = match (pieces.offset(), zone) {
-            (Some(PiecesOffset::Zulu), _) => Offset::UTC,
-            (Some(PiecesOffset::Numeric(numeric)), _) => numeric.offset(),
-            (_, Some(zone)) => {
-                zone.0.to_ambiguous_timestamp(local).compatible().map(|at| zone.0.to_offset(at)).unwrap_or(Offset::UTC)
-            }
-            (_, None) => return Err(invalid("it has no offset".to_owned())),
-        };
-        if !(1..=9999).contains(&local.year()) {
-            return Err(invalid("its year is not between 1 and 9999".to_owned()));
-        }
-        let since_epoch = local.duration_since(EPOCH) - SignedDuration::from_secs(offset.seconds().into());
-        let micros = since_epoch.as_nanos().div_euclid(1_000);
-        Ok(Self { text: text.into(), offset, micros: i64::try_from(micros).unwrap_or(i64::MAX) })
+    /// Reads the seconds or milliseconds since the Unix epoch, told apart as the Python package does.
+    pub(super) fn from_unix(text: &str) -> Result<Self, InvalidValue> {
+        unix_micros(text).and_then(|micros| Self::spell(micros, Offset::UTC)).ok_or_else(|| not_a_time(text))
+    }
+
+    /// Whether its year in UTC is one that every reader of the datastore can hold.
+    pub(super) fn is_portable(&self) -> bool {
+        PORTABLE.contains(&self.micros)
     }
 
     /// The instant `micros` microseconds after the Unix epoch, spelled with `offset`, as Python's `isoformat()` does.
     fn spell(micros: i64, offset: Offset) -> Option<Self> {
+        // A zone of long ago may have an offset with seconds, which no reader takes.
+        let offset = Offset::from_seconds(offset.seconds() / 60 * 60).unwrap_or(Offset::UTC);
         let since_epoch = SignedDuration::from_micros(micros) + SignedDuration::from_secs(offset.seconds().into());
         let local = EPOCH.checked_add(since_epoch).ok()?;
         let (year, month, day) = (local.year(), local.month(), local.day());
@@ -127,17 +131,97 @@ impl Timestamp {
     }
 }
 
-/// The text with its date and time separated by `T` and at most nine digits of fraction.
-fn plain(text: &str) -> String {
-    let mut plain: String =
-        text.char_indices().map(|(at, c)| if at == 10 && matches!(c, ' ' | '_' | 't') { 'T' } else { c }).collect();
-    if let Some(point) = plain.find(['.', ',']) {
-        let digits = plain[point + 1..].bytes().take_while(u8::is_ascii_digit).count();
-        if digits > 9 {
-            plain.replace_range(point + 10..point + 1 + digits, "");
+fn not_a_time(text: &str) -> InvalidValue {
+    InvalidValue::new("timestamp", text, "it is not an ISO 8601 date and time with an offset of hours and minutes")
+}
+
+/// A date and time as it is spelled.
+struct IsoTime {
+    local: DateTime,
+    /// Seconds east of Greenwich.
+    offset: Option<i32>,
+}
+
+impl IsoTime {
+    /// Reads the spellings of ISO 8601 that the Python package reads, and no others.
+    fn read(text: &str) -> Option<Self> {
+        let mut rest = text;
+        let rest = &mut rest;
+        let year = digits(rest, 4).filter(|year| *year > 0)?;
+        one_of(rest, "-")?;
+        let month = digits(rest, 2)?;
+        one_of(rest, "-")?;
+        let date = Date::new(year, i8::try_from(month).ok()?, i8::try_from(digits(rest, 2)?).ok()?).ok()?;
+        if rest.is_empty() {
+            return Some(Self { local: date.to_datetime(Time::midnight()), offset: None });
         }
+        one_of(rest, "Tt _")?;
+        let hour = digits(rest, 2)?;
+        one_of(rest, ":")?;
+        let minute = digits(rest, 2)?;
+        let (mut second, mut micros) = (0, 0);
+        if one_of(rest, ":").is_some() {
+            second = digits(rest, 2)?;
+            if one_of(rest, ".,").is_some() {
+                micros = fraction(rest)?;
+            }
+        }
+        let [hour, minute, second] = [hour, minute, second].map(|part| i8::try_from(part).unwrap_or(i8::MAX));
+        let local = date.to_datetime(Time::new(hour, minute, second, micros * 1_000).ok()?);
+        let offset = match one_of(rest, "Zz+-\u{2212}") {
+            None => None,
+            Some('Z' | 'z') => Some(0),
+            Some(sign) => {
+                let hours = digits(rest, 2).filter(|hours| *hours < 24)?;
+                one_of(rest, ":");
+                let minutes = digits(rest, 2).filter(|minutes| *minutes < 60)?;
+                let east = i32::from(hours) * 3_600 + i32::from(minutes) * 60;
+                Some(if sign == '+' { east } else { -east })
+            }
+        };
+        rest.is_empty().then_some(Self { local, offset })
     }
-    plain
+
+    /// The instant that is meant; `zone` says what offset is, if the text does not.
+    fn resolve(self, text: &str, zone: &TimeZone) -> Timestamp {
+        let in_zone = || zone.0.to_ambiguous_timestamp(self.local).compatible().map(|at| zone.0.to_offset(at)).ok();
+        let offset = self.offset.map_or_else(in_zone, |east| Offset::from_seconds(east).ok()).unwrap_or(Offset::UTC);
+        let since_epoch = self.local.duration_since(EPOCH) - SignedDuration::from_secs(offset.seconds().into());
+        let micros = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
+        Timestamp { text: text.into(), offset, micros }
+    }
+}
+
+/// Takes a number of so many digits off the beginning of a text.
+fn digits(rest: &mut &str, width: usize) -> Option<i16> {
+    let (number, after) = rest.split_at_checked(width)?;
+    *rest = after;
+    number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())?
+}
+
+/// Takes one of these characters off the beginning of a text.
+fn one_of(rest: &mut &str, wanted: &str) -> Option<char> {
+    let first = rest.chars().next().filter(|c| wanted.contains(*c))?;
+    *rest = &rest[first.len_utf8()..];
+    Some(first)
+}
+
+/// Takes the digits of a fraction off the beginning of a text: its microseconds.
+fn fraction(rest: &mut &str) -> Option<i32> {
+    let (digits, after) = rest.split_at(rest.bytes().take_while(u8::is_ascii_digit).count());
+    *rest = after;
+    format!("{:0<6}", &digits[..digits.len().min(6)]).parse().ok().filter(|_| !digits.is_empty())
+}
+
+/// The microseconds in a number of seconds or milliseconds since the Unix epoch.
+fn unix_micros(text: &str) -> Option<i64> {
+    let (value, whole) = match text.parse::<i64>() {
+        Ok(whole) => (whole as f64, whole),
+        Err(_) => text.parse().ok().map(|value: f64| (value, value.floor() as i64))?,
+    };
+    let unit = if value.abs() > MAX_UNIX_SECONDS { 1_000 } else { 1_000_000 };
+    let part = ((value - value.floor()) * unit as f64).round() as i64;
+    whole.checked_mul(unit)?.checked_add(part).filter(|micros| value.is_finite() && PORTABLE.contains(micros))
 }
 
 impl fmt::Display for Timestamp {
@@ -245,6 +329,9 @@ mod tests {
             ("2025-11-17", "2025-11-17T00:00:00+09:00"),
             ("2025-11-16T17:00:16.515926-08:00", "2025-11-16T17:00:16.515926-08:00"),
             ("1969-12-31T23:59:59.999999+00:00", "1969-12-31T23:59:59.999999+00:00"),
+            ("2025-11-17_10:00:16,5\u{2212}0930", "2025-11-17T10:00:16.500000-09:30"),
+            // Seoul was 8 h 27 min 52 s east of Greenwich, and no reader takes seconds in an offset.
+            ("1905-01-01T00:00:00", "1904-12-31T23:59:08+08:27"),
         ] {
             let time = read(text);
             assert_eq!(time.as_str(), text);
@@ -261,10 +348,32 @@ mod tests {
             "2025-13-01T00:00:00Z",
             "12:00",
             "-000001-01-01T00:00:00Z",
+            "0000-01-01T00:00:00Z",
             "2025-11-17T10:00:16+09:00[Asia/Seoul]",
+            "2025-11-17T10:00:16+24:00",
+            "2025-11-17T10:00:16-25:59",
+            "2025-11-17T10:00:16+09:60",
+            "2025-11-17T10:00:16+09:00:30",
+            "2025-11-17T10:00:16+09",
+            "2025-11-17T10:00:16.Z",
+            "2025-11-17T10:00.5Z",
+            "2025-11-17T10:00:60Z",
+            "2025-11-17T",
+            "2025-11-17Z",
+            "20251117T100016Z",
+            " 2025-11-17T10:00:16Z",
+            "2025-11-17T10:00:16Z\n",
+            "1e9",
+            "NaN",
+            "1763341216515926",
         ] {
-            let error = Timestamp::parse(text, &seoul()).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("invalid timestamp {text:?}")), "{error}");
+            for result in [Timestamp::parse(text, &seoul()), Timestamp::parse_with_offset(text)] {
+                let error = result.unwrap_err().to_string();
+                assert!(error.starts_with(&format!("invalid timestamp {text:?}")), "{error}");
+            }
+        }
+        for text in ["2025-11-17T10:00:16", "1763341216"] {
+            assert!(Timestamp::parse_with_offset(text).is_err(), "{text}");
         }
         assert!(TimeZone::named("Mars/Olympus").is_err());
     }

@@ -11,7 +11,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Draft, Priority, Status, TimeZone, Timestamp};
+use super::{Clock, Draft, Priority, Status, SystemClock, TimeZone, Timestamp};
 
 /// A record in the datastore that cannot be read; the text says why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,10 +67,11 @@ struct Raw {
 }
 
 impl TaskRecord {
-    /// Reads a record. A time without an offset is taken to be in `zone`.
+    /// Reads a record, as leniently as the Python package: a time without an offset is taken to be in `zone`, a time that
+    /// is absent to be now.
     ///
     /// # Errors
-    /// [`Unreadable`] if the text is no JSON object with the fields that a record needs, or one of them has a value of
+    /// [`Unreadable`] if the text is not a JSON object with the fields that a record needs, or one of them has a value of
     /// another type.
     pub fn decode(text: &[u8], zone: &TimeZone) -> Result<Self, Unreadable> {
         let fields: Fields = serde_json::from_slice(text).map_err(Unreadable::new)?;
@@ -82,8 +83,15 @@ impl TaskRecord {
         let service = required(1)?;
         let user_id = required(2)?;
         let status = required(3)?;
-        let created_at = required(6)?;
-        let updated_at = required(7)?;
+        let mut time = |index: usize| match known[index].take() {
+            Some(raw) => time(FIELDS[index], &raw, zone).map(|at| (raw, at)),
+            None => {
+                let now = SystemClock::new(zone.clone()).now();
+                Ok((quote(now.as_str()), now))
+            }
+        };
+        let (raw_created_at, created_at) = time(6)?;
+        let (_, updated_at) = time(7)?;
         let mut optional = |index: usize, default: &str| known[index].take().unwrap_or_else(|| default.to_owned());
         let parameters = optional(4, "{}");
         let active_jobs = optional(5, "[]");
@@ -100,31 +108,29 @@ impl TaskRecord {
             return Err(mistyped("result", "an object"));
         }
         let Results { pod_status, launcher_output, rest } = serde_json::from_str(&result).map_err(Unreadable::new)?;
-        let time = |name: &str, raw: &str| {
-            Timestamp::parse(&string(name, raw)?, zone).map_err(|error| Unreadable(format!("{name}: {error}")))
-        };
         Ok(Self {
             task_id: string("task_id", &task_id)?,
             service: string("service", &service)?,
             user_id: string("user_id", &user_id)?,
             status: string("status", &status)?.parse().map_err(Unreadable::new)?,
             priority: string("priority", &priority)?.parse().map_err(Unreadable::new)?,
-            created_at: time("created_at", &created_at)?,
-            updated_at: time("updated_at", &updated_at)?,
             raw: Raw {
                 task_id,
                 service,
                 user_id,
                 parameters,
                 active_jobs,
-                created_at,
-                updated_at,
+                created_at: raw_created_at,
+                // The next change replaces it in any case: a number has its usual width from here on.
+                updated_at: quote(updated_at.as_str()),
                 logs: logs.join(","),
                 pod_status,
                 launcher_output,
                 result_rest: rest,
                 rest: fields.rest,
             },
+            created_at,
+            updated_at,
         })
     }
 
@@ -378,6 +384,16 @@ fn mistyped(name: &str, expected: &str) -> Unreadable {
 
 fn string(name: &str, raw: &str) -> Result<String, Unreadable> {
     serde_json::from_str(raw).map_err(|_| mistyped(name, "a string"))
+}
+
+/// A time: a string, or a number of seconds or milliseconds.
+fn time(name: &str, raw: &str, zone: &TimeZone) -> Result<Timestamp, Unreadable> {
+    let read = match raw.as_bytes() {
+        [b'"', ..] => Timestamp::parse(&string(name, raw)?, zone),
+        [b'-' | b'0'..=b'9', ..] => Timestamp::from_unix(raw),
+        _ => return Err(mistyped(name, "a time")),
+    };
+    read.map_err(|error| Unreadable(format!("{name}: {error}")))
 }
 
 /// The raw texts of an array of strings.

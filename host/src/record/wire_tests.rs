@@ -79,6 +79,7 @@ fn the_error_says_which_field_is_wrong() {
         ("\"pod_status\":null", "\"pod_status\":7", "\"pod_status\" is not a string or null"),
         ("\"priority\":\"low\"", "\"priority\":\"medium\"", "invalid priority \"medium\""),
         ("\"created_at\":\"2025", "\"created_at\":\"x2025", "created_at: invalid timestamp"),
+        ("\"updated_at\":", "\"updated_at\":null,\"x\":", "\"updated_at\" is not a time"),
     ] {
         let wire = base.replacen(from, to, 1);
         assert_ne!(wire, base);
@@ -102,6 +103,45 @@ fn unknown_fields_follow_the_known_ones_in_their_order() {
          \"logs\":[],\"result\":{\"pod_status\":\"p\",\"launcher_output\":null,\"x\":[ 1 ],\"a\":1E5},\
          \"priority\":\"low\",\"zeta\":2.50,\"alpha\":{\"k\" : 1}}"
     );
+}
+
+#[test]
+fn a_time_that_is_absent_is_the_time_of_reading_and_then_written() {
+    let times = ["created_at", "updated_at"].map(|name| format!("\"{name}\":\"2025-11-17T10:00:16.515926+09:00\","));
+    let wire = times.iter().fold(vectors("records")[0].1.clone(), |wire, time| wire.replacen(time, "", 1));
+    let before = SystemClock::new(zone()).now();
+    let record = decode(&wire).unwrap();
+    assert!(*record.created_at() >= before && record.updated_at() >= record.created_at());
+    let again = decode(&record.encode()).unwrap();
+    assert_eq!(
+        [again.created_at().as_str(), again.updated_at().as_str()],
+        [record.created_at().as_str(), record.updated_at().as_str()]
+    );
+}
+
+#[test]
+fn times_may_be_numbers() {
+    let base = vectors("records")[0].1.clone();
+    for (number, isoformat) in [
+        ("1763341216", "2025-11-17T01:00:16+00:00"),
+        ("1763341216.515926", "2025-11-17T01:00:16.515926+00:00"),
+        ("1763341216515", "2025-11-17T01:00:16.515000+00:00"),
+        ("\"1763341216515.9\"", "2025-11-17T01:00:16.515900+00:00"),
+        ("1.763341216E9", "2025-11-17T01:00:16+00:00"),
+        ("20000000000", "2603-10-11T11:33:20+00:00"),
+        ("20000000001", "1970-08-20T11:33:20.001000+00:00"),
+        ("-0.5", "1969-12-31T23:59:59.500000+00:00"),
+    ] {
+        let wire = base.replace("\"2025-11-17T10:00:16.515926+09:00\"", number);
+        let record = decode(&wire).unwrap_or_else(|error| panic!("{number}: {error}"));
+        for time in [record.created_at(), record.updated_at()] {
+            assert_eq!(time.to_isoformat().as_str(), isoformat, "{number}");
+        }
+        assert!(record.encode().contains(&format!("\"created_at\":{number},\"updated_at\":\"")), "{}", record.encode());
+    }
+    for number in ["true", "null", "1e400", "99999999999999999999", "253402300800000", "\"1e9\"", "[]"] {
+        assert!(decode(&base.replace("\"2025-11-17T10:00:16.515926+09:00\"", number)).is_err(), "{number}");
+    }
 }
 
 #[test]
