@@ -9,5 +9,6 @@ mod history;
 mod keys;
 mod listener;
 mod listing;
+mod reader;
 mod sweeper;
 mod writes;

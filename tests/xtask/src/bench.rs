@@ -1,16 +1,13 @@
 //! `cargo xtask bench`: what a benchmark needs is built and installed here; what it measures is said in `tests/bench`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::run::{cargo, find, heading, program, root, run};
-use crate::{build, redis};
-
-/// The programs looked for, the first one first.
-const PYTHONS: [&str; 2] = ["python3", "python"];
+use crate::run::{cargo, heading, run};
+use crate::{build, python, redis};
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreArguments {
@@ -37,7 +34,7 @@ pub(crate) fn store(arguments: &StoreArguments) -> Result<()> {
     let redis = redis::ensure()?;
     build::plugins(&["bench-guest"])?;
     let target = build::target_directory()?;
-    let python = match python(&target) {
+    let python = match python::ensure(&target) {
         Ok(python) => Some(python),
         Err(error) => {
             eprintln!("The peer's way is left out: {error:#}");
@@ -66,21 +63,4 @@ pub(crate) fn store(arguments: &StoreArguments) -> Result<()> {
         bench.arg("--quick");
     }
     run(bench.env("REDIS_SERVER", redis))
-}
-
-/// A Python of the project's own, with the libraries of the peer's way.
-fn python(target: &Path) -> Result<PathBuf> {
-    heading("The peer's way");
-    let environment = target.join("bench-venv");
-    let python = environment.join("bin/python");
-    if !python.exists() {
-        let system = PYTHONS.into_iter().find_map(find).context("there is no Python on the PATH")?;
-        run(program(system).args(["-m", "venv"]).arg(&environment))
-            .context("Python cannot make an environment (on Debian it needs the package python3-venv)")?;
-    }
-    let requirements = root().join("tests/bench/requirements.txt");
-    run(program(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
-        .arg(requirements))?;
-    Ok(python)
 }

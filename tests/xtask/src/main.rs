@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod demo;
+mod python;
 mod redis;
 mod run;
 mod suite;
@@ -20,7 +21,8 @@ use clap::{Parser, Subcommand};
 enum Xtask {
     /// Build the example plugins and the command, run both plugins, and show what they left. Needs no Redis
     Demo,
-    /// Run the whole suite. Needs a Redis server, and installs one with apt-get where it can
+    /// Run the whole suite. Needs a Redis server, and installs one with apt-get where it can; with Python, it also reads
+    /// as the Python package does
     Test {
         /// Arguments for `cargo test --workspace`, such as `--test store_redis`; after `--`, those for the tests themselves
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]

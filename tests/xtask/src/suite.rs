@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use anyhow::Result;
 
 use crate::run::{cargo, heading, run};
-use crate::{build, redis};
+use crate::{build, python, redis};
 
 /// Checks the interface, builds plugins, command and suites, finds or installs a Redis server, and runs `cargo test`.
 pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
@@ -14,8 +14,14 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
     let redis = redis::ensure()?;
     build::plugins(&["quickstart", "csv-profile", "test-guests"])?;
     build::native(&["--tests"])?;
+    // The tests that need it say that they do.
+    let python = python::ensure(&build::target_directory()?).map_err(|error| eprintln!("No Python: {error:#}")).ok();
     heading("The suite");
-    run(cargo().args(["test", "--workspace"]).args(arguments).env("REDIS_SERVER", redis))
+    let mut test = cargo();
+    if let Some(python) = python {
+        test.env("TASK_STATE_PYTHON", python);
+    }
+    run(test.args(["test", "--workspace"]).args(arguments).env("REDIS_SERVER", redis))
 }
 
 /// Checks that the interface is compatible with what was released.
