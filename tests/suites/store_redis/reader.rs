@@ -197,7 +197,8 @@ async fn write(store: &RedisStore, rng: &mut Rng, draft: Draft) -> bool {
 async fn the_python_package_reads_whatever_reaches_the_store() {
     let server = RedisServer::start().await.unwrap();
     let clock = SystemClock::new(TimeZone::named("Asia/Seoul").unwrap());
-    let store = RedisStore::connect(super::options(&server.url()), Arc::new(clock)).await.unwrap();
+    let store =
+        RedisStore::connect(task_state_tests::redis_store::options(&server.url()), Arc::new(clock)).await.unwrap();
     let mut redis = server.connection().await.unwrap();
     let mut rng = Rng::with_seed(1);
     let mut texts = Vec::new();

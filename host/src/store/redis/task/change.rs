@@ -8,9 +8,7 @@ use super::read::{read_around_log, read_task, readable};
 use super::replace::{Expected, LeaseChange, Replaced, Replacement};
 use super::splice::{Parts, Splice, Spliced};
 use super::write_queue::{Cached, Turn};
-use crate::record::{
-    Change, Entry, Status, TaskId, Timestamp, TransitionRule, apply, next_status, quote, wire_entry,
-};
+use crate::record::{Change, Entry, Status, TaskId, Timestamp, TransitionRule, apply, next_status, quote, wire_entry};
 use crate::store::redis::RedisStore;
 use crate::store::redis::options::MAX_INDEXED_FOR;
 use crate::store::{Access, Error, Result};
