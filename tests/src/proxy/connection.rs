@@ -5,6 +5,7 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,6 +18,10 @@ use crate::resp;
 
 /// How much is read at a time, at most about.
 const READ_BYTES: usize = 64 << 10;
+
+/// In how many pieces an answer trickles, and how long after each.
+const TRICKLE_PIECES: usize = 100;
+const TRICKLE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Both directions end, without a farewell.
 struct Cut;
@@ -108,6 +113,15 @@ fn is_subscription(request: &Request<'_>) -> bool {
         .any(|command| request.is(command))
 }
 
+/// The answer to `TIME` with other seconds.
+fn shifted(reply: &[u8], seconds: i64) -> Vec<u8> {
+    let mut lines: Vec<String> = String::from_utf8_lossy(reply).split("\r\n").map(str::to_owned).collect();
+    if let Some(shown) = lines.get(2).and_then(|line| line.parse::<i64>().ok()) {
+        lines[2] = (shown + seconds).to_string();
+    }
+    lines.join("\r\n").into_bytes()
+}
+
 struct Replies<'a> {
     to_client: OwnedWriteHalf,
     shared: &'a Shared,
@@ -134,6 +148,17 @@ impl Replies<'_> {
                     }
                     Fault::SwallowReply => silent = true,
                     Fault::StallReply => met.until_released().await,
+                    Fault::TrickleReply => {
+                        for piece in reply.chunks(reply.len() / TRICKLE_PIECES + 1) {
+                            self.write(piece).await;
+                            tokio::time::sleep(TRICKLE_PAUSE).await;
+                        }
+                        continue;
+                    }
+                    Fault::ShiftTime(seconds) => {
+                        self.write(&shifted(&reply, seconds)).await;
+                        continue;
+                    }
                     _ => {}
                 }
             }

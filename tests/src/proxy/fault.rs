@@ -31,6 +31,10 @@ pub enum Fault {
     /// The server executes the request; the answer, and everything after it on this connection, waits until it is
     /// [released](Injected::release).
     StallReply,
+    /// The answer reaches the client in small pieces, over a second or so.
+    TrickleReply,
+    /// The answer to `TIME` shows a clock that is so many seconds ahead of the server's, or behind it.
+    ShiftTime(i64),
 }
 
 impl Fault {

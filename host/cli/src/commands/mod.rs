@@ -63,22 +63,25 @@ fn execute(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
 }
 
 async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
-    let out = Out::new(cli.output);
-    match cli.command {
-        Command::Run(args) => {
-            let job = run::Job::new(args)?;
-            let mut session =
-                Session { store: open_store::open(cli.store, screen).await?, out, screen: screen.clone() };
-            let result = run::run(job, &mut session).await;
-            session.located(result)
-        }
-        Command::Tasks(command) => {
-            let mut session =
-                Session { store: open_store::open(cli.store, screen).await?, out, screen: screen.clone() };
-            let result = tasks(command, &mut session).await;
-            session.located(result)
-        }
-    }
+    // What is wrong with a run's arguments is said before any store is opened.
+    let work = match cli.command {
+        Command::Run(args) => Work::Run(run::Job::new(args)?),
+        Command::Tasks(command) => Work::Tasks(command),
+    };
+    let store = open_store::open(cli.store, screen).await?;
+    let mut session = Session { store, out: Out::new(cli.output), screen: screen.clone() };
+    let result = match work {
+        Work::Run(job) => run::run(job, &mut session).await,
+        Work::Tasks(command) => tasks(command, &mut session).await,
+    };
+    session.store.close().await;
+    session.located(result)
+}
+
+/// What is to be done, once there is a store.
+enum Work {
+    Run(run::Job),
+    Tasks(TaskCommand),
 }
 
 async fn tasks(command: TaskCommand, session: &mut Session) -> anyhow::Result<Exit> {

@@ -69,7 +69,7 @@ mod server;
 mod task;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -90,6 +90,9 @@ use crate::settings::check_ttl;
 /// By how many seconds the metadata outlives the record, and the indexes at most, as the scripts take it.
 const OUTLIVES: &str = "60";
 const OUTLIVES_SECONDS: u64 = 60;
+
+/// How long a store that is closed tries to leave nothing behind.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// A store in Redis.
 #[derive(Debug)]
@@ -220,7 +223,7 @@ impl TaskStore for RedisStore {
     }
 
     async fn close(&self) {
-        self.session.close(&self.primary, self.deadline()).await;
+        self.session.close(&self.primary, Instant::now() + CLOSE_DEADLINE.min(self.options.deadline)).await;
     }
 
     fn now(&self) -> Timestamp {

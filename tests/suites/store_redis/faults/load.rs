@@ -1,0 +1,122 @@
+//! Slow links, long logs, busy neighbours and many processes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use task_state_host::record::Change;
+use task_state_host::store::{Access, Error, Precondition, TaskStore};
+use task_state_tests::proxy::{Fault, Trigger};
+
+use crate::fixture::*;
+
+#[tokio::test]
+async fn an_answer_is_waited_for_as_long_as_it_keeps_coming() {
+    let fixture = Fixture::new().await;
+    let id = save(&fixture.store, logged_draft("1", ["x".repeat(2 << 20)])).await;
+    let store = fixture.host(|options| options.response_timeout = Duration::from_millis(250)).await;
+    let connections = fixture.proxy.counts().connections;
+    fixture.proxy.inject(Trigger::command("GET"), Fault::TrickleReply);
+    assert_eq!(messages(&get(&store, &id).await)[0].len(), 2 << 20);
+    assert_eq!(fixture.proxy.counts().connections, connections, "the connection was thrown away");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_results_or_jobs_needs_few_tries_however_many_entries_come_meanwhile() {
+    const CHANGES: u64 = 30;
+    let fixture = Fixture::new().await;
+    let id = save(&fixture.store, logged_draft("1", (0..5_000).map(|number| number.to_string()))).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let appenders: Vec<_> = (0..2)
+        .map(|appender| {
+            let (url, id, stop) = (fixture.server.url(), id.clone(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let store = connect(&url, |_| {}).await;
+                let mut appended = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let entry = format!("{appender} {}", appended.len());
+                    store.change(&id, Change::logs([&entry]), &Access::ANY).await.unwrap();
+                    appended.push(entry);
+                }
+                appended
+            })
+        })
+        .collect();
+    let store = fixture.host(|_| {}).await;
+    let before = fixture.proxy.counts().requests;
+    for number in 0..CHANGES {
+        let mut change = output(&"o".repeat(number as usize * 100)).log(format!("change {number}"));
+        change.active_jobs = Some(vec![number.to_string()]);
+        store.change(&id, change, &Access::ANY).await.unwrap();
+    }
+    let requests = fixture.proxy.counts().requests - before;
+    stop.store(true, Ordering::Relaxed);
+    let task = get(&store, &id).await;
+    let logged = messages(&task);
+    let entries_of = |prefix: String| logged.iter().filter(move |entry| entry.starts_with(&prefix));
+    for (appender, appended) in appenders.into_iter().enumerate() {
+        let appended = appended.await.unwrap();
+        assert_eq!(entries_of(format!("{appender} ")).collect::<Vec<_>>(), appended.iter().collect::<Vec<_>>());
+        assert!(appended.len() > CHANGES as usize, "nobody was busy");
+    }
+    assert_eq!(entries_of("change ".to_owned()).count() as u64, CHANGES);
+    assert_eq!(task.active_jobs(), [(CHANGES - 1).to_string()]);
+    assert_eq!(task.result().launcher_output.unwrap().len() as u64, (CHANGES - 1) * 100);
+    // A look, the metadata with it, and the script; sometimes a second try.
+    assert!(requests <= 8 * CHANGES, "{requests} requests for {CHANGES} changes");
+}
+
+#[tokio::test]
+async fn the_first_append_of_a_process_needs_nothing_of_the_log() {
+    let fixture = Fixture::new().await;
+    save(&fixture.store, logged_draft("long", (0..50_000).map(|number| format!("{number} {}", "x".repeat(40))))).await;
+    // As the Python package leaves it: this host knows nothing of the record.
+    let text: String = fixture.run(&["GET", "task:long"]).await;
+    fixture.run::<()>(&["SET", "task:long", &text]).await;
+    let reads = async || fixture.server.info("commandstats").await.unwrap()["cmdstat_get"].clone();
+    let before = (reads().await, fixture.proxy.counts().bytes_down);
+    for entry in ["one", "two"] {
+        let store = fixture.host(|_| {}).await;
+        store.change(&task_id("long"), Change::logs([entry]), &Access::ANY).await.unwrap();
+    }
+    let read = fixture.proxy.counts().bytes_down - before.1;
+    assert_eq!(reads().await, before.0, "the whole record was read");
+    assert!(read < 100_000, "{read} bytes were read");
+    assert_eq!(messages(&get(&fixture.store, &task_id("long")).await)[50_000..], ["one", "two"]);
+}
+
+#[tokio::test]
+async fn a_process_leaves_no_session_behind() {
+    let fixture = Fixture::new().await;
+    let sessions = async || fixture.run::<Vec<String>>(&["KEYS", "task-state:session:*"]).await;
+    for number in 0..20 {
+        let store = fixture.other_host().await;
+        save(&store, draft(&number.to_string())).await;
+        store.close().await;
+    }
+    assert_eq!(sessions().await, Vec::<String>::new());
+    // One that is killed leaves it for as long as a copy of its last operation could arrive.
+    save(&fixture.other_host().await, draft("killed")).await;
+    let left = sessions().await;
+    let life: i64 = fixture.run(&["PTTL", &left[0]]).await;
+    assert!(left.len() == 1 && (1..=30_000).contains(&life), "{left:?} live for {life} ms");
+}
+
+#[tokio::test]
+async fn an_empty_record_is_none() {
+    let fixture = Fixture::new().await;
+    let id = task_id("e1");
+    for number in 0..3 {
+        fixture.run::<()>(&["SET", "task:e1", ""]).await;
+        let store = fixture.other_host().await;
+        assert!(matches!(store.get(&id, &Access::ANY).await, Err(Error::NotFound)));
+        assert!(matches!(store.change(&id, Change::logs(["x"]), &Access::ANY).await, Err(Error::NotFound)));
+        assert!(!store.delete(&id, &Access::ANY).await.unwrap());
+        match number {
+            0 => _ = store.save(draft("e1"), Precondition::Absent, &Access::ANY).await.unwrap(),
+            1 => _ = store.save(draft("e1"), Precondition::None, &Access::ANY).await.unwrap(),
+            _ => assert!(store.claim(claim("e1")).await.unwrap().is_new),
+        }
+        assert_eq!(get(&store, &id).await.task_id(), "e1");
+    }
+}
