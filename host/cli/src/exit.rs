@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_nobody_knows_is_not_blamed_on_the_arguments() {
+    fn an_unknown_error_is_not_blamed_on_the_arguments() {
         let io = std::io::Error::other("disk on fire");
         assert_eq!(Exit::of_error(&Err::<(), _>(io).context("writing").unwrap_err()), Exit::Broken);
         assert_eq!(Exit::of_error(&Misuse("bad".into()).into()), Exit::Usage);

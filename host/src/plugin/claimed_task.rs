@@ -1,7 +1,7 @@
-//! The task that a run has claimed: every word of the run about it, and every answer of the store.
+//! The task that a run has claimed. All that the run says of it, and all that the store answers, passes here.
 //!
-//! Entries are held back for a moment; whatever follows them goes with them or after them. The answers are how a run
-//! learns that it was asked to stop, or that its task is gone.
+//! Log entries are held back for a moment; what follows them goes with them or after them. From the answers a run learns
+//! that it was asked to stop, or that its task is gone.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -103,7 +103,7 @@ impl ClaimedTask {
     /// Makes a change to the task, with the entries before it in the same step.
     ///
     /// If the store refuses the change, the entries are written without it.
-    pub(super) async fn write(&self, change: Change) -> Result<Status> {
+    async fn write(&self, change: Change) -> Result<Status> {
         let _turn = self.writing.lock().await;
         let held = self.take_held()?;
         if held.is_empty() {
@@ -129,8 +129,8 @@ impl ClaimedTask {
         answer
     }
 
-    /// Writes what is held back, for nobody who waits. A failure is the answer of the guest's next call, and what could
-    /// not be written is not tried again: the guest may, once it knows.
+    /// Writes what is held back while the guest goes on. A failure is the answer of the guest's next call; the entries are
+    /// not tried again.
     pub(super) async fn write_held(&self) {
         let _turn = self.writing.lock().await;
         let held = lock(&self.state).held.take();
@@ -183,8 +183,7 @@ impl ClaimedTask {
         answer
     }
 
-    /// Makes a call of the guest. It never comes back to a guest that is to make no more of them: such a one is stopped
-    /// where it waits.
+    /// Makes a call of the guest. It never returns to a guest that has to stop: that one is stopped where it waits.
     async fn guest<T>(&self, call: impl Future<Output = T>) -> T {
         self.may_go_on().await;
         let underway = Underway::count(&self.calls);

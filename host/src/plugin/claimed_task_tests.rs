@@ -23,6 +23,19 @@ async fn stored(task: &ClaimedTask) -> Vec<String> {
     logs.iter().filter_map(|entry| Some(entry.split_once(',')?.1.to_owned())).collect()
 }
 
+/// Supervises a task until its log holds a message.
+async fn supervised_until(task: &ClaimedTask, message: &str) {
+    let written = async {
+        while !stored(task).await.iter().any(|stored| stored == message) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let supervised = async {
+        tokio::select! { () = written => {}, () = task.supervise() => {} }
+    };
+    tokio::time::timeout(Duration::from_secs(30), supervised).await.expect("the entry was never written");
+}
+
 async fn waits<T>(mut future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> bool {
     std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
 }
@@ -92,19 +105,20 @@ async fn once_it_is_closed_or_the_task_is_gone_a_guest_waits_for_its_end() {
 }
 
 #[tokio::test]
+async fn a_cancellation_is_written_although_entries_before_it_were_lost() {
+    let task = claimed().await;
+    lock(&task.state).held.lost(Error::Unavailable("away".to_owned()));
+    task.cancel("stop");
+    supervised_until(&task, "stop").await;
+    assert!(matches!(task.log("told".to_owned()).await, Err(Error::Unavailable(_))));
+}
+
+#[tokio::test]
 async fn an_entry_behind_a_failed_write_is_written_and_the_failure_is_told_once() {
     let task = claimed().await;
     task.log("behind".to_owned()).await.unwrap();
     lock(&task.state).held.lost(Error::Unavailable("away".to_owned()));
-    let written = async {
-        while stored(&task).await.is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    let written = tokio::time::timeout(Duration::from_secs(30), async {
-        tokio::select! { () = written => {}, () = task.supervise() => {} }
-    });
-    written.await.expect("the entry was never written");
+    supervised_until(&task, "behind").await;
     assert!(matches!(task.log("told".to_owned()).await, Err(Error::Unavailable(_))));
     task.change(Change::logs(["after"])).await.unwrap();
     assert_eq!(stored(&task).await, ["behind", "after"]);

@@ -17,9 +17,9 @@ pub(super) struct KnownTask {
     pub(super) cancelled: Option<Instant>,
     /// What the host's own cancellation is to say, until it is written.
     pub(super) notice: Option<String>,
-    /// Why the task is this run's no more.
+    /// Why the run has lost the task.
     pub(super) gone: Option<Error>,
-    /// The guest makes no more calls.
+    /// The guest makes no calls any more.
     pub(super) closed: bool,
 }
 
@@ -33,7 +33,7 @@ impl KnownTask {
     /// Takes note of a status that the store has told.
     pub(super) fn saw(&mut self, status: Status) {
         (self.status, self.seen) = (status, Instant::now());
-        self.heed(status);
+        self.note_cancellation(status);
     }
 
     /// Takes note of the answer to a question that was asked at a time. A newer status stands.
@@ -41,11 +41,11 @@ impl KnownTask {
         if self.seen <= asked {
             self.saw(status);
         } else {
-            self.heed(status);
+            self.note_cancellation(status);
         }
     }
 
-    fn heed(&mut self, status: Status) {
+    fn note_cancellation(&mut self, status: Status) {
         if matches!(status, Status::CancelRequested | Status::Cancelled) {
             self.cancelled.get_or_insert_with(Instant::now);
         }

@@ -18,10 +18,10 @@ use crate::store::{Access, Claim, Claimed, Error, Owners, RunId};
 /// How much longer than its own limits a run has its task: time for the store to answer at the end.
 const LEASE_MARGIN: Duration = Duration::from_secs(120);
 
-/// What the log of a task says whose caller did not wait for its start.
+/// What the log of a task says if its caller did not wait for the start.
 const ABANDONED: &str = "cancellation requested: whoever started the run is gone";
 
-/// Who has asked for a run, and what he waits for.
+/// Who has asked for a run, and what they wait for.
 pub(super) enum Caller {
     AwaitsStart(oneshot::Sender<Result<Run, StartError>>),
     AwaitsEnd(oneshot::Sender<Result<Outcome, StartError>>),
@@ -35,7 +35,7 @@ impl Caller {
         }
     }
 
-    /// Tells who waits for it that the run has started. Gives who waits for its end; an error if nobody waits any more.
+    /// Tells a caller that waits for the start. Gives one that waits for the end.
     fn start(self, run: Run) -> Result<Option<oneshot::Sender<Result<Outcome, StartError>>>, Gone> {
         match self {
             Self::AwaitsStart(caller) => caller.send(Ok(run)).map(|()| None).map_err(|_| Gone),
@@ -45,10 +45,10 @@ impl Caller {
     }
 }
 
-/// The caller has not waited.
+/// The caller does not wait any more.
 struct Gone;
 
-/// Starts a run, tells the caller, sees it through, and tells its outcome.
+/// Starts a run, tells the caller, executes it, and tells its outcome.
 pub(super) async fn carry_out(
     plugin: Plugin,
     request: RunRequest,
@@ -56,7 +56,7 @@ pub(super) async fn carry_out(
     slot: Slot,
     permit: OwnedSemaphorePermit,
 ) {
-    // The threads that this runs on end with the host, so it stays until the last word is said.
+    // The threads that this runs on end with the host, so it is kept until the caller knows the outcome.
     let _host = plugin.host.clone();
     let (told, outcome) = watch::channel(None);
     let events = request.events.of_run();
@@ -90,7 +90,7 @@ pub(super) async fn carry_out(
 
 enum Begun {
     Running(Box<Job>),
-    /// The task had been asked to stop, and has.
+    /// The task had been asked to stop before it started, and is cancelled.
     Cancelled(Box<run::Location>),
 }
 

@@ -28,8 +28,8 @@ pub enum LoadError {
         /// Why not.
         error: io::Error,
     },
-    /// It is no WebAssembly.
-    #[error("it is no WebAssembly component: {0}")]
+    /// It is not WebAssembly.
+    #[error("it is not a WebAssembly component: {0}")]
     NotWasm(String),
     /// It is a core module.
     #[error("it is a core WebAssembly module, and a plugin is a component (for Rust, build it for wasm32-wasip2)")]

@@ -44,7 +44,7 @@ pub struct Manifest {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// It is no TOML, or has a key that there is not, or a value of another type.
+    /// It is not TOML, or has an unknown key, or a value of another type.
     #[error(transparent)]
     Toml(#[from] toml::de::Error),
     /// A value that cannot be used.
@@ -93,7 +93,7 @@ enum Amount {
 }
 
 impl Manifest {
-    /// Reads a manifest. Keys that there are not are errors.
+    /// Reads a manifest. Unknown keys are errors.
     ///
     /// # Errors
     /// [`ManifestError`], naming the key and the value.
@@ -120,25 +120,21 @@ impl GrantsTable {
 
 impl LimitsTable {
     fn read(self) -> Result<Limits, ManifestError> {
-        let mut limits = Limits::default();
-        let bytes = |key, amount| match amount {
-            Amount::Number(bytes) => Ok(bytes),
-            Amount::Text(text) => parse_bytes(&text).map_err(|why| ManifestError::Value { key, why }),
+        let bytes = |key, amount, default| match amount {
+            None => Ok(default),
+            Some(Amount::Number(bytes)) => Ok(bytes),
+            Some(Amount::Text(text)) => parse_bytes(&text).map_err(|why| ManifestError::Value { key, why }),
         };
-        let duration = |key, text: String| parse_duration(&text).map_err(|why| ManifestError::Value { key, why });
-        if let Some(memory) = self.memory {
-            limits.memory_bytes = bytes("limits.memory", memory)?;
-        }
-        if let Some(wall_clock) = self.wall_clock {
-            limits.wall_clock = duration("limits.wall-clock", wall_clock)?;
-        }
-        if let Some(grace) = self.grace {
-            limits.grace = duration("limits.grace", grace)?;
-        }
-        if let Some(output) = self.output {
-            limits.output_bytes = bytes("limits.output", output)?;
-        }
-        Ok(limits)
+        let duration = |key, text: Option<String>, default| {
+            text.map_or(Ok(default), |text| parse_duration(&text)).map_err(|why| ManifestError::Value { key, why })
+        };
+        let default = Limits::default();
+        Ok(Limits {
+            memory_bytes: bytes("limits.memory", self.memory, default.memory_bytes)?,
+            wall_clock: duration("limits.wall-clock", self.wall_clock, default.wall_clock)?,
+            grace: duration("limits.grace", self.grace, default.grace)?,
+            output_bytes: bytes("limits.output", self.output, default.output_bytes)?,
+        })
     }
 }
 

@@ -40,7 +40,7 @@ impl Output {
     fn take(&self, bytes: &[u8]) {
         match &self.sink {
             OutputSink::Discard => {}
-            // A closed standard error is no fault of the guest's.
+            // The guest cannot help it if standard error is closed.
             OutputSink::Stderr => _ = std::io::stderr().write_all(bytes),
             OutputSink::Callback(show) => show(bytes),
         }
@@ -72,7 +72,7 @@ impl Tail {
         if self.cut == 0 {
             return (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned());
         }
-        // A character that the cut went through is no character.
+        // The rest of a character that was cut is dropped.
         let broken = bytes.iter().take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
         bytes.drain(..broken);
         let cut = self.cut + broken as u64;
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_replaced() {
+    fn bytes_that_are_not_utf8_are_replaced() {
         assert_eq!(printed(10, &[b"a\xff", b"\xc3", b"\xa9b"]).as_deref(), Some("a\u{fffd}éb"));
     }
 

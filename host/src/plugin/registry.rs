@@ -49,7 +49,7 @@ impl Registry {
         Some(Slot { registry: self.clone(), number: state.next })
     }
 
-    /// Lets no run in any more, cancels those that there are, and waits for their ends.
+    /// Admits no further run, cancels all, and waits for their ends.
     pub(super) async fn close(&self) {
         {
             let mut state = lock(&self.state);

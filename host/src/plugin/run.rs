@@ -75,8 +75,7 @@ pub(super) struct Location {
 }
 
 impl Outcome {
-    /// Reads the task's record as it is now, which whoever only wants to know the status is spared. Others may have changed
-    /// it since the run ended.
+    /// Reads the task's record as it is now. Others may have changed it since the run ended.
     ///
     /// # Errors
     /// Why the status was not [written](Self::written), or the record cannot be read.

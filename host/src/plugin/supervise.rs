@@ -1,5 +1,5 @@
-//! What a host does beside a guest that runs: writing what was held back, asking whether the task is to stop, and
-//! telling when the guest has to.
+//! What a host does while a guest runs: it writes held entries, asks whether the task is to stop, and says when the
+//! guest has to.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -27,13 +27,13 @@ pub(super) enum Halt {
     Gone(Error),
 }
 
-/// What is to be done next, or when there is something.
+/// What the host does next.
 enum Action {
     Cancel(String),
     Write,
     Ask,
     Wait(Instant),
-    /// Nothing, until the guest has ended.
+    /// The task is gone: nothing is done until the guest has ended.
     Rest,
     End,
 }
@@ -55,7 +55,7 @@ impl ClaimedTask {
         lock(&self.state).known.cancelled.is_some()
     }
 
-    /// Says that the guest makes no more calls.
+    /// The guest makes no calls from now on.
     pub(super) fn close(&self) {
         lock(&self.state).known.closed = true;
         self.work.notify_one();
@@ -68,7 +68,7 @@ impl ClaimedTask {
                 Action::Cancel(notice) => self.write_cancellation(notice).await,
                 Action::Write => self.write_held().await,
                 Action::Ask => {
-                    // Not to know is no reason to stop: the next answer comes in time.
+                    // A store that does not answer is not a reason to stop: it is asked again.
                     let _ = self.ask().await;
                     lock(&self.state).known.asked = Instant::now();
                 }
@@ -106,8 +106,10 @@ impl ClaimedTask {
     }
 
     async fn write_cancellation(&self, notice: String) {
-        match self.write(Change::status(Status::CancelRequested).log(notice)).await {
-            // It has ended already: what it has come to stands.
+        // On its own: that entries before it cannot be written is for the guest to know, and does not stop it.
+        self.write_held().await;
+        match self.write_now(Change::status(Status::CancelRequested).log(notice)).await {
+            // The task has ended already, and its end stands.
             Ok(_) | Err(Error::InvalidTransition(_)) => {}
             Err(error) => tracing::warn!(task = %self.id, %error, "a cancellation was not written"),
         }

@@ -126,7 +126,7 @@ fn a_limit_from_the_arguments_or_the_manifest_ends_the_run_and_is_named() -> Res
 }
 
 #[test]
-fn a_file_that_is_no_plugin_is_named_and_nothing_is_written() -> Result<()> {
+fn a_file_that_is_not_a_plugin_is_named_and_nothing_is_written() -> Result<()> {
     let shell = Shell::new()?;
     let no_grants = "[grants]\noperations = [\"append\"]\n";
     for (name, content) in [
@@ -146,7 +146,7 @@ fn a_file_that_is_no_plugin_is_named_and_nothing_is_written() -> Result<()> {
         ["run", good, "--service", "s", "--user", "u"].into_iter().chain(more.iter().copied()).collect()
     };
     for (arguments, texts) in [
-        (with("script.wasm"), &["script.wasm", "no WebAssembly component"][..]),
+        (with("script.wasm"), &["script.wasm", "not a WebAssembly component"][..]),
         (with("empty.wasm"), &["empty.wasm"]),
         (with("module.wasm"), &["module.wasm", "core"]),
         (with("no-worker.wasm"), &["no-worker.wasm", "worker"]),

@@ -121,8 +121,8 @@ pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<E
 
 /// Shows a run until its end, and passes an interrupt on to it.
 ///
-/// The run tells each status, also those that are over too soon to be found in the store. Entries are shown as the store
-/// has them, by whoever they are.
+/// Statuses come from the run, which tells those too that are over before the store could be asked. Entries come from the
+/// store, whoever has written them.
 async fn view(run: Run, mut events: RunEvents, interrupt: &mut Interrupt, session: &Session) -> Outcome {
     let mut live = Live::new(&session.screen, run.task_id());
     let mut news = match session.store.follow(run.task_id(), 0, &Access::ANY).await {
