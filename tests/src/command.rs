@@ -18,9 +18,6 @@ pub use rustix::process::Signal;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The command's program, built on the first call.
-///
-/// # Panics
-/// If it cannot be built.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| build().expect("the command can be built"))
@@ -73,9 +70,6 @@ pub struct Finished {
 
 impl Finished {
     /// Standard output as JSON.
-    ///
-    /// # Errors
-    /// If it is not one JSON document.
     pub fn json(&self) -> Result<serde_json::Value> {
         serde_json::from_str(&self.stdout).with_context(|| format!("{self:?}"))
     }
@@ -90,9 +84,6 @@ pub struct Shell {
 
 impl Shell {
     /// A new SQLite store in a directory of its own.
-    ///
-    /// # Errors
-    /// If there is no such directory to be had.
     pub fn new() -> Result<Self> {
         let directory = TempDir::new()?;
         let store = format!("sqlite:{}", directory.path().join("tasks.db").display());
@@ -100,9 +91,6 @@ impl Shell {
     }
 
     /// The store at a URL.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
     pub fn at(store: impl Into<String>) -> Result<Self> {
         Ok(Self { directory: TempDir::new()?, store: store.into() })
     }
@@ -143,17 +131,11 @@ impl Shell {
     }
 
     /// Runs the command to its end.
-    ///
-    /// # Errors
-    /// If it cannot be started.
     pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Finished> {
         finish(&mut self.command(arguments))
     }
 
     /// Runs the command, with a text for its standard input.
-    ///
-    /// # Errors
-    /// If it cannot be started.
     pub fn run_with_input<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
@@ -170,9 +152,6 @@ impl Shell {
     }
 
     /// Runs the command, which must do what it is asked, and gives its standard output.
-    ///
-    /// # Errors
-    /// If its exit code is not 0, with all that it said.
     pub fn done<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<String> {
         let finished = self.run(arguments)?;
         ensure!(finished.code == Some(0), "{finished:?}");
@@ -180,18 +159,12 @@ impl Shell {
     }
 
     /// Starts the command.
-    ///
-    /// # Errors
-    /// If it cannot be started.
     pub fn start<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Running> {
         Running::new(self.command(arguments).spawn()?)
     }
 }
 
 /// Runs any command to its end.
-///
-/// # Errors
-/// If it cannot be started, or writes what is not UTF-8.
 pub fn finish(command: &mut Command) -> Result<Finished> {
     finished(command.output()?)
 }
@@ -245,33 +218,21 @@ impl Running {
     }
 
     /// Waits for a line on standard error that contains a text.
-    ///
-    /// # Errors
-    /// If there is none before the command ends.
     pub fn wait_for(&mut self, text: &str) -> Result<String> {
         wait_for(&mut self.stderr, text)
     }
 
     /// Waits for a line on standard output that contains a text.
-    ///
-    /// # Errors
-    /// If there is none before the command ends.
     pub fn wait_for_result(&mut self, text: &str) -> Result<String> {
         wait_for(&mut self.stdout, text)
     }
 
     /// Sends the command a signal.
-    ///
-    /// # Errors
-    /// If it has ended already.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill_process(Pid::from_child(&self.child), signal)?)
     }
 
     /// Waits for the end of the command.
-    ///
-    /// # Errors
-    /// If it does not end.
     pub fn finish(mut self) -> Result<Finished> {
         let deadline = Instant::now() + PATIENCE;
         while self.stdout.next(deadline).is_some() {}

@@ -16,9 +16,6 @@ static BUILT: LazyLock<HashMap<String, PathBuf>> =
     LazyLock::new(|| build().unwrap_or_else(|error| panic!("the test guests cannot be built: {error:#}")));
 
 /// The component of a plugin: an example of the package `test-guests`, or one of the SDK's examples.
-///
-/// # Panics
-/// If there is none of that name, or it cannot be built.
 pub fn guest(name: &str) -> &'static Path {
     BUILT.get(name).unwrap_or_else(|| panic!("there is no guest {name:?}, only {:?}", BUILT.keys()))
 }

@@ -14,9 +14,6 @@ const TRIES: usize = 1_000;
 
 /// A port on 127.0.0.1 that nothing listened on a moment ago. Another process may still be faster: whoever binds it
 /// must be ready to ask for the next one.
-///
-/// # Errors
-/// If no free port was found.
 pub fn free() -> Result<u16> {
     let end = ephemeral_start();
     let span = u64::from(end - LOWEST);

@@ -66,9 +66,6 @@ struct Shared {
 
 impl Proxy {
     /// A proxy on a free loopback port to a server on another one.
-    ///
-    /// # Errors
-    /// If no port can be listened on.
     pub async fn start(upstream_port: u16) -> Result<Self> {
         for _ in 0..PORT_TRIES {
             let port = port::free()?;
@@ -152,9 +149,6 @@ impl Proxy {
     }
 
     /// Takes connections again after [`refuse`](Self::refuse).
-    ///
-    /// # Errors
-    /// If another process has taken the port meanwhile.
     pub fn accept(&self) -> Result<()> {
         let mut listening = lock(&self.listening);
         if listening.is_none() {

@@ -54,9 +54,6 @@ enum Failure {
 
 impl RedisServer {
     /// A server as it comes: no password, no persistence, no limits.
-    ///
-    /// # Errors
-    /// If there is no server program, or it does not come up.
     pub async fn start() -> Result<Self> {
         Self::builder().start().await
     }
@@ -72,9 +69,6 @@ impl RedisServer {
     }
 
     /// The process id of the running server.
-    ///
-    /// # Errors
-    /// If it was killed.
     pub fn pid(&self) -> Result<u32> {
         Ok(self.process.as_ref().context("the server was killed")?.id())
     }
@@ -105,9 +99,6 @@ impl RedisServer {
     }
 
     /// What the server has logged since it was first started.
-    ///
-    /// # Errors
-    /// If its log cannot be read.
     pub fn log(&self) -> Result<String> {
         Ok(std::fs::read_to_string(self.log_path())?)
     }
@@ -118,17 +109,11 @@ impl RedisServer {
 
     /// A new connection of the default user to database 0. It answers late rather than never: its response timeout is a
     /// minute.
-    ///
-    /// # Errors
-    /// If the server does not take the connection.
     pub async fn connection(&self) -> Result<MultiplexedConnection> {
         self.connection_to(&self.url()).await
     }
 
     /// A new connection to this server by another URL: another user, another database.
-    ///
-    /// # Errors
-    /// As [`connection`](Self::connection).
     pub async fn connection_to(&self, url: &str) -> Result<MultiplexedConnection> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(RESPONSE_LIMIT))
@@ -148,9 +133,6 @@ impl RedisServer {
     }
 
     /// One section of `INFO`, or `all` of them.
-    ///
-    /// # Errors
-    /// If the server does not answer.
     pub async fn info(&self, section: &str) -> Result<HashMap<String, String>> {
         let text: String = redis::cmd("INFO").arg(section).query_async(&mut self.connection().await?).await?;
         let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -158,9 +140,6 @@ impl RedisServer {
     }
 
     /// Waits until a replica has the data of its primary and follows it.
-    ///
-    /// # Errors
-    /// If that takes longer than half a minute.
     pub async fn synchronised(&self) -> Result<()> {
         let start = Instant::now();
         while start.elapsed() < START_LIMIT {
@@ -182,9 +161,6 @@ impl RedisServer {
     }
 
     /// Kills the server if it runs, and starts it anew on the same port with the same files.
-    ///
-    /// # Errors
-    /// If it does not come up.
     pub async fn restart(&mut self) -> Result<()> {
         self.kill();
         match self.launch().await {
@@ -196,9 +172,6 @@ impl RedisServer {
 
     /// Stops the server where it is (SIGSTOP) and waits until it stands still: the kernel still takes its connections
     /// and its input.
-    ///
-    /// # Errors
-    /// If it was killed.
     pub fn pause(&self) -> Result<()> {
         let process = self.signal(Signal::STOP)?;
         waitid(WaitId::Pid(process), WaitIdOptions::STOPPED)?;
@@ -206,9 +179,6 @@ impl RedisServer {
     }
 
     /// Lets a paused server go on (SIGCONT).
-    ///
-    /// # Errors
-    /// If it was killed.
     pub fn resume(&self) -> Result<()> {
         self.signal(Signal::CONT)?;
         Ok(())

@@ -18,9 +18,6 @@ pub struct Certificates {
 
 impl Certificates {
     /// Makes new ones in a directory.
-    ///
-    /// # Errors
-    /// If they cannot be generated or written.
     pub fn generate(directory: &Path) -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

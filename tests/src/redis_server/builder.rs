@@ -67,9 +67,6 @@ impl Builder {
     }
 
     /// Starts the server and waits until it answers.
-    ///
-    /// # Errors
-    /// If there is no server program, it refuses an option, or it does not answer in time.
     pub async fn start(self) -> Result<RedisServer> {
         let program = program::find()?;
         for _ in 0..PORT_TRIES {

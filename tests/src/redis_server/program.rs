@@ -9,9 +9,6 @@ use anyhow::{Result, bail};
 const NAMES: [&str; 2] = ["redis-server", "valkey-server"];
 
 /// The server program: what `REDIS_SERVER` names, else one on the `PATH`.
-///
-/// # Errors
-/// If there is none.
 pub fn find() -> Result<PathBuf> {
     if let Some(named) = env::var_os("REDIS_SERVER").filter(|value| !value.is_empty()) {
         return Ok(named.into());

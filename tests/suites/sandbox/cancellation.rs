@@ -1,8 +1,8 @@
 //! How runs are stopped: by whoever can reach the store, by their host, and by the loss of their task.
 
 use task_state_host::StartError;
-use task_state_host::record::{Change, Draft, Status};
-use task_state_host::store::{Error, Precondition};
+use task_state_host::record::{Change, Status};
+use task_state_host::store::{Error, Scope};
 
 use super::*;
 
@@ -12,9 +12,7 @@ const BY_HOST: &str = "cancellation requested by the host";
 const STOPPED: &str = "stopped: it went on for 100ms after its cancellation";
 
 fn impatient(mode: &str) -> RunRequest {
-    let mut request = request(mode);
-    request.limits = limits(|limits| limits.grace = Duration::from_millis(100));
-    request
+    limited(mode, |limits| limits.grace = Duration::from_millis(100))
 }
 
 impl Sandbox {
@@ -67,9 +65,8 @@ async fn a_cancellation_in_the_store_is_seen_in_the_answers_of_other_calls() {
 #[tokio::test]
 async fn a_guest_that_goes_on_is_stopped_wherever_it_is() {
     let sandbox = Sandbox::new();
-    for (guest, mode) in
-        [("misbehave", "spin"), ("misbehave", "sleep"), ("report", "refuse-to-stop"), ("report", "work-on")]
-    {
+    let modes = [("misbehave", "spin"), ("misbehave", "sleep"), ("report", "refuse-to-stop"), ("report", "work-on")];
+    for (guest, mode) in modes {
         let run = sandbox.plugin(guest).await.start(impatient(mode)).await.unwrap();
         run.cancel();
         let (status, log) = end(&run.wait().await).await;
@@ -83,8 +80,7 @@ async fn a_guest_that_spins_is_stopped_by_a_cancellation_in_the_store() {
     let sandbox = Sandbox::new();
     let run = sandbox.plugin("misbehave").await.start(impatient("spin")).await.unwrap();
     sandbox.ask_to_stop(run.task_id()).await;
-    let (status, log) = end(&run.wait().await).await;
-    assert_eq!((status, log), (Status::Cancelled, vec!["asked by an operator".to_owned(), STOPPED.to_owned()]));
+    assert_end(&run.wait().await, Status::Cancelled, &["asked by an operator", STOPPED]).await;
 }
 
 #[tokio::test]
@@ -92,8 +88,7 @@ async fn a_cancellation_stays_whatever_the_guest_saves() {
     let sandbox = Sandbox::new();
     let run = sandbox.start("report", "save-myself-when-asked").await;
     sandbox.ask_to_stop(run.task_id()).await;
-    let (status, log) = end(&run.wait().await).await;
-    assert_eq!((status, log), (Status::Cancelled, vec!["saved anew".to_owned()]));
+    assert_end(&run.wait().await, Status::Cancelled, &["saved anew"]).await;
 }
 
 #[tokio::test]
@@ -121,7 +116,10 @@ async fn a_run_goes_on_without_its_handle_and_without_its_host() {
     let run = sandbox.start("report", "log-many").await;
     let id = run.task_id().clone();
     drop((run, sandbox));
-    eventually(async || store.get(&id, &Access::ANY).await.unwrap().status() == Status::Completed).await;
+    eventually("the end of the run", async || {
+        store.get(&id, &Access::ANY).await.unwrap().status() == Status::Completed
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -142,8 +140,7 @@ async fn a_guest_whose_task_is_given_away_is_stopped_and_nothing_more_is_written
     let sandbox = Sandbox::new();
     let run = sandbox.start("report", "work-on").await;
     let id = run.task_id().clone();
-    let theirs = Draft::new(Service::new("sync").unwrap(), UserId::new("bob").unwrap()).with_id(id.clone());
-    sandbox.store.save(theirs, Precondition::None, &Access::ANY).await.unwrap();
+    save(&sandbox.store, owned_draft(id.as_str(), "sync", "bob")).await;
     let given = sandbox.task(&id).await.encode();
     let outcome = run.wait().await;
     assert!(matches!(outcome.task().await, Err(Error::Denied(_) | Error::NotFound)), "{outcome:?}");
@@ -157,9 +154,7 @@ async fn a_guest_that_deletes_its_own_task_does_no_more() {
     let plugin = sandbox.plugin_with("report", grants).await;
     let outcome = plugin.run(request("delete-myself")).await.unwrap();
     assert!(matches!(outcome.task().await, Err(Error::NotFound)), "{outcome:?}");
-    let left =
-        sandbox.store.list(&task_state_host::store::Query::new(task_state_host::store::Scope::All)).await.unwrap();
-    assert!(left.tasks.is_empty(), "{left:?}");
+    assert_eq!(listed_in(&sandbox.store, Scope::All).await, [""; 0]);
 }
 
 #[test]

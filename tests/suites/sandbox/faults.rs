@@ -36,19 +36,15 @@ async fn that_an_entry_was_lost_is_the_answer_of_a_later_call() {
     let (status, log) = end(&outcome).await;
     assert_eq!((status, log.last().unwrap().as_str()), (Status::Completed, "after"));
     // The guest is told what happened, and nothing of where the store is.
-    assert_eq!(output(&outcome).await, "Unavailable(\"the store did not answer in time\")\n");
+    assert_eq!(printed(&outcome).await, "Unavailable(\"the store did not answer in time\")\n");
 }
 
 #[tokio::test]
-async fn the_final_status_is_tried_again_until_the_store_is_back() {
-    let outcome = failing(2, is_final, || Fault::Lost).run("misbehave", "error").await;
-    assert_eq!(end(&outcome).await, (Status::Failed, vec!["the input makes no sense".to_owned()]));
-}
-
-#[tokio::test]
-async fn a_final_status_that_was_written_without_an_answer_is_not_written_twice() {
-    let outcome = failing(1, is_final, || Fault::Unanswered).run("misbehave", "error").await;
-    assert_eq!(end(&outcome).await, (Status::Failed, vec!["the input makes no sense".to_owned()]));
+async fn the_final_status_is_tried_again_until_the_store_is_back_and_is_written_once() {
+    for (times, fault) in [(2, (|| Fault::Lost) as fn() -> Fault), (1, || Fault::Unanswered)] {
+        let outcome = failing(times, is_final, fault).run("misbehave", "error").await;
+        assert_end(&outcome, Status::Failed, &["the input makes no sense"]).await;
+    }
 }
 
 #[tokio::test]
@@ -61,8 +57,8 @@ async fn a_store_that_stays_away_is_reported_with_the_status_that_was_to_be_writ
 #[tokio::test]
 async fn an_output_that_the_store_refuses_does_not_cost_the_final_status() {
     let outcome = failing(1, is_final, || Fault::Failed).run("report", "whoami").await;
-    assert_eq!(end(&outcome).await, (Status::Completed, vec!["the output could not be kept".to_owned()]));
-    assert_eq!(output(&outcome).await, "");
+    assert_end(&outcome, Status::Completed, &["the output could not be kept"]).await;
+    assert_eq!(printed(&outcome).await, "");
 }
 
 #[tokio::test]
@@ -82,14 +78,10 @@ async fn a_call_on_the_store_is_awaited_before_the_final_status_is_written() {
         _ => Fault::None,
     });
     let sandbox = Sandbox::on(store.clone());
-    let short = |mode| {
-        let mut request = request(mode);
-        request.limits = limits(|limits| limits.wall_clock = Duration::from_millis(100));
-        request
-    };
+    let short = |mode| limited(mode, |limits| limits.wall_clock = Duration::from_millis(100));
     let run = sandbox.plugin("report").await.start(short("work-on")).await.unwrap();
     let id = run.task_id().clone();
-    eventually(async || store.begun() == 1).await;
+    eventually("the first change", async || store.begun() == 1).await;
     let outcome = tokio::spawn(run.wait());
     // When the time of one that started later is up, so is that of the first, which waits for the store all the same.
     assert_eq!(sandbox.plugin("misbehave").await.run(short("spin")).await.unwrap().status, Status::Failed);
@@ -97,7 +89,6 @@ async fn a_call_on_the_store_is_awaited_before_the_final_status_is_written() {
     assert_eq!(sandbox.task(&id).await.status(), Status::Running);
 
     until.add_permits(1);
-    let (status, log) = end(&outcome.await.unwrap()).await;
-    assert_eq!((status, log), (Status::Failed, vec!["wall-clock limit of 100ms exceeded".to_owned()]));
+    assert_end(&outcome.await.unwrap(), Status::Failed, &["wall-clock limit of 100ms exceeded"]).await;
     assert_eq!((store.begun(), store.ended()), (3, 3));
 }

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use task_state_host::record::Draft;
-use task_state_host::store::Precondition;
 use task_state_host::{Operation, OutputSink};
 
 use super::*;
@@ -12,9 +10,8 @@ use super::*;
 /// A sandbox with a task `victim` of the service `sync` and the user `bob`.
 async fn with_victim() -> (Sandbox, String) {
     let sandbox = Sandbox::new();
-    let draft = Draft::new(Service::new("sync").unwrap(), UserId::new("bob").unwrap()).with_id(id("victim"));
-    sandbox.store.save(draft, Precondition::None, &Access::ANY).await.unwrap();
-    let record = sandbox.task(&id("victim")).await.encode();
+    save(&sandbox.store, owned_draft("victim", "sync", "bob")).await;
+    let record = sandbox.task(&task_id("victim")).await.encode();
     (sandbox, record)
 }
 
@@ -22,8 +19,7 @@ async fn with_victim() -> (Sandbox, String) {
 async fn attempts(sandbox: &Sandbox, grants: Grants) -> BTreeMap<String, String> {
     let said = Arc::new(Mutex::new(Vec::new()));
     let sink = said.clone();
-    let mut request = request("");
-    request.task_id = Some(id("own"));
+    let mut request = request_for("own", "");
     request.output = OutputSink::callback(move |bytes| sink.lock().unwrap().extend_from_slice(bytes));
     sandbox.plugin_with("thief", grants).await.run(request).await.unwrap();
     let said = String::from_utf8(said.lock().unwrap().clone()).unwrap();
@@ -54,7 +50,7 @@ async fn a_task_of_another_service_can_be_reached_in_no_way() {
     assert_eq!(attempts["strange-id"], "Err(NotFound)");
     assert!(attempts["sequence-as-id"].starts_with("Err(InvalidArgument"), "{attempts:?}");
 
-    assert_eq!(sandbox.task(&id("victim")).await.encode(), record);
+    assert_eq!(sandbox.task(&task_id("victim")).await.encode(), record);
 }
 
 #[tokio::test]
@@ -63,15 +59,12 @@ async fn an_operation_that_is_not_granted_is_denied_by_its_name() {
     let everyone = Grants::for_services(["analytics", "sync"]);
     let said = attempts(&sandbox, everyone.clone()).await;
     for (attempt, operation) in [("delete", "delete"), ("list-all", "list"), ("list-users", "list")] {
-        assert_eq!(
-            said[attempt],
-            format!("Err(Denied(\"operation \\\"{operation}\\\" is not granted\"))"),
-            "{attempt}"
-        );
+        let denied = format!("Err(Denied(\"operation \\\"{operation}\\\" is not granted\"))");
+        assert_eq!(said[attempt], denied, "{attempt}");
     }
     assert_eq!(said["get"], "Ok(\"victim\")");
     assert_eq!(said["give-away"], "Ok(\"own\")");
-    assert_ne!(sandbox.task(&id("victim")).await.encode(), record);
+    assert_ne!(sandbox.task(&task_id("victim")).await.encode(), record);
 
     let (sandbox, record) = with_victim().await;
     let mut nothing = everyone;
@@ -79,7 +72,7 @@ async fn an_operation_that_is_not_granted_is_denied_by_its_name() {
     for (attempt, outcome) in attempts(&sandbox, nothing).await {
         assert!(outcome.starts_with("Err(Denied(\"operation "), "{attempt}: {outcome}");
     }
-    assert_eq!(sandbox.task(&id("victim")).await.encode(), record);
+    assert_eq!(sandbox.task(&task_id("victim")).await.encode(), record);
 }
 
 #[tokio::test]
@@ -94,5 +87,5 @@ async fn a_task_of_another_user_can_be_reached_in_no_way() {
     for (attempt, shown) in [("list-all", "Ok([\"own\"])"), ("list-service", "Ok([])"), ("list-users", "Ok([])")] {
         assert_eq!(attempts[attempt], shown, "{attempt}");
     }
-    assert_eq!(sandbox.task(&id("victim")).await.encode(), record);
+    assert_eq!(sandbox.task(&task_id("victim")).await.encode(), record);
 }

@@ -11,31 +11,21 @@ use super::*;
 async fn a_guest_that_goes_on_for_too_long_fails_wherever_it_is() {
     let sandbox = Sandbox::new();
     for (guest, mode) in [("misbehave", "spin"), ("misbehave", "sleep"), ("report", "work-on")] {
-        let mut request = request(mode);
-        request.limits = limits(|limits| limits.wall_clock = Duration::from_millis(300));
+        let request = limited(mode, |limits| limits.wall_clock = Duration::from_millis(300));
         let outcome = sandbox.plugin(guest).await.run(request).await.unwrap();
-        assert_eq!(
-            end(&outcome).await,
-            (Status::Failed, vec!["wall-clock limit of 300ms exceeded".to_owned()]),
-            "{mode}"
-        );
+        assert_end(&outcome, Status::Failed, &["wall-clock limit of 300ms exceeded"]).await;
     }
 }
 
 #[tokio::test]
-async fn a_guest_that_wants_too_much_memory_fails() {
-    let mut request = request("hog");
-    request.limits = limits(|limits| limits.memory_bytes = 64 << 20);
-    let outcome = Sandbox::new().plugin("misbehave").await.run(request).await.unwrap();
-    assert_eq!(end(&outcome).await, (Status::Failed, vec!["memory limit of 64 MiB exceeded".to_owned()]));
-}
-
-#[tokio::test]
-async fn a_guest_that_needs_too_much_memory_to_begin_with_fails() {
-    let mut request = request("nothing");
-    request.limits = limits(|limits| limits.memory_bytes = 64 << 10);
-    let outcome = Sandbox::new().plugin("report").await.run(request).await.unwrap();
-    assert_eq!(end(&outcome).await, (Status::Failed, vec!["memory limit of 64 KiB exceeded".to_owned()]));
+async fn a_guest_that_wants_too_much_memory_fails_as_one_that_needs_it_to_begin_with() {
+    for (guest, mode, bytes, limit) in
+        [("misbehave", "hog", 64 << 20, "64 MiB"), ("report", "nothing", 64 << 10, "64 KiB")]
+    {
+        let request = limited(mode, |limits| limits.memory_bytes = bytes);
+        let outcome = Sandbox::new().plugin(guest).await.run(request).await.unwrap();
+        assert_end(&outcome, Status::Failed, &[&format!("memory limit of {limit} exceeded")]).await;
+    }
 }
 
 #[tokio::test]
@@ -43,8 +33,8 @@ async fn the_hosts_limits_hold_for_runs_that_bring_none() {
     let mut most = Limits::default();
     most.wall_clock = Duration::from_millis(100);
     let sandbox = Sandbox::with(|builder| builder.default_limits(most));
-    let (status, log) = end(&sandbox.run("misbehave", "spin").await).await;
-    assert_eq!((status, log), (Status::Failed, vec!["wall-clock limit of 100ms exceeded".to_owned()]));
+    let outcome = sandbox.run("misbehave", "spin").await;
+    assert_end(&outcome, Status::Failed, &["wall-clock limit of 100ms exceeded"]).await;
 }
 
 #[tokio::test]
@@ -55,8 +45,7 @@ async fn guests_that_spin_leave_the_others_their_share() {
     for _ in 0..8 {
         spinning.push(spinner.start(request("spin")).await.unwrap());
     }
-    let run = sandbox.run("report", "log-many");
-    let outcome = tokio::time::timeout(Duration::from_secs(30), run).await.expect("it had no turn");
+    let outcome = soon("a turn", sandbox.run("report", "log-many")).await;
     assert_eq!(outcome.status, Status::Completed);
     spinning.iter().for_each(Run::cancel);
     for run in spinning {

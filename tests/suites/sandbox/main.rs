@@ -16,11 +16,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use task_state_host::record::{Service, Status, SystemClock, TaskId, TaskRecord, TimeZone, UserId};
+use task_state_host::record::{Service, Status, TaskId, TaskRecord, UserId};
 use task_state_host::store::sqlite::{SqliteOptions, SqliteStore};
 use task_state_host::store::{Access, SharedStore};
 use task_state_host::{Grants, Host, HostBuilder, Input, Limits, Outcome, Plugin, Run, RunRequest};
 use task_state_tests::guests::guest;
+use task_state_tests::tasks::*;
+use task_state_tests::wait::*;
 
 /// A host on a store in memory.
 struct Sandbox {
@@ -34,14 +36,16 @@ impl Sandbox {
     }
 
     fn with(build: impl FnOnce(HostBuilder) -> HostBuilder) -> Self {
-        let store = memory();
-        let host = build(Host::builder(store.clone()).max_concurrent_runs(16)).build().unwrap();
-        Self { host, store }
+        Self::built(memory(), build)
     }
 
     /// A host on a store of the test's own.
     fn on(store: SharedStore) -> Self {
-        let host = Host::builder(store.clone()).max_concurrent_runs(16).build().unwrap();
+        Self::built(store, |builder| builder)
+    }
+
+    fn built(store: SharedStore, build: impl FnOnce(HostBuilder) -> HostBuilder) -> Self {
+        let host = build(Host::builder(store.clone()).max_concurrent_runs(16)).build().unwrap();
         Self { host, store }
     }
 
@@ -64,18 +68,17 @@ impl Sandbox {
     }
 
     async fn task(&self, id: &TaskId) -> TaskRecord {
-        self.store.get(id, &Access::ANY).await.unwrap()
+        get(&self.store, id).await
     }
 
     /// Waits until a task's log holds a message.
     async fn logged(&self, id: &TaskId, message: &str) {
-        eventually(async || messages(&self.task(id).await).iter().any(|logged| logged == message)).await;
+        eventually(message, async || messages(&self.task(id).await).iter().any(|logged| logged == message)).await;
     }
 }
 
 fn memory() -> SharedStore {
-    let clock = Arc::new(SystemClock::new(TimeZone::utc()));
-    Arc::new(SqliteStore::in_memory(SqliteOptions::default(), clock).unwrap())
+    Arc::new(SqliteStore::in_memory(SqliteOptions::default(), clock()).unwrap())
 }
 
 /// A run of a new task of `analytics` and `alice`, whose guest is told its mode.
@@ -85,23 +88,22 @@ fn request(mode: &str) -> RunRequest {
     request
 }
 
-fn limits(set: impl FnOnce(&mut Limits)) -> Option<Limits> {
-    let mut limits = Limits::default();
+/// The same with limits of its own.
+fn limited(mode: &str, set: impl FnOnce(&mut Limits)) -> RunRequest {
+    let (mut request, mut limits) = (request(mode), Limits::default());
     set(&mut limits);
-    Some(limits)
+    request.limits = Some(limits);
+    request
 }
 
-fn id(text: &str) -> TaskId {
-    TaskId::new(text).unwrap()
+/// A run of the task with this id.
+fn request_for(id: &str, mode: &str) -> RunRequest {
+    let mut request = request(mode);
+    request.task_id = Some(task_id(id));
+    request
 }
 
-/// What the entries of a log say, without their times.
-fn messages(task: &TaskRecord) -> Vec<String> {
-    let message = |entry: String| entry.split_once(',').map(|(_, message)| message.to_owned()).unwrap_or(entry);
-    task.logs().into_iter().map(message).collect()
-}
-
-async fn output(outcome: &Outcome) -> String {
+async fn printed(outcome: &Outcome) -> String {
     outcome.task().await.unwrap().result().launcher_output.unwrap_or_default()
 }
 
@@ -112,14 +114,8 @@ async fn end(outcome: &Outcome) -> (Status, Vec<String>) {
     (task.status(), messages(&task))
 }
 
-/// Waits for a condition, for much longer than it can take.
-async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
-    let wait = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), wait).await.expect("the condition never held");
+async fn assert_end(outcome: &Outcome, status: Status, log: &[&str]) {
+    assert_eq!(end(outcome).await, (status, log.iter().map(|&entry| entry.to_owned()).collect()));
 }
 
 /// Begins something, and says whether it has to wait.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use task_state_host::record::{JsonObject, Status};
+use task_state_host::record::Status;
 use task_state_host::{Input, OutputSink};
 
 use super::*;
@@ -30,7 +30,7 @@ async fn a_guest_that_returns_completes_its_task_without_an_entry() {
 #[tokio::test]
 async fn an_error_fails_the_task_with_its_text_as_the_entry() {
     let outcome = Sandbox::new().run("misbehave", "error").await;
-    assert_eq!(end(&outcome).await, (Status::Failed, vec!["the input makes no sense".to_owned()]));
+    assert_end(&outcome, Status::Failed, &["the input makes no sense"]).await;
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn a_trap_fails_the_task_with_its_message_and_the_backtrace() {
     assert_eq!((status, log.len()), (Status::Failed, 1));
     assert!(log[0].starts_with("wasm trap: wasm `unreachable` instruction executed\n"), "{}", log[0]);
     assert!(log[0].contains("panic_fmt") && log[0].contains("worker"), "{}", log[0]);
-    assert!(output(&outcome).await.contains("the guest panics"));
+    assert!(printed(&outcome).await.contains("the guest panics"));
 }
 
 #[tokio::test]
@@ -81,29 +81,27 @@ async fn everything_that_a_guest_says_of_its_task_is_in_the_record() {
 #[tokio::test]
 async fn a_guest_sees_its_task_and_nothing_of_the_machine() {
     let sandbox = Sandbox::new();
-    let mut whoami = request("whoami");
-    whoami.task_id = Some(id("external-1"));
-    whoami.parameters = Some(JsonObject::parse("parameters", "{\"rows\": 1.50}").unwrap());
+    let mut whoami = request_for("external-1", "whoami");
+    whoami.parameters = Some(json("{\"rows\": 1.50}"));
     let outcome = sandbox.plugin("report").await.run(whoami).await.unwrap();
-    assert_eq!(output(&outcome).await, "external-1 analytics alice {\"rows\":1.50}\n");
+    assert_eq!(printed(&outcome).await, "external-1 analytics alice {\"rows\":1.50}\n");
 
     let outcome = sandbox.run("misbehave", "look-around").await;
-    assert_eq!(output(&outcome).await, "arguments: 0\nenvironment: 0\nfiles: false\ntcp: false\nudp: false\n");
+    assert_eq!(printed(&outcome).await, "arguments: 0\nenvironment: 0\nfiles: false\ntcp: false\nudp: false\n");
 }
 
 #[tokio::test]
 async fn the_tail_of_what_a_guest_prints_is_kept_and_all_of_it_is_shown_as_it_comes() {
     let shown = Arc::new(Mutex::new(Vec::new()));
     let sink = shown.clone();
-    let mut chatter = request("chatter");
+    let mut chatter = limited("chatter", |limits| limits.output_bytes = 100);
     chatter.output = OutputSink::callback(move |bytes| sink.lock().unwrap().extend_from_slice(bytes));
-    chatter.limits = limits(|limits| limits.output_bytes = 100);
     let outcome = Sandbox::new().plugin("misbehave").await.run(chatter).await.unwrap();
 
     let shown = shown.lock().unwrap().clone();
     assert!(shown.starts_with(b"line 0\nto standard error 0\n"));
     assert!(shown.ends_with(b"broken: \xff\xfe.\nthe end\n"));
-    let (mark, kept) = output(&outcome).await.split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (mark, kept) = printed(&outcome).await.split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     assert_eq!(mark, format!("[{} bytes of earlier output were cut]", shown.len() - 100));
     assert!(kept.ends_with("line 9999\nbroken: \u{fffd}\u{fffd}.\nthe end\n"), "{kept}");
 }
@@ -113,11 +111,10 @@ async fn a_file_far_larger_than_the_guests_memory_is_streamed() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "count-input\n").unwrap();
     file.as_file().set_len(200 << 20).unwrap();
-    let mut count = request("");
+    let mut count = limited("", |limits| limits.memory_bytes = 8 << 20);
     count.input = Input::File(file.path().to_owned());
-    count.limits = limits(|limits| limits.memory_bytes = 8 << 20);
     let outcome = Sandbox::new().plugin("report").await.run(count).await.unwrap();
-    assert_eq!(output(&outcome).await, format!("{} bytes\n", (200 << 20) - "count-input\n".len()));
+    assert_eq!(printed(&outcome).await, format!("{} bytes\n", (200 << 20) - "count-input\n".len()));
 }
 
 #[tokio::test]
@@ -129,17 +126,16 @@ async fn a_pipe_is_read_until_its_writer_is_done() {
     count.input = Input::File(path.clone());
     let run = Sandbox::new().plugin("report").await.start(count).await.unwrap();
     let writer = std::thread::spawn(move || std::fs::write(path, format!("count-input\n{}", "x".repeat(1_000_000))));
-    assert_eq!(output(&run.wait().await).await, "1000000 bytes\n");
+    assert_eq!(printed(&run.wait().await).await, "1000000 bytes\n");
     writer.join().unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn an_input_that_is_not_there_is_an_error_before_the_task_is_touched() {
     let sandbox = Sandbox::new();
-    let mut missing = request("");
-    missing.task_id = Some(id("1"));
+    let mut missing = request_for("1", "");
     missing.input = Input::File("/no/such/file".into());
     let error = sandbox.plugin("report").await.run(missing).await.unwrap_err().to_string();
     assert!(error.starts_with("cannot read the input \"/no/such/file\": "), "{error}");
-    assert!(sandbox.store.get(&id("1"), &Access::ANY).await.is_err());
+    assert!(sandbox.store.get(&task_id("1"), &Access::ANY).await.is_err());
 }
