@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use tokio::task::block_in_place;
 
 use crate::bare::Recording;
+use crate::fixture::Fixture;
 use crate::meter::Spent;
 use crate::native;
-use crate::stand::Stand;
 use crate::table::{Measured, Results, Sample, Side, median};
 
 /// Lines of history.
@@ -32,14 +32,14 @@ impl Load {
     }
 }
 
-pub(crate) async fn measure(stand: &mut Stand, results: &mut Results, rounds: usize, quick: bool) -> Result<()> {
+pub(crate) async fn measure(fixture: &mut Fixture, results: &mut Results, rounds: usize, quick: bool) -> Result<()> {
     let mut loads = Vec::new();
     for lines in LENGTHS {
         let load = Load::new(lines, quick);
-        loads.push((load, record(stand, load).await?));
+        loads.push((load, record(fixture, load).await?));
     }
     let mut sides = vec![Side::Native, Side::Guest, Side::GuestHeld, Side::Bare];
-    if stand.peer.is_some() {
+    if fixture.peer.is_some() {
         sides.push(Side::Peer);
     }
     for round in 0..rounds {
@@ -47,7 +47,7 @@ pub(crate) async fn measure(stand: &mut Stand, results: &mut Results, rounds: us
         sides.rotate_left(1);
         for (load, recording) in &loads {
             for &side in &sides {
-                let (seconds, spent) = sample(stand, side, *load, recording).await?;
+                let (seconds, spent) = sample(fixture, side, *load, recording).await?;
                 let appends = load.tasks * load.times;
                 ensure!(seconds.len() == appends, "{side:?} made {} of {appends} appends", seconds.len());
                 let sample = Sample::of_each(median(&seconds), spent, appends);
@@ -58,42 +58,42 @@ pub(crate) async fn measure(stand: &mut Stand, results: &mut Results, rounds: us
     Ok(())
 }
 
-async fn sample(stand: &mut Stand, side: Side, load: Load, recording: &Recorded) -> Result<(Vec<f64>, Spent)> {
-    stand.flush().await?;
-    let tasks = stand.ids(load.tasks);
+async fn sample(fixture: &mut Fixture, side: Side, load: Load, recording: &Recorded) -> Result<(Vec<f64>, Spent)> {
+    fixture.flush().await?;
+    let tasks = fixture.ids(load.tasks);
     match side {
         Side::Native | Side::Peer => {
-            prepare(stand, &tasks, load, "{}").await?;
+            prepare(fixture, &tasks, load, "{}").await?;
             if side == Side::Native {
-                native::append(&stand.store, &tasks, 1).await?;
-                let start = stand.meter.look().await?;
-                let seconds = native::append(&stand.store, &tasks, load.times).await?;
-                return Ok((seconds, stand.meter.since(start).await?));
+                native::append(&fixture.store, &tasks, 1).await?;
+                let start = fixture.meter.look().await?;
+                let seconds = native::append(&fixture.store, &tasks, load.times).await?;
+                return Ok((seconds, fixture.meter.since(start).await?));
             }
-            let Some(peer) = &mut stand.peer else { return Ok((Vec::new(), Spent::default())) };
+            let Some(peer) = &mut fixture.peer else { return Ok((Vec::new(), Spent::default())) };
             peer.append(&tasks, 1).await?;
-            let start = stand.meter.look().await?;
+            let start = fixture.meter.look().await?;
             let seconds = peer.append(&tasks, load.times).await?;
-            Ok((seconds, stand.meter.since(start).await?))
+            Ok((seconds, fixture.meter.since(start).await?))
         }
         Side::Guest | Side::GuestHeld => {
             let what = if side == Side::Guest { "append" } else { "log" };
-            prepare(stand, &tasks, load, &format!(r#"{{"do":"{what}","times":{}}}"#, load.times)).await?;
+            prepare(fixture, &tasks, load, &format!(r#"{{"do":"{what}","times":{}}}"#, load.times)).await?;
             let mut seconds = Vec::new();
-            stand.probe.around.take();
+            fixture.probe.around.take();
             for task in &tasks {
-                let nanos = stand.probed_guests.run(task).await?;
+                let nanos = fixture.probed_guests.run(task).await?;
                 seconds.extend(nanos.into_iter().map(|nanos| nanos as f64 / 1e9));
             }
-            Ok((seconds, stand.probe.around.take()))
+            Ok((seconds, fixture.probe.around.take()))
         }
         Side::Bare | Side::BareGuest => {
-            let replay = block_in_place(|| recording.commands.prepare(stand.server.port()))?;
-            let start = stand.meter.look().await?;
+            let replay = block_in_place(|| recording.commands.prepare(fixture.server.port()))?;
+            let start = fixture.meter.look().await?;
             let seconds = block_in_place(|| replay.measure_each())?;
-            let spent = stand.meter.since(start).await?;
+            let spent = fixture.meter.since(start).await?;
             for task in &recording.tasks {
-                let logs = stand.record(task).await?.logs().len();
+                let logs = fixture.record(task).await?.logs().len();
                 let expected = load.lines + 1 + load.times;
                 ensure!(logs == expected, "the replay left task {task} with {logs} entries, not {expected}");
             }
@@ -102,8 +102,8 @@ async fn sample(stand: &mut Stand, side: Side, load: Load, recording: &Recorded)
     }
 }
 
-async fn prepare(stand: &mut Stand, tasks: &[String], load: Load, parameters: &str) -> Result<()> {
-    let store = Arc::clone(&stand.store);
+async fn prepare(fixture: &mut Fixture, tasks: &[String], load: Load, parameters: &str) -> Result<()> {
+    let store = Arc::clone(&fixture.store);
     let drafts = tasks.iter().map(|task| native::draft_with(&store, task, load.lines, parameters));
     native::save_all(&store, drafts).await
 }
@@ -115,10 +115,10 @@ struct Recorded {
     commands: Recording,
 }
 
-async fn record(stand: &mut Stand, load: Load) -> Result<Recorded> {
-    stand.flush().await?;
-    let recorder = stand.recorder().await?;
-    let tasks = stand.ids(load.tasks);
+async fn record(fixture: &mut Fixture, load: Load) -> Result<Recorded> {
+    fixture.flush().await?;
+    let recorder = fixture.recorder().await?;
+    let tasks = fixture.ids(load.tasks);
     let drafts = tasks.iter().map(|task| native::draft_with(&recorder.store, task, load.lines, "{}"));
     native::save_all(&recorder.store, drafts).await?;
     native::append(&recorder.store, &tasks, 1).await?;

@@ -2,15 +2,13 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use task_state_host::record::{JsonObject, Service, Status, TaskId, UserId};
 use task_state_host::store::SharedStore;
 use task_state_host::{Grants, Host, Operation, OutputSink, Plugin, RunRequest};
-use tokio::task::JoinSet;
 
-use crate::native::{ENTRIES, SERVICE, USER};
+use crate::native::{ENTRIES, SERVICE, USER, with_each};
 
 /// The most guests that run at once.
 const MAX_AT_ONCE: usize = 256;
@@ -38,22 +36,12 @@ impl Guests {
     /// Takes tasks through their lives, one run each, so many at once. Gives the time of all.
     pub(crate) async fn lifecycles(&self, tasks: &[String], at_once: usize, what: &str) -> Result<f64> {
         let parameters = JsonObject::parse("parameters", &format!(r#"{{"do":"{what}","times":{ENTRIES}}}"#))?;
-        let mut workers = JoinSet::new();
-        let start = Instant::now();
-        for worker in 0..at_once {
-            let own: Vec<String> = tasks.iter().skip(worker).step_by(at_once).cloned().collect();
-            let (plugin, parameters) = (self.plugin.clone(), parameters.clone());
-            workers.spawn(async move {
-                for task in own {
-                    run(&plugin, &task, Some(parameters.clone())).await?;
-                }
-                anyhow::Ok(())
-            });
-        }
-        while let Some(done) = workers.join_next().await {
-            done??;
-        }
-        Ok(start.elapsed().as_secs_f64())
+        let plugin = self.plugin.clone();
+        let work = move |task: String| {
+            let (plugin, parameters) = (plugin.clone(), parameters.clone());
+            async move { run(&plugin, &task, Some(parameters)).await.map(drop) }
+        };
+        with_each(tasks, at_once, work).await
     }
 
     /// Ends the host.

@@ -5,9 +5,9 @@ use task_state_host::record::Status;
 use tokio::task::block_in_place;
 
 use crate::bare::Recording;
+use crate::fixture::Fixture;
 use crate::meter::Spent;
 use crate::native::{self, ENTRIES};
-use crate::stand::Stand;
 use crate::table::{Measured, Results, Sample, Side};
 
 /// How many lifecycles are under way at once.
@@ -32,17 +32,17 @@ struct Load {
     guest: Recorded,
 }
 
-pub(crate) async fn measure(stand: &mut Stand, results: &mut Results, rounds: usize, quick: bool) -> Result<()> {
+pub(crate) async fn measure(fixture: &mut Fixture, results: &mut Results, rounds: usize, quick: bool) -> Result<()> {
     let mut loads = Vec::new();
     for at_once in AT_ONCE {
         let lifecycles = if quick { at_once * 2 } else { 400 + at_once * 12 };
         let peer_lifecycles = if quick { at_once } else { 48 + at_once * 2 };
-        let native = record(stand, Side::Native, at_once, lifecycles).await?;
-        let guest = record(stand, Side::Guest, at_once, lifecycles).await?;
+        let native = record(fixture, Side::Native, at_once, lifecycles).await?;
+        let guest = record(fixture, Side::Guest, at_once, lifecycles).await?;
         loads.push(Load { at_once, lifecycles, peer_lifecycles, native, guest });
     }
     let mut sides = vec![Side::Native, Side::Guest, Side::GuestHeld, Side::Bare, Side::BareGuest];
-    if stand.peer.is_some() {
+    if fixture.peer.is_some() {
         sides.push(Side::Peer);
     }
     for round in 0..rounds {
@@ -50,7 +50,7 @@ pub(crate) async fn measure(stand: &mut Stand, results: &mut Results, rounds: us
         sides.rotate_left(1);
         for load in &loads {
             for &side in &sides {
-                let sample = sample(stand, side, load).await?;
+                let sample = sample(fixture, side, load).await?;
                 results.add(Measured::Lifecycle { at_once: load.at_once }, side, sample);
             }
         }
@@ -58,38 +58,38 @@ pub(crate) async fn measure(stand: &mut Stand, results: &mut Results, rounds: us
     Ok(())
 }
 
-async fn sample(stand: &mut Stand, side: Side, load: &Load) -> Result<Sample> {
-    stand.flush().await?;
+async fn sample(fixture: &mut Fixture, side: Side, load: &Load) -> Result<Sample> {
+    fixture.flush().await?;
     match side {
-        Side::Bare => replay(stand, &load.native, load.at_once).await,
-        Side::BareGuest => replay(stand, &load.guest, load.at_once).await,
+        Side::Bare => replay(fixture, &load.native, load.at_once).await,
+        Side::BareGuest => replay(fixture, &load.guest, load.at_once).await,
         Side::Native | Side::Guest | Side::GuestHeld | Side::Peer => {
             let count = if side == Side::Peer { load.peer_lifecycles } else { load.lifecycles };
-            let tasks = stand.ids(count);
-            let start = stand.meter.look().await?;
-            let seconds = run(stand, side, &tasks, load.at_once).await?;
-            let spent = stand.meter.since(start).await?;
-            verify(stand, &tasks).await?;
+            let tasks = fixture.ids(count);
+            let start = fixture.meter.look().await?;
+            let seconds = run(fixture, side, &tasks, load.at_once).await?;
+            let spent = fixture.meter.since(start).await?;
+            verify(fixture, &tasks).await?;
             Ok(sample_of(seconds, spent, count))
         }
     }
 }
 
-async fn run(stand: &mut Stand, side: Side, tasks: &[String], at_once: usize) -> Result<f64> {
-    match (side, &mut stand.peer) {
-        (Side::Guest, _) => stand.guests.lifecycles(tasks, at_once, "lifecycle").await,
-        (Side::GuestHeld, _) => stand.guests.lifecycles(tasks, at_once, "lifecycle-log").await,
+async fn run(fixture: &mut Fixture, side: Side, tasks: &[String], at_once: usize) -> Result<f64> {
+    match (side, &mut fixture.peer) {
+        (Side::Guest, _) => fixture.guests.lifecycles(tasks, at_once, "lifecycle").await,
+        (Side::GuestHeld, _) => fixture.guests.lifecycles(tasks, at_once, "lifecycle-log").await,
         (Side::Peer, Some(peer)) => peer.lifecycles(tasks, at_once).await,
-        _ => native::lifecycles(&stand.store, tasks, at_once).await,
+        _ => native::lifecycles(&fixture.store, tasks, at_once).await,
     }
 }
 
-async fn replay(stand: &mut Stand, recorded: &Recorded, ahead: usize) -> Result<Sample> {
-    let replay = block_in_place(|| recorded.commands.prepare(stand.server.port()))?;
-    let start = stand.meter.look().await?;
+async fn replay(fixture: &mut Fixture, recorded: &Recorded, ahead: usize) -> Result<Sample> {
+    let replay = block_in_place(|| recorded.commands.prepare(fixture.server.port()))?;
+    let start = fixture.meter.look().await?;
     let seconds = block_in_place(|| replay.measure(ahead))?;
-    let spent = stand.meter.since(start).await?;
-    verify(stand, &recorded.tasks).await?;
+    let spent = fixture.meter.since(start).await?;
+    verify(fixture, &recorded.tasks).await?;
     Ok(sample_of(seconds, spent, recorded.tasks.len()))
 }
 
@@ -98,9 +98,9 @@ fn sample_of(seconds: f64, spent: Spent, lifecycles: usize) -> Sample {
 }
 
 /// Whether what is measured was done: every task is completed, with its entries.
-async fn verify(stand: &mut Stand, tasks: &[String]) -> Result<()> {
+async fn verify(fixture: &mut Fixture, tasks: &[String]) -> Result<()> {
     for task in tasks {
-        let record = stand.record(task).await?;
+        let record = fixture.record(task).await?;
         let (status, entries) = (record.status(), record.logs().len());
         let done = status == Status::Completed && entries == ENTRIES;
         ensure!(done, "task {task} is {status} with {entries} entries");
@@ -108,16 +108,16 @@ async fn verify(stand: &mut Stand, tasks: &[String]) -> Result<()> {
     Ok(())
 }
 
-async fn record(stand: &mut Stand, side: Side, at_once: usize, lifecycles: usize) -> Result<Recorded> {
-    stand.flush().await?;
-    let recorder = stand.recorder().await?;
-    let (warm_up, tasks) = (stand.ids(at_once), stand.ids(lifecycles));
+async fn record(fixture: &mut Fixture, side: Side, at_once: usize, lifecycles: usize) -> Result<Recorded> {
+    fixture.flush().await?;
+    let recorder = fixture.recorder().await?;
+    let (warm_up, tasks) = (fixture.ids(at_once), fixture.ids(lifecycles));
     let commands = if side == Side::Native {
         native::lifecycles(&recorder.store, &warm_up, at_once).await?;
         let work = async { native::lifecycles(&recorder.store, &tasks, at_once).await.map(drop) };
         Recording::of(&recorder.proxy, work).await?
     } else {
-        let guests = stand.recorded_guests(&recorder).await?;
+        let guests = fixture.recorded_guests(&recorder).await?;
         guests.lifecycles(&warm_up, at_once, "lifecycle").await?;
         let work = async { guests.lifecycles(&tasks, at_once, "lifecycle").await.map(drop) };
         let commands = Recording::of(&recorder.proxy, work).await?;

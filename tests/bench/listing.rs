@@ -12,8 +12,8 @@ use task_state_host::store::{Access, TaskStore};
 use tokio::task::block_in_place;
 
 use crate::bare::Recording;
+use crate::fixture::Fixture;
 use crate::native;
-use crate::stand::Stand;
 use crate::table::{Measured, Results, Sample, Side};
 
 /// How many tasks there are.
@@ -28,25 +28,25 @@ const PAGE_AHEAD: usize = 200;
 /// Between two questions of the client that waits.
 const QUESTION_EVERY: Duration = Duration::from_millis(1);
 
-pub(crate) async fn measure(stand: &mut Stand, results: &mut Results, rounds: usize, quick: bool) -> Result<()> {
+pub(crate) async fn measure(fixture: &mut Fixture, results: &mut Results, rounds: usize, quick: bool) -> Result<()> {
     let mut sides = vec![Side::Native, Side::Guest, Side::Bare];
-    if stand.peer.is_some() {
+    if fixture.peer.is_some() {
         sides.push(Side::Peer);
     }
     for tasks in TASKS.into_iter().take(if quick { 1 } else { TASKS.len() }) {
         eprintln!("listings: registering {tasks} tasks");
-        populate(stand, tasks).await?;
-        let listing = record(stand, false).await?;
-        let sweep = record(stand, true).await?;
+        populate(fixture, tasks).await?;
+        let listing = record(fixture, false).await?;
+        let sweep = record(fixture, true).await?;
         for round in 0..rounds {
             eprintln!("listings of {tasks} tasks, round {} of {rounds}", round + 1);
             sides.rotate_left(1);
             for &side in &sides {
-                let sample = list(stand, side, tasks, &listing).await?;
+                let sample = list(fixture, side, tasks, &listing).await?;
                 results.add(Measured::List { tasks }, side, sample);
             }
             for side in [Side::Native, Side::Bare] {
-                let sample = self::sweep(stand, side, &sweep).await?;
+                let sample = self::sweep(fixture, side, &sweep).await?;
                 results.add(Measured::Sweep { tasks }, side, sample);
             }
         }
@@ -54,69 +54,69 @@ pub(crate) async fn measure(stand: &mut Stand, results: &mut Results, rounds: us
     Ok(())
 }
 
-async fn populate(stand: &mut Stand, tasks: usize) -> Result<()> {
-    stand.flush().await?;
-    let ids = stand.ids(tasks);
+async fn populate(fixture: &mut Fixture, tasks: usize) -> Result<()> {
+    fixture.flush().await?;
+    let ids = fixture.ids(tasks);
     let drafts = ids.iter().enumerate().map(|(number, id)| native::draft(id, &format!("user-{}", number % USERS)));
-    native::save_all(&stand.store, drafts).await
+    native::save_all(&fixture.store, drafts).await
 }
 
-async fn list(stand: &mut Stand, side: Side, tasks: usize, recording: &Recording) -> Result<Sample> {
-    let own = stand.ids(1);
+async fn list(fixture: &mut Fixture, side: Side, tasks: usize, recording: &Recording) -> Result<Sample> {
+    let own = fixture.ids(1);
     if side == Side::Guest {
-        let draft = native::draft_with(&stand.store, &own[0], 0, r#"{"do":"list"}"#)?;
-        native::save_all(&stand.store, [Ok(draft)]).await?;
+        let draft = native::draft_with(&fixture.store, &own[0], 0, r#"{"do":"list"}"#)?;
+        native::save_all(&fixture.store, [Ok(draft)]).await?;
     }
-    let waiting = Waiting::start(stand.server.port())?;
-    let begin = stand.meter.look().await?;
+    let waiting = Waiting::start(fixture.server.port())?;
+    let begin = fixture.meter.look().await?;
     let start = Instant::now();
-    let (seconds, found) = match (side, &mut stand.peer) {
+    let (seconds, found) = match (side, &mut fixture.peer) {
         (Side::Peer, Some(peer)) => {
             let (seconds, found) = peer.list().await?;
             (seconds, usize::try_from(found)?)
         }
         (Side::Guest, _) => {
-            let printed = stand.probed_guests.run(&own[0]).await?;
+            let printed = fixture.probed_guests.run(&own[0]).await?;
             let [nanos, found] = printed.as_slice() else { return Err(anyhow!("the plugin printed {printed:?}")) };
             // Its own task is in the listing too.
             (*nanos as f64 / 1e9, usize::try_from(*found)? - 1)
         }
-        (Side::Bare | Side::BareGuest, _) => (replay(stand, recording, PAGE_AHEAD)?, tasks),
+        (Side::Bare | Side::BareGuest, _) => (replay(fixture, recording, PAGE_AHEAD)?, tasks),
         _ => {
-            let found = native::list(&stand.store).await?;
+            let found = native::list(&fixture.store).await?;
             (start.elapsed().as_secs_f64(), found)
         }
     };
-    let spent = stand.meter.since(begin).await?;
+    let spent = fixture.meter.since(begin).await?;
     let longest_wait = waiting.stop()?;
     if side == Side::Guest {
-        stand.store.delete(&own[0].parse()?, &Access::ANY).await?;
+        fixture.store.delete(&own[0].parse()?, &Access::ANY).await?;
     }
     ensure!(found == tasks, "{side:?} listed {found} of {tasks} tasks");
     Ok(Sample { longest_wait: Some(longest_wait), ..Sample::of_each(seconds, spent, 1) })
 }
 
-async fn sweep(stand: &mut Stand, side: Side, recording: &Recording) -> Result<Sample> {
-    let waiting = Waiting::start(stand.server.port())?;
-    let begin = stand.meter.look().await?;
+async fn sweep(fixture: &mut Fixture, side: Side, recording: &Recording) -> Result<Sample> {
+    let waiting = Waiting::start(fixture.server.port())?;
+    let begin = fixture.meter.look().await?;
     let start = Instant::now();
     let seconds = if side == Side::Bare {
-        replay(stand, recording, 1)?
+        replay(fixture, recording, 1)?
     } else {
-        let report = stand.store.sweep().await?;
+        let report = fixture.store.sweep().await?;
         ensure!(report.findings.is_empty(), "the sweep found {:?}", report.findings);
         start.elapsed().as_secs_f64()
     };
-    let spent = stand.meter.since(begin).await?;
+    let spent = fixture.meter.since(begin).await?;
     Ok(Sample { longest_wait: Some(waiting.stop()?), ..Sample::of_each(seconds, spent, 1) })
 }
 
-fn replay(stand: &Stand, recording: &Recording, ahead: usize) -> Result<f64> {
-    block_in_place(|| recording.prepare(stand.server.port())?.measure(ahead))
+fn replay(fixture: &Fixture, recording: &Recording, ahead: usize) -> Result<f64> {
+    block_in_place(|| recording.prepare(fixture.server.port())?.measure(ahead))
 }
 
-async fn record(stand: &mut Stand, sweep: bool) -> Result<Recording> {
-    let recorder = stand.recorder().await?;
+async fn record(fixture: &mut Fixture, sweep: bool) -> Result<Recording> {
+    let recorder = fixture.recorder().await?;
     let work = async {
         if sweep {
             recorder.store.sweep().await?;

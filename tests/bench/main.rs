@@ -1,11 +1,12 @@
 //! What the store costs, beside the peer's way and beside the bare limit: `cargo xtask bench store`.
 //!
 //! One run starts a Redis of its own and measures every side on it in interleaved rounds, so that whatever else the
-//! machine does befalls all of them alike. `stand` is what is measured on, `native`, `guest`, `peer` and `bare` are the
+//! machine does befalls all of them alike. `fixture` is what is measured on, `native`, `guest`, `peer` and `bare` are the
 //! sides, `append`, `lifecycle` and `listing` what they are made to do, `table` what comes out.
 
 mod append;
 mod bare;
+mod fixture;
 mod guest;
 mod lifecycle;
 mod listing;
@@ -13,7 +14,6 @@ mod meter;
 mod native;
 mod peer;
 mod probe;
-mod stand;
 mod table;
 
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 
-use self::stand::Stand;
+use self::fixture::Fixture;
 use self::table::Results;
 
 /// The allocator of the command.
@@ -69,19 +69,19 @@ enum Part {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let mut stand = Stand::new(&arguments.plugin, arguments.python.as_deref(), arguments.peer.as_deref()).await?;
+    let mut fixture = Fixture::new(&arguments.plugin, arguments.python.as_deref(), arguments.peer.as_deref()).await?;
     let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     let mut results = Results::default();
     if wanted(Part::Append) {
-        append::measure(&mut stand, &mut results, arguments.rounds, arguments.quick).await?;
+        append::measure(&mut fixture, &mut results, arguments.rounds, arguments.quick).await?;
     }
     if wanted(Part::Lifecycle) {
-        lifecycle::measure(&mut stand, &mut results, arguments.rounds, arguments.quick).await?;
+        lifecycle::measure(&mut fixture, &mut results, arguments.rounds, arguments.quick).await?;
     }
     if wanted(Part::List) {
-        listing::measure(&mut stand, &mut results, arguments.rounds, arguments.quick).await?;
+        listing::measure(&mut fixture, &mut results, arguments.rounds, arguments.quick).await?;
     }
-    println!("{}", stand.describe().await?);
+    println!("{}", fixture.describe().await?);
     println!("{results}");
     if let Some(file) = &arguments.json {
         let text = serde_json::to_string_pretty(&results)?;

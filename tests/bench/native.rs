@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
-use task_state_host::record::{Change, Draft, JsonObject, Service, Status, SystemClock, TaskId, TimeZone, UserId};
-use task_state_host::store::redis::{RedisOptions, RedisStore};
-use task_state_host::store::{Access, Precondition, Query, Scope, StoreUrl, TaskStore};
+use anyhow::Result;
+use task_state_host::record::{Change, Draft, JsonObject, Service, Status, TaskId, UserId};
+use task_state_host::store::redis::RedisStore;
+use task_state_host::store::{Access, Precondition, Query, Scope, TaskStore};
+use task_state_tests::redis_store;
 use tokio::task::JoinSet;
 
 /// Whose tasks are measured.
@@ -23,14 +24,13 @@ const PREPARED_AT_ONCE: usize = 64;
 const DEADLINE: Duration = Duration::from_secs(24 * 3_600);
 
 /// The store on a server.
-pub(crate) async fn connect(url: &str) -> Result<Arc<RedisStore>> {
-    let StoreUrl::Redis(url) = StoreUrl::parse(url)? else { bail!("{url} is no URL of a Redis server") };
-    let mut options = RedisOptions::new(url);
-    options.deadline = DEADLINE;
-    // Whatever sweeps is measured, and sweeps when it is told to.
-    options.sweep_interval = DEADLINE;
-    let clock = SystemClock::new(TimeZone::named("Asia/Seoul")?);
-    Ok(Arc::new(RedisStore::connect(options, Arc::new(clock)).await?))
+pub(crate) async fn connect(url: &str) -> Arc<RedisStore> {
+    redis_store::connect(url, |options| {
+        options.deadline = DEADLINE;
+        // Whatever sweeps is measured, and sweeps when it is told to.
+        options.sweep_interval = DEADLINE;
+    })
+    .await
 }
 
 /// The text of an entry: all sides write the same.
@@ -84,16 +84,23 @@ pub(crate) async fn append(store: &RedisStore, tasks: &[String], times: usize) -
     Ok(seconds)
 }
 
-/// Takes tasks through their lives, so many at once. Gives the time of all.
-pub(crate) async fn lifecycles(store: &Arc<RedisStore>, tasks: &[String], at_once: usize) -> Result<f64> {
+/// Does something with each task, with so many at once. Gives the time of all.
+pub(crate) async fn with_each<F>(
+    tasks: &[String],
+    at_once: usize,
+    work: impl Fn(String) -> F + Clone + Send + 'static,
+) -> Result<f64>
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
     let mut workers = JoinSet::new();
     let start = Instant::now();
     for worker in 0..at_once {
         let own: Vec<String> = tasks.iter().skip(worker).step_by(at_once).cloned().collect();
-        let store = Arc::clone(store);
+        let work = work.clone();
         workers.spawn(async move {
             for task in own {
-                lifecycle(&store, &task).await?;
+                work(task).await?;
             }
             anyhow::Ok(())
         });
@@ -104,8 +111,14 @@ pub(crate) async fn lifecycles(store: &Arc<RedisStore>, tasks: &[String], at_onc
     Ok(start.elapsed().as_secs_f64())
 }
 
-async fn lifecycle(store: &RedisStore, task: &str) -> Result<()> {
-    let id = store.save(draft(task, USER)?, Precondition::None, &Access::ANY).await?;
+/// Takes tasks through their lives, so many at once. Gives the time of all.
+pub(crate) async fn lifecycles(store: &Arc<RedisStore>, tasks: &[String], at_once: usize) -> Result<f64> {
+    let store = Arc::clone(store);
+    with_each(tasks, at_once, move |task| lifecycle(Arc::clone(&store), task)).await
+}
+
+async fn lifecycle(store: Arc<RedisStore>, task: String) -> Result<()> {
+    let id = store.save(draft(&task, USER)?, Precondition::None, &Access::ANY).await?;
     store.change(&id, Change::status(Status::Running), &Access::ANY).await?;
     for number in 0..ENTRIES {
         store.change(&id, Change::logs([message(number)]), &Access::ANY).await?;

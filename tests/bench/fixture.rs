@@ -22,7 +22,7 @@ const WARM_UP: usize = 64;
 
 /// One server, and every side connected to it.
 #[derive(Debug)]
-pub(crate) struct Stand {
+pub(crate) struct Fixture {
     pub(crate) server: RedisServer,
     pub(crate) meter: Meter,
     /// The store that is called natively.
@@ -45,22 +45,22 @@ pub(crate) struct Recorder {
     pub(crate) store: Arc<RedisStore>,
 }
 
-impl Stand {
+impl Fixture {
     pub(crate) async fn new(plugin: &Path, python: Option<&Path>, checkout: Option<&Path>) -> Result<Self> {
         let server = RedisServer::start().await?;
         let meter = Meter::new(&server).await?;
-        let store = native::connect(&server.url()).await?;
+        let store = native::connect(&server.url()).await;
         // A host takes its store's connection to its own threads, so that each side has a store of its own.
-        let probe = Probe::around(native::connect(&server.url()).await?, meter.clone());
+        let probe = Probe::around(native::connect(&server.url()).await, meter.clone());
         let probed_guests = Guests::new(Arc::clone(&probe) as _, plugin).await?;
-        let guests = Guests::new(native::connect(&server.url()).await?, plugin).await?;
+        let guests = Guests::new(native::connect(&server.url()).await, plugin).await?;
         let peer = python.map(|python| Peer::start(python, &server.url(), checkout)).transpose()?;
         let connection = server.connection().await?;
         let plugin = plugin.to_owned();
-        let mut stand =
+        let mut fixture =
             Self { server, meter, store, probe, probed_guests, guests, peer, plugin, connection, serial: 0 };
-        stand.warm_up().await?;
-        Ok(stand)
+        fixture.warm_up().await?;
+        Ok(fixture)
     }
 
     async fn warm_up(&mut self) -> Result<()> {
@@ -99,7 +99,7 @@ impl Stand {
     pub(crate) async fn recorder(&mut self) -> Result<Recorder> {
         let proxy = Proxy::start(self.server.port()).await?;
         proxy.record();
-        let store = native::connect(&proxy.url()).await?;
+        let store = native::connect(&proxy.url()).await;
         Ok(Recorder { proxy, store })
     }
 
