@@ -34,17 +34,8 @@ fn build() -> Result<PathBuf> {
         }
     }
     let built = cargo
-        .args([
-            "build",
-            "--quiet",
-            "--workspace",
-            "--exclude",
-            "xtask",
-            "--bin",
-            "task-state",
-            "--message-format",
-            "json-render-diagnostics",
-        ])
+        .args(["build", "--quiet", "--workspace", "--exclude", "xtask", "--bin", "task-state"])
+        .args(["--message-format", "json-render-diagnostics"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
         .output()?;
@@ -88,6 +79,13 @@ impl Shell {
         let directory = TempDir::new()?;
         let store = format!("sqlite:{}", directory.path().join("tasks.db").display());
         Ok(Self { directory, store })
+    }
+
+    /// One with the task `t` of the service `s` and the user `u`.
+    pub fn with_task(status: &str) -> Result<Self> {
+        let shell = Self::new()?;
+        shell.done(["save", "t", "--service", "s", "--user", "u", "--status", status])?;
+        Ok(shell)
     }
 
     /// The store at a URL.

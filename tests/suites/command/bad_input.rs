@@ -17,8 +17,7 @@ pub(crate) fn refused(finished: &Finished, code: i32, texts: &[&str]) -> Result<
 
 #[test]
 fn a_value_that_cannot_be_used_is_named_and_nothing_is_written() -> Result<()> {
-    let shell = Shell::new()?;
-    shell.done(["save", "t", "--service", "s", "--user", "u"])?;
+    let shell = Shell::with_task("pending")?;
     let before = shell.done(["list", "--output", "json"])?;
     let long = "x".repeat(129);
     let deep = format!("{{\"a\":{}1{}}}", "[".repeat(128), "]".repeat(128));
@@ -61,20 +60,11 @@ fn a_value_that_cannot_be_used_is_named_and_nothing_is_written() -> Result<()> {
 #[test]
 fn a_task_that_is_not_there_is_named() -> Result<()> {
     let shell = Shell::new()?;
-    for arguments in [
-        &["get", "no:pe"][..],
-        &["logs", "no:pe"],
-        &["logs", "no:pe", "--follow"],
-        &["set-status", "no:pe", "running"],
-        &["append-log", "no:pe", "message"],
-        &["append-log", "no:pe", "-"],
-        &["update-result", "no:pe", "--pod-status", "x"],
-        &["set-active-jobs", "no:pe"],
-        &["cancel", "no:pe"],
-        &["delete", "no:pe"],
-        &["wait", "no:pe"],
-    ] {
-        refused(&shell.run(arguments)?, 4, &[r#""no:pe""#])?;
+    let lines = "get no:pe, logs no:pe, logs no:pe --follow, set-status no:pe running, append-log no:pe message, \
+                 append-log no:pe -, update-result no:pe --pod-status x, set-active-jobs no:pe, cancel no:pe, \
+                 delete no:pe, wait no:pe";
+    for line in lines.split(", ") {
+        refused(&shell.run(line.split(' '))?, 4, &[r#""no:pe""#])?;
     }
     assert_eq!(shell.run(["list"])?.stderr, "no tasks\n");
     Ok(())
@@ -82,8 +72,7 @@ fn a_task_that_is_not_there_is_named() -> Result<()> {
 
 #[test]
 fn a_refused_change_names_both_statuses_and_changes_nothing() -> Result<()> {
-    let shell = Shell::new()?;
-    shell.done(["save", "t", "--service", "s", "--user", "u", "--status", "completed"])?;
+    let shell = Shell::with_task("completed")?;
     let before = shell.done(["get", "t", "--output", "json"])?;
     let changed = shell.run(["set-status", "t", "running", "--log", "again"])?;
     refused(&changed, 6, &[r#""t""#, "completed", "running"])?;

@@ -32,28 +32,12 @@ async fn json_output_is_the_wire_format_byte_for_byte() -> Result<()> {
 #[test]
 fn every_command_answers_with_one_json_document_and_nothing_on_standard_error() -> Result<()> {
     let shell = Shell::new()?;
-    for arguments in [
-        &["save", "t", "--service", "s", "--user", "u"][..],
-        &["set-status", "t", "running"],
-        &["append-log", "t", "a", "b"],
-        &["update-result", "t", "--pod-status", "x"],
-        &["set-active-jobs", "t", "j"],
-        &["get", "t"],
-        &["logs", "t"],
-        &["list"],
-        &["users", "s"],
-        &["next-id"],
-        &["peek-id"],
-        &["check"],
-        &["set-status", "t", "completed"],
-        &["logs", "t", "--follow"],
-        &["wait", "t"],
-        &["delete", "t"],
-        &["list"],
-        &["check", "--repair"],
-    ] {
-        let finished = shell.run(arguments.iter().chain(&["--output", "json"]))?;
-        assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{arguments:?}");
+    let lines = "save t --service s --user u, set-status t running, append-log t a b, update-result t --pod-status x, \
+                 set-active-jobs t j, get t, logs t, list, users s, next-id, peek-id, check, set-status t completed, \
+                 logs t --follow, wait t, delete t, list, check --repair";
+    for line in lines.split(", ") {
+        let finished = shell.run(line.split(' ').chain(["--output", "json"]))?;
+        assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{line}");
         assert!(finished.json()?.is_object(), "{finished:?}");
     }
     Ok(())
@@ -64,9 +48,8 @@ async fn a_listing_says_once_which_record_it_leaves_out() -> Result<()> {
     let server = RedisServer::start().await?;
     let shell = Shell::at(server.url())?;
     shell.done(["save", "good", "--service", "s", "--user", "u"])?;
-    let mut connection = server.connection().await?;
-    redis::cmd("SET").arg("task:bad").arg("{ half a record").exec_async(&mut connection).await?;
-    redis::cmd("SADD").arg("index:tasks").arg("bad").exec_async(&mut connection).await?;
+    server.run::<()>(&["SET", "task:bad", "{ half a record"]).await;
+    server.run::<()>(&["SADD", "index:tasks", "bad"]).await;
     for (format, last) in [("text", Some("1 task: 1 pending")), ("json", None)] {
         let list = shell.run(["list", "--output", format])?;
         let mut said = list.stderr.lines();
@@ -83,8 +66,7 @@ async fn a_listing_says_once_which_record_it_leaves_out() -> Result<()> {
 
 #[test]
 fn what_others_wrote_does_not_reach_the_terminal_as_control_characters() -> Result<()> {
-    let shell = Shell::new()?;
-    shell.done(["save", "t", "--service", "s", "--user", "u"])?;
+    let shell = Shell::with_task("pending")?;
     shell.done(["append-log", "t", "\u{1b}[2J\u{7}red\nsecond line"])?;
     for arguments in [&["get", "t"][..], &["logs", "t"], &["list"]] {
         let shown = shell.done(arguments)?;
@@ -103,27 +85,14 @@ fn unread(command: &mut Command) -> Result<Finished> {
 
 #[test]
 fn a_reader_that_has_gone_away_has_had_enough() -> Result<()> {
-    let shell = Shell::new()?;
-    shell.done(["save", "t", "--service", "s", "--user", "u"])?;
-    for arguments in [
-        &["get", "t"][..],
-        &["logs", "t"],
-        &["logs", "t", "--follow"],
-        &["list"],
-        &["list", "--output", "json"],
-        &["users", "s"],
-        &["peek-id"],
-        &["check", "--output", "json"],
-        &["set-status", "t", "running"],
-        &["help"],
-        &["run", "--help"],
-    ] {
-        if arguments.contains(&"--follow") {
-            shell.done(["append-log", "t", "something to write"])?;
-        }
-        let finished = unread(&mut shell.command(arguments))?;
-        let quiet = finished.stderr.is_empty() || arguments == ["list"];
-        assert!(finished.code == Some(0) && quiet, "{arguments:?}: {finished:?}");
+    let shell = Shell::with_task("pending")?;
+    shell.done(["append-log", "t", "something to write"])?;
+    let lines = "get t, logs t, logs t --follow, list, list --output json, users s, peek-id, check --output json, \
+                 set-status t running, help, run --help";
+    for line in lines.split(", ") {
+        let finished = unread(&mut shell.command(line.split(' ')))?;
+        let quiet = finished.stderr.is_empty() || line == "list";
+        assert!(finished.code == Some(0) && quiet, "{line}: {finished:?}");
     }
     let finished = unread(shell.command(["get", "no"]).stderr(Stdio::null()))?;
     assert_eq!(finished.code, Some(4));
@@ -132,8 +101,7 @@ fn a_reader_that_has_gone_away_has_had_enough() -> Result<()> {
 
 #[test]
 fn a_result_that_cannot_be_written_is_an_error() -> Result<()> {
-    let shell = Shell::new()?;
-    shell.done(["save", "t", "--service", "s", "--user", "u"])?;
+    let shell = Shell::with_task("pending")?;
     let full = File::options().write(true).open("/dev/full")?;
     let finished = finish(shell.command(["get", "t"]).stdout(full))?;
     assert_eq!(finished.code, Some(7));

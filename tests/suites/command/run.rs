@@ -103,15 +103,13 @@ fn a_plugin_that_fails_or_traps_fails_the_command() -> Result<()> {
 
 #[test]
 fn a_limit_from_the_arguments_or_the_manifest_ends_the_run_and_is_named() -> Result<()> {
-    let shell = Shell::new()?;
-    let slow = in_mode(&shell, "misbehave", "spin", &["--time-limit", "300ms"])?;
-    assert_eq!(slow.code, Some(1), "{slow:?}");
-    assert!(last_entry(&slow.json()?).contains("300ms"), "{slow:?}");
-
-    let shell = Shell::new()?;
-    let large = in_mode(&shell, "misbehave", "hog", &["--memory-limit", "32MiB"])?;
-    assert_eq!(large.code, Some(1), "{large:?}");
-    assert!(last_entry(&large.json()?).contains("32"), "{large:?}");
+    for (mode, limit, said) in
+        [("spin", ["--time-limit", "300ms"], "300ms"), ("hog", ["--memory-limit", "32MiB"], "32")]
+    {
+        let finished = in_mode(&Shell::new()?, "misbehave", mode, &limit)?;
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        assert!(last_entry(&finished.json()?).contains(said), "{finished:?}");
+    }
 
     let shell = Shell::new()?;
     let plugin = shell.directory().join("mine.wasm");

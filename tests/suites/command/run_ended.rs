@@ -21,6 +21,13 @@ fn start(shell: &Shell, plugin: &str, mode: &str, more: &[&str]) -> Result<Runni
     Ok(running)
 }
 
+/// Starts one that stops when it is asked to, and waits until it works.
+fn start_obedient(shell: &Shell) -> Result<Running> {
+    let mut running = start(shell, "report", "stop-when-asked", &[])?;
+    running.wait_for("  running")?;
+    Ok(running)
+}
+
 fn cancelled(finished: &Finished) -> Result<()> {
     let record = finished.json()?;
     assert_eq!((finished.code, &record["status"]), (Some(3), &Value::from("cancelled")), "{finished:?}");
@@ -32,8 +39,7 @@ fn cancelled(finished: &Finished) -> Result<()> {
 fn an_interrupt_cancels_a_plugin_that_works() -> Result<()> {
     for signal in [Signal::INT, Signal::TERM] {
         let shell = Shell::new()?;
-        let mut running = start(&shell, "report", "stop-when-asked", &[])?;
-        running.wait_for("  running")?;
+        let running = start_obedient(&shell)?;
         running.signal(signal)?;
         let finished = running.finish()?;
         cancelled(&finished)?;
@@ -66,8 +72,7 @@ fn a_second_interrupt_ends_the_command_at_once() -> Result<()> {
 #[test]
 fn another_process_can_cancel_a_run_and_wait_for_its_end() -> Result<()> {
     let shell = Shell::new()?;
-    let mut running = start(&shell, "report", "stop-when-asked", &[])?;
-    running.wait_for("  running")?;
+    let running = start_obedient(&shell)?;
     assert_eq!(shell.done(["cancel", "t"])?, "t: cancel_requested\n");
     assert_eq!(shell.run(["wait", "t"])?.code, Some(3));
     cancelled(&running.finish()?)
@@ -76,8 +81,7 @@ fn another_process_can_cancel_a_run_and_wait_for_its_end() -> Result<()> {
 #[test]
 fn a_task_that_is_deleted_under_its_run_stops_it() -> Result<()> {
     let shell = Shell::new()?;
-    let mut running = start(&shell, "report", "stop-when-asked", &[])?;
-    running.wait_for("  running")?;
+    let running = start_obedient(&shell)?;
     shell.done(["delete", "t"])?;
     let finished = running.finish()?;
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(4), ""), "{finished:?}");
@@ -128,13 +132,8 @@ fn a_record_that_cannot_be_written_at_the_end_of_a_run_is_said_to_be() -> Result
     let runtime = tokio::runtime::Runtime::new()?;
     let server = runtime.block_on(RedisServer::start())?;
     let shell = Shell::at(server.url())?;
-    let mut running = start(&shell, "report", "stop-when-asked", &[])?;
-    running.wait_for("  running")?;
-    runtime.block_on(async {
-        let mut connection = server.connection().await?;
-        redis::cmd("SET").arg("task:t").arg("{ half a record").exec_async(&mut connection).await?;
-        anyhow::Ok(())
-    })?;
+    let running = start_obedient(&shell)?;
+    runtime.block_on(server.run::<()>(&["SET", "task:t", "{ half a record"]));
     running.signal(Signal::INT)?;
     let finished = running.finish()?;
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(7), ""), "{finished:?}");

@@ -68,8 +68,7 @@ fn live(shell: &Shell) -> Result<()> {
 
 #[test]
 fn lines_from_standard_input_become_entries_in_their_order_among_the_messages() -> Result<()> {
-    let shell = Shell::new()?;
-    shell.done(["save", "t", "--service", "s", "--user", "u"])?;
+    let shell = Shell::with_task("pending")?;
     let input: String = (0..3_000).map(|n| format!("line {n}\r\n")).collect();
     let added = shell.run_with_input(["append-log", "t", "first", "-", "last"], &input)?;
     assert_eq!((added.code, added.stdout.as_str()), (Some(0), "t: pending, 3002 entries added\n"));

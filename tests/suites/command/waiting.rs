@@ -5,8 +5,7 @@ use task_state_tests::command::Shell;
 
 #[test]
 fn logs_are_followed_until_the_task_ends() -> Result<()> {
-    let shell = Shell::new()?;
-    shell.done(["save", "t", "--service", "s", "--user", "u", "--status", "running"])?;
+    let shell = Shell::with_task("running")?;
     shell.done(["append-log", "t", "one", "two"])?;
     let mut follower = shell.start(["logs", "t", "--tail", "1", "--follow"])?;
     follower.wait_for_result("two")?;
@@ -22,8 +21,7 @@ fn logs_are_followed_until_the_task_ends() -> Result<()> {
 
 #[test]
 fn following_a_task_that_is_deleted_ends_with_its_absence() -> Result<()> {
-    let shell = Shell::new()?;
-    shell.done(["save", "t", "--service", "s", "--user", "u", "--status", "running"])?;
+    let shell = Shell::with_task("running")?;
     shell.done(["append-log", "t", "one"])?;
     let mut follower = shell.start(["logs", "t", "--follow"])?;
     follower.wait_for_result("one")?;
@@ -51,8 +49,7 @@ fn a_wait_ends_as_the_task_does() -> Result<()> {
 
 #[test]
 fn a_wait_that_runs_out_says_so() -> Result<()> {
-    let shell = Shell::new()?;
-    shell.done(["save", "t", "--service", "s", "--user", "u"])?;
+    let shell = Shell::with_task("pending")?;
     let finished = shell.run(["wait", "t", "--timeout", "10ms"])?;
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(124), ""));
     assert_eq!(finished.stderr, "error: task \"t\" has not ended within 10ms\n");

@@ -31,10 +31,7 @@ impl Engine for Redis {
     }
 
     async fn spoil(&self, task_id: &str) -> bool {
-        let mut connection = self.server.connection().await.unwrap();
-        let mut set = redis::cmd("SET");
-        set.arg(format!("task:{task_id}")).arg("{").arg("KEEPTTL");
-        set.query_async::<()>(&mut connection).await.unwrap();
+        self.server.run::<()>(&["SET", &format!("task:{task_id}"), "{", "KEEPTTL"]).await;
         true
     }
 }

@@ -3,29 +3,29 @@
 use std::process::Stdio;
 
 use task_state_host::Settings;
-use task_state_host::record::{Draft, Service, TaskId, UserId};
-use task_state_host::store::{Access, Precondition, SharedStore, StoreUrl, open};
+use task_state_host::record::TaskId;
+use task_state_host::store::{SharedStore, StoreUrl, open};
+use task_state_tests::tasks::*;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 /// A file with one task in it.
-struct Place {
+struct Fixture {
     url: String,
     store: SharedStore,
     task: TaskId,
     _directory: tempfile::TempDir,
 }
 
-async fn place() -> Place {
+async fn fixture() -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("tasks.db").display());
     let store = open(&StoreUrl::parse(&url).unwrap(), &Settings::from_vars(|_| None).unwrap()).await.unwrap();
-    let draft = Draft::new(Service::new("analytics").unwrap(), UserId::new("alice").unwrap());
-    let task = store.save(draft, Precondition::Absent, &Access::ANY).await.unwrap();
-    Place { url, store, task, _directory: directory }
+    let task = save(&store, draft("1")).await;
+    Fixture { url, store, task, _directory: directory }
 }
 
-impl Place {
+impl Fixture {
     /// A process that appends `count` entries. Its lines are the numbers of those that were acknowledged.
     fn append(&self, name: &str, count: u64) -> (Child, Lines<BufReader<ChildStdout>>) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_append-process"))
@@ -40,12 +40,9 @@ impl Place {
 
     /// The numbers of the entries that a process wrote, in the order of the log.
     async fn written(&self, name: &str) -> Vec<u64> {
-        let logs = self.store.get(&self.task, &Access::ANY).await.unwrap().logs();
-        let number = |entry: &String| {
-            let message = entry.split_once(',').unwrap().1;
-            message.strip_prefix(name)?.strip_prefix(' ')?.parse().ok()
-        };
-        logs.iter().filter_map(number).collect()
+        let messages = messages(&get(&self.store, &self.task).await);
+        let number = |message: &String| message.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        messages.iter().filter_map(number).collect()
     }
 }
 
@@ -53,26 +50,25 @@ impl Place {
 async fn every_entry_of_every_process_is_there_once_and_in_order() {
     const PROCESSES: u64 = 6;
     const ENTRIES: u64 = 100;
-    let place = place().await;
+    let fixture = fixture().await;
     let names: Vec<String> = (0..PROCESSES).map(|number| format!("process-{number}")).collect();
-    let running: Vec<_> = names.iter().map(|name| place.append(name, ENTRIES)).collect();
+    let running: Vec<_> = names.iter().map(|name| fixture.append(name, ENTRIES)).collect();
     for (mut child, _lines) in running {
         assert!(child.wait().await.unwrap().success());
     }
     for name in &names {
-        assert_eq!(place.written(name).await, (0..ENTRIES).collect::<Vec<_>>(), "of {name}");
+        assert_eq!(fixture.written(name).await, (0..ENTRIES).collect::<Vec<_>>(), "of {name}");
     }
-    let task = place.store.get(&place.task, &Access::ANY).await.unwrap();
-    assert_eq!(task.logs().len() as u64, PROCESSES * ENTRIES);
+    assert_eq!(get(&fixture.store, &fixture.task).await.logs().len() as u64, PROCESSES * ENTRIES);
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_outlives_the_process_that_is_killed() {
-    let place = place().await;
-    let (mut survivor, _survivors_lines) = place.append("survivor", 300);
+    let fixture = fixture().await;
+    let (mut survivor, _survivors_lines) = fixture.append("survivor", 300);
     for round in 0..5_u64 {
         let name = format!("killed-{round}");
-        let (mut child, mut lines) = place.append(&name, u64::MAX);
+        let (mut child, mut lines) = fixture.append(&name, u64::MAX);
         let mut acknowledged = 0;
         while acknowledged < 10 + 7 * round {
             lines.next_line().await.unwrap().expect("the process goes on until it is killed");
@@ -83,13 +79,13 @@ async fn what_was_acknowledged_outlives_the_process_that_is_killed() {
         while lines.next_line().await.unwrap().is_some() {
             acknowledged += 1;
         }
-        let written = place.written(&name).await;
+        let written = fixture.written(&name).await;
         assert_eq!(written, (0..written.len() as u64).collect::<Vec<_>>());
         // The last one may have been written and not acknowledged.
         let count = written.len() as u64;
         assert!(count == acknowledged || count == acknowledged + 1, "{acknowledged} acknowledged, {count} written");
     }
     assert!(survivor.wait().await.unwrap().success());
-    assert_eq!(place.written("survivor").await, (0..300).collect::<Vec<_>>());
-    assert_eq!(place.store.check(false).await.unwrap().findings, []);
+    assert_eq!(fixture.written("survivor").await, (0..300).collect::<Vec<_>>());
+    assert_eq!(fixture.store.check(false).await.unwrap().findings, []);
 }

@@ -104,18 +104,12 @@ impl History {
                 assert!(!sight.seen.entries.contains(entry), "{life}: {entry} was seen before it was written");
             }
         }
-        assert!(
-            longest.seen.entries.iter().all(|entry| known.contains(entry.as_str())),
-            "{life}: nobody wrote an entry"
-        );
+        let all_known = longest.seen.entries.iter().all(|entry| known.contains(entry.as_str()));
+        assert!(all_known, "{life}: nobody wrote an entry");
         for (one, at) in &placed {
             for (other, other_at) in &placed {
-                assert!(
-                    one.end >= other.start || at < other_at,
-                    "{life}: {:?} stands after {:?}",
-                    one.call,
-                    other.call
-                );
+                let in_order = one.end >= other.start || at < other_at;
+                assert!(in_order, "{life}: {:?} stands after {:?}", one.call, other.call);
             }
         }
         // Whatever was acknowledged between the life's beginning and a sight of it is in that sight.
@@ -148,10 +142,8 @@ impl History {
             let set = |event: &Event| {
                 event.start < sight.end && event.call == Call::Status(sight.seen.status.clone(), Some(true))
             };
-            assert!(
-                sight.seen.status == "pending" || self.events.iter().any(set),
-                "{life}: nobody set the status seen"
-            );
+            let was_set = sight.seen.status == "pending" || self.events.iter().any(set);
+            assert!(was_set, "{life}: nobody set the status seen");
         }
     }
 
@@ -167,10 +159,8 @@ impl History {
                 matches!(event.call, Call::Result(_, true)) && event.start > born && event.end < sight.start
             });
             let found = sight.seen.result.as_ref().map(written);
-            assert!(
-                found.is_none_or(|found| found.start < sight.end),
-                "{life}: a result was seen before it was written"
-            );
+            let in_time = found.is_none_or(|found| found.start < sight.end);
+            assert!(in_time, "{life}: a result was seen before it was written");
             for later in over {
                 let found = found.unwrap_or_else(|| panic!("{life}: {:?} was acknowledged and is lost", later.call));
                 assert!(found.end >= later.start, "{life}: {:?} was undone by {:?}", later.call, found.call);
@@ -229,9 +219,8 @@ mod tests {
             events.push(look(9, "pending", entries));
             is_possible(events)
         };
-        assert!(
-            then(overlapping(), &["a", "b"]) && then(overlapping(), &["b", "a"]) && then(one_by_one(), &["a", "b"])
-        );
+        assert!(then(overlapping(), &["a", "b"]) && then(overlapping(), &["b", "a"]));
+        assert!(then(one_by_one(), &["a", "b"]));
         assert!(!then(one_by_one(), &["b", "a"]), "out of order");
         assert!(!then(one_by_one(), &["a"]), "lost");
         assert!(!then(one_by_one(), &["a", "b", "b"]), "doubled");
