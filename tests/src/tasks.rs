@@ -4,10 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use task_state_host::record::{
-    Change, Draft, JsonObject, ResultChange, Service, Status, SystemClock, TaskId, TaskRecord, TimeZone, UserId,
+use task_state_host::record::{ResultChange, SystemClock};
+
+// What nearly every test names.
+pub use task_state_host::record::{
+    Change, Draft, JsonObject, Service, Status, TaskId, TaskRecord, TaskResult, TimeZone, Timestamp, UserId,
 };
-use task_state_host::store::{Access, Claim, Owners, Page, Precondition, Query, RunId, Scope, TaskStore};
+pub use task_state_host::store::{
+    Access, Allowed, Claim, Counts, Denied, Error, FindingKind, Owners, Page, Precondition, Query, Report, RunId,
+    Scope, SharedStore, TaskStore,
+};
 
 /// The id of a task.
 pub fn task_id(text: &str) -> TaskId {

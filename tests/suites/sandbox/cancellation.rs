@@ -1,8 +1,6 @@
 //! How runs are stopped: by whoever can reach the store, by their host, and by the loss of their task.
 
 use task_state_host::StartError;
-use task_state_host::record::{Change, Status};
-use task_state_host::store::{Error, Scope};
 
 use super::*;
 

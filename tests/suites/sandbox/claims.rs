@@ -1,7 +1,5 @@
 //! Which tasks a run may take, and what it leaves alone.
 
-use task_state_host::record::{Change, JsonObject, Status};
-use task_state_host::store::Error;
 use task_state_host::{Plugin, StartError};
 
 use super::*;

@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use task_state_host::record::{Change, Status, StatusChange};
-use task_state_host::store::Error;
+use task_state_host::record::StatusChange;
 use task_state_tests::faulty_store::{Fault, FaultyStore};
 use tokio::sync::Semaphore;
 

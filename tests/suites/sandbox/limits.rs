@@ -3,7 +3,6 @@
 use std::pin::pin;
 
 use task_state_host::StartError;
-use task_state_host::record::Status;
 
 use super::*;
 

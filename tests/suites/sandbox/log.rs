@@ -1,7 +1,5 @@
 //! `current-task.log`: entries that are held back for a moment come in their order and before all that follows them.
 
-use task_state_host::record::Status;
-
 use super::*;
 
 fn entries(count: usize) -> Vec<String> {

@@ -16,9 +16,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use task_state_host::record::{Service, Status, TaskId, TaskRecord, UserId};
 use task_state_host::store::sqlite::{SqliteOptions, SqliteStore};
-use task_state_host::store::{Access, SharedStore};
 use task_state_host::{Grants, Host, HostBuilder, Input, Limits, Outcome, Plugin, Run, RunRequest};
 use task_state_tests::guests::guest;
 use task_state_tests::tasks::*;

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use task_state_host::record::Status;
 use task_state_host::{Input, OutputSink};
 
 use super::*;

@@ -3,8 +3,7 @@
 use std::process::Stdio;
 
 use task_state_host::Settings;
-use task_state_host::record::TaskId;
-use task_state_host::store::{SharedStore, StoreUrl, open};
+use task_state_host::store::{StoreUrl, open};
 use task_state_tests::tasks::*;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};

@@ -1,7 +1,6 @@
 //! The check: each kind of disagreement is found where it is, and mended where that is promised.
 
-use task_state_host::record::Change;
-use task_state_host::store::{Access, FindingKind, MAX_FINDINGS, Report, TaskStore};
+use task_state_host::store::MAX_FINDINGS;
 
 use super::fixture::*;
 

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join_all, poll_immediate};
-use task_state_host::record::{Change, Status};
 use task_state_host::store::redis::{RedisOptions, RedisStore};
-use task_state_host::store::{Access, TaskStore};
 use task_state_tests::redis_server::RedisServer;
 use tokio::task::JoinSet;
 

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Pipeline, ToRedisArgs};
-use task_state_host::record::TaskId;
-use task_state_host::store::TaskStore;
 use task_state_host::store::redis::{RedisOptions, RedisStore};
 use task_state_tests::proxy::{Proxy, Request};
 use task_state_tests::redis_server::{RedisServer, command};

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use task_state_host::record::{Change, Status};
 use task_state_host::store::redis::RedisStore;
-use task_state_host::store::{Access, Error, Progress, Result, TaskStore};
+use task_state_host::store::{Progress, Result};
 
 use super::fixture::*;
 

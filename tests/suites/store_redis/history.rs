@@ -3,8 +3,6 @@
 mod model;
 mod worker;
 
-use task_state_host::record::Change;
-use task_state_host::store::{Access, TaskStore};
 use task_state_tests::proxy::{Fault, Trigger};
 
 use self::model::History;

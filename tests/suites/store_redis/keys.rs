@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use task_state_host::record::{Clock, TimeZone, Timestamp};
+use task_state_host::record::Clock;
 use task_state_host::store::redis::RedisStore;
-use task_state_host::store::{Access, TaskStore};
 
 use super::fixture::*;
 

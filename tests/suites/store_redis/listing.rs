@@ -1,7 +1,6 @@
 //! Listings of what other writers leave, of very many tasks, and from a replica.
 
-use task_state_host::record::{Change, Status};
-use task_state_host::store::{Access, Allowed, Error, MAX_PAGE_BYTES, Owners, Query, Scope, TaskStore};
+use task_state_host::store::MAX_PAGE_BYTES;
 use task_state_tests::proxy::{Fault, Proxy, Trigger};
 use task_state_tests::resp;
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use task_state_host::record::Change;
-use task_state_host::store::{Access, FindingKind, Report, TaskStore};
 use task_state_tests::redis_server::RedisServer;
 
 use super::fixture::*;

@@ -1,8 +1,5 @@
 //! Who may touch a task: checked against the record as it is stored.
 
-use task_state_host::record::{Change, Status, TaskId};
-use task_state_host::store::{Access, Allowed, Denied, Error, Owners, Precondition, RunId, Scope, SharedStore};
-
 use super::fixture::*;
 use super::{Engine, promises};
 

@@ -1,8 +1,5 @@
 //! Changes: all their parts in one step, and never to a task that is not there.
 
-use task_state_host::record::{Change, Status, TaskResult};
-use task_state_host::store::{Access, Error, Scope};
-
 use super::fixture::*;
 use super::{Engine, promises};
 

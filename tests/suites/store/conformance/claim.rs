@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use task_state_host::record::{Change, Priority, Service, Status, TaskId, UserId};
-use task_state_host::store::{Access, Denied, Error, Scope, SharedStore};
+use task_state_host::record::Priority;
 
 use super::fixture::*;
 use super::{Engine, promises};

@@ -5,9 +5,6 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use task_state_host::record::{Change, Status};
-use task_state_host::store::{Access, Error, Precondition, Query};
-
 use super::fixture::*;
 use super::{Engine, promises};
 

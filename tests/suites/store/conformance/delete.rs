@@ -1,8 +1,5 @@
 //! Deletion: all that is kept of a task, in one step.
 
-use task_state_host::record::Change;
-use task_state_host::store::{Access, Error, Precondition};
-
 use super::fixture::*;
 use super::{Engine, promises};
 

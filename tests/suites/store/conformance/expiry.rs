@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use task_state_host::record::{Change, Status};
-use task_state_host::store::{Access, Counts, Error, Owners, Precondition, Scope};
-
 use super::fixture::*;
 use super::{Engine, promises};
 

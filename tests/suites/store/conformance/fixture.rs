@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use task_state_host::record::{Clock, TaskId, TimeZone, Timestamp};
-use task_state_host::store::{Access, Error, SharedStore};
+use task_state_host::record::Clock;
 
 pub(super) use task_state_tests::tasks::*;
 pub(super) use task_state_tests::wait::*;

@@ -2,8 +2,7 @@
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use task_state_host::record::{Change, Status};
-use task_state_host::store::{Access, Error, Progress, Result, SharedStore};
+use task_state_host::store::{Progress, Result};
 
 use super::fixture::*;
 use super::{Engine, promises};

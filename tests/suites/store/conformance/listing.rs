@@ -1,10 +1,8 @@
 //! Listings: their order, their pages, and what they leave out.
 
 use serde_json::Value;
-use task_state_host::record::{Status, compare_ids};
-use task_state_host::store::{
-    Access, Allowed, Error, MAX_PAGE_BYTES, MAX_PAGE_TASKS, Owners, Query, Scope, SharedStore,
-};
+use task_state_host::record::compare_ids;
+use task_state_host::store::{MAX_PAGE_BYTES, MAX_PAGE_TASKS};
 
 use super::fixture::*;
 use super::{Engine, promises};

@@ -1,7 +1,6 @@
 //! The moves between statuses.
 
-use task_state_host::record::{Change, InvalidTransition, Status, TransitionRule};
-use task_state_host::store::{Access, Error};
+use task_state_host::record::{InvalidTransition, TransitionRule};
 
 use super::fixture::*;
 use super::{Engine, Options, promises};

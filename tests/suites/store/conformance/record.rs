@@ -1,8 +1,6 @@
 //! The record's text through the store: what is written, and what a change leaves alone.
 
 use serde_json::Value;
-use task_state_host::record::{Change, Draft, Service, Status, TaskRecord, TaskResult, TimeZone, UserId};
-use task_state_host::store::{Access, Error, Precondition, Query};
 
 use super::fixture::*;
 use super::{Engine, Options, promises};

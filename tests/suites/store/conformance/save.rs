@@ -1,7 +1,6 @@
 //! Saves: what they write, when they may, and the ids that they give.
 
-use task_state_host::record::{Change, Priority, Service, Status, TaskId, TaskResult, UserId};
-use task_state_host::store::{Access, Error, Precondition, Scope};
+use task_state_host::record::Priority;
 
 use super::fixture::*;
 use super::{Engine, promises};

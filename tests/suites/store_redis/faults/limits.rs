@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use task_state_host::record::{Change, Status, TaskId};
 use task_state_host::store::redis::RedisStore;
-use task_state_host::store::{Access, Error, Precondition, TaskStore};
 use task_state_tests::redis_server::{Builder, RedisServer};
 
 use crate::fixture::*;

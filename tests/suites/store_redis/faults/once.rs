@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use task_state_host::store::redis::{RedisOptions, RedisStore};
-use task_state_host::store::{Access, Error, Precondition, TaskStore};
 use task_state_tests::proxy::{Fault, Trigger};
 
 use crate::fixture::*;

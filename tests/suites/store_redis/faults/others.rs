@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use task_state_host::record::{Change, Status};
+use task_state_host::store::Result;
 use task_state_host::store::redis::RedisStore;
-use task_state_host::store::{Access, Error, Precondition, Result, TaskStore};
 use task_state_tests::proxy::{Fault, Trigger};
 
 use crate::fixture::*;

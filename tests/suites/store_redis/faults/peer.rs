@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use serde_json::value::RawValue;
-use task_state_host::record::{Change, Status};
 use task_state_host::store::redis::RedisStore;
-use task_state_host::store::{Access, TaskStore};
 use task_state_tests::proxy::{Fault, Trigger};
 
 use crate::fixture::*;

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use task_state_host::record::{Change, Status};
 use task_state_host::store::redis::{RedisOptions, RedisStore};
-use task_state_host::store::{Access, Owners, Scope, TaskStore};
 use task_state_tests::proxy::{Fault, Proxy, Trigger};
 use task_state_tests::redis_server::{Builder, RedisServer};
 use task_state_tests::redis_store::redis_url;

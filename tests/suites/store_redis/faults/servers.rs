@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use task_state_host::record::Change;
 use task_state_host::store::redis::{RedisOptions, RedisStore};
-use task_state_host::store::{Access, Error, Precondition, TaskStore};
 use task_state_tests::proxy::{Fault, Trigger};
 use task_state_tests::redis_server::RedisServer;
 use tokio::task::JoinSet;

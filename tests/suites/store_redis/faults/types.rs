@@ -1,8 +1,7 @@
 //! Keys that hold something else than they should, and members of indexes that are no ids: the one who needs such a key
 //! is told its name and nothing is written, all others carry on.
 
-use task_state_host::record::{Change, Status, TaskId};
-use task_state_host::store::{Access, Error, FindingKind, Owners, Query, Result, Scope, TaskStore};
+use task_state_host::store::Result;
 
 use crate::fixture::*;
 use crate::writes::Write;

@@ -2,9 +2,7 @@
 
 use std::process::Stdio;
 
-use task_state_host::record::Change;
 use task_state_host::store::redis::RedisStore;
-use task_state_host::store::{Access, Error, TaskStore};
 use task_state_tests::redis_server::RedisServer;
 
 use crate::fixture::*;

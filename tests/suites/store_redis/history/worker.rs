@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use task_state_host::record::{Change, Status};
 use task_state_host::store::redis::RedisStore;
-use task_state_host::store::{Access, Error, Precondition, TaskStore};
 
 use crate::fixture::*;
 
