@@ -31,7 +31,7 @@ pub struct Settings {
     pub write_url: Option<StoreUrl>,
     /// Where listings are read, if not from the primary.
     pub read_url: Option<StoreUrl>,
-    /// How long a record lives after its last change. Whole seconds, at least one.
+    /// How long a record lives after its last change. Whole seconds, from one to 3,153,600,000.
     pub task_ttl: Duration,
     /// The zone in which times are written, and in which a time without an offset is taken to be.
     pub time_zone: TimeZone,
@@ -58,7 +58,7 @@ impl Settings {
     /// What the process's environment says.
     ///
     /// # Errors
-    /// [`BadVariable`], naming the variable and its value.
+    /// [`BadVariable`], naming the variable and, but for that of a URL, its value.
     pub fn from_env() -> Result<Self, BadVariable> {
         Self::from_vars(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
@@ -100,7 +100,7 @@ pub(crate) fn check_ttl(ttl: Duration) -> Result<(), InvalidValue> {
 }
 
 fn bad_ttl(text: &str) -> InvalidValue {
-    let why = format!("it is a number of seconds from 1 to {}", TTL_RANGE.end().as_secs());
+    let why = format!("it is not a number of seconds from 1 to {}", TTL_RANGE.end().as_secs());
     InvalidValue::new("time to live", text, why)
 }
 
@@ -122,18 +122,22 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_named_with_its_variable() {
+    fn a_bad_value_is_named_with_its_variable_and_a_url_is_not_shown() {
         for (name, value) in [
             ("DMS_REDIS_TASK_TTL_SECONDS", "0"),
             ("DMS_REDIS_TASK_TTL_SECONDS", "-1"),
             ("DMS_REDIS_TASK_TTL_SECONDS", "1.5"),
             ("DMS_REDIS_TASK_TTL_SECONDS", "99999999999999"),
             ("DMS_TIMEZONE", "Mars/Olympus"),
-            ("DMS_REDIS_WRITE_URL", "http://x"),
-            ("DMS_REDIS_READ_URL", "sqlite:x"),
         ] {
             let error = settings(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains(value), "{error}");
+        }
+        for name in ["DMS_REDIS_WRITE_URL", "DMS_REDIS_READ_URL"] {
+            for value in ["http://u:PW@h", "sqlite:PW", "redis//u:PW@h", "u:PW@h:6379", "redis://u:pa@PW/x@h"] {
+                let error = settings(&[(name, value)]).unwrap_err().to_string();
+                assert!(error.contains(name) && !error.contains("PW"), "{error}");
+            }
         }
     }
 }

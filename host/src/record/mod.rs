@@ -45,6 +45,11 @@ impl InvalidValue {
     pub fn new(what: &'static str, value: &str, why: impl Into<String>) -> Self {
         Self { what, value: excerpt(value), why: why.into() }
     }
+
+    /// An error about a value that is not shown.
+    pub(crate) fn secret(what: &'static str, why: impl Into<String>) -> Self {
+        Self { what, value: "(not shown, as it may hold a password)".to_owned(), why: why.into() }
+    }
 }
 
 /// The value on one line, in quotes, and no longer than a message can bear.

@@ -5,6 +5,7 @@
 
 mod access;
 mod error;
+mod open;
 mod query;
 pub mod redis;
 mod report;
@@ -18,11 +19,12 @@ use futures_util::stream::BoxStream;
 
 pub use access::{Access, Allowed, Denied, Owners, RunId};
 pub use error::{Error, Result};
+pub use open::open;
 pub use query::{
     Claim, Claimed, Counts, MAX_PAGE_BYTES, MAX_PAGE_TASKS, Page, Precondition, Progress, Query, Scope, Skipped,
 };
 pub use report::{Finding, FindingKind, MAX_FINDINGS, Report};
-pub use url::{RedisUrl, StoreUrl, open};
+pub use url::{RedisUrl, StoreUrl};
 
 use crate::record::{Change, Draft, Status, TaskId, TaskRecord, Timestamp};
 

@@ -4,19 +4,41 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ::redis::IntoConnectionInfo;
+use ::redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, parse_redis_url};
 
-use super::redis::{RedisOptions, RedisStore};
-use super::sqlite::{SqliteOptions, SqliteStore};
-use super::{Result, SharedStore};
-use crate::record::{InvalidValue, SystemClock};
-use crate::settings::Settings;
+use crate::record::InvalidValue;
+
+/// The port of a server whose URL names none.
+const DEFAULT_PORT: u16 = 6_379;
+
+/// What a URL of Redis looks like.
+const REDIS_FORM: &str = "redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS";
+
+/// Parameters with which the Python package's client is tuned: they say neither where the store is nor who asks.
+const TUNING: [&str; 14] = [
+    "client_name",
+    "decode_responses",
+    "encoding",
+    "encoding_errors",
+    "health_check_interval",
+    "legacy_responses",
+    "max_connections",
+    "protocol",
+    "retry_on_timeout",
+    "socket_connect_timeout",
+    "socket_keepalive",
+    "socket_read_size",
+    "socket_timeout",
+    "timeout",
+];
 
 /// Where a store is. It shows no password, neither as text nor in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreUrl {
-    /// `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
+    /// `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS. As the Python package's client does, it
+    /// takes `?username=`, `?password=` and `?db=` too: the database counts before that of the path, user and password
+    /// where there are none before the host.
     Redis(RedisUrl),
     /// `sqlite:PATH`: a file, made if it is missing.
     Sqlite(PathBuf),
@@ -24,22 +46,26 @@ pub enum StoreUrl {
     Memory,
 }
 
-/// The URL of a Redis server, checked, with its password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RedisUrl(String);
+/// The URL of a Redis server: how to connect to it, with its password.
+#[derive(Clone)]
+pub struct RedisUrl {
+    info: Arc<ConnectionInfo>,
+    /// The URL as it is shown.
+    shown: String,
+}
 
 impl StoreUrl {
     /// Reads a store URL.
     ///
     /// # Errors
-    /// [`InvalidValue`] for an unknown scheme or a URL that its engine cannot use; a password in it is left out.
-    pub fn parse(text: &str) -> std::result::Result<Self, InvalidValue> {
+    /// [`InvalidValue`] for an unknown scheme or a URL that its engine cannot use. It does not show the URL, in which a
+    /// password may stand in any place.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text.split_once(':') {
             Some(("redis" | "rediss", _)) => Self::parse_redis(text),
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
-            Some(("sqlite", _)) => Err(invalid(text, "the path is missing: sqlite:PATH")),
             Some(("memory", "")) => Ok(Self::Memory),
-            _ => Err(invalid(text, "it is one of redis://HOST, rediss://HOST, sqlite:PATH and memory:")),
+            _ => Err(invalid(format!("it is one of {REDIS_FORM}, sqlite:PATH and memory:"))),
         }
     }
 
@@ -47,42 +73,92 @@ impl StoreUrl {
     ///
     /// # Errors
     /// As [`parse`](Self::parse), and for every other scheme.
-    pub fn parse_redis(text: &str) -> std::result::Result<Self, InvalidValue> {
-        if !(text.starts_with("redis://") || text.starts_with("rediss://")) {
-            return Err(invalid(text, "it begins with neither redis:// nor rediss://"));
-        }
-        match text.into_connection_info() {
-            Ok(_) => Ok(Self::Redis(RedisUrl(text.to_owned()))),
-            Err(error) => Err(invalid(text, &error.to_string())),
-        }
+    pub fn parse_redis(text: &str) -> Result<Self, InvalidValue> {
+        RedisUrl::parse(text).map(Self::Redis)
     }
 }
 
-fn invalid(text: &str, why: &str) -> InvalidValue {
-    InvalidValue::new("store URL", &without_password(text), why)
+fn invalid(why: impl Into<String>) -> InvalidValue {
+    InvalidValue::secret("store URL", why)
 }
 
 impl RedisUrl {
-    /// The URL with its password, for the connection.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let misshapen = || invalid(format!("it has the form {REDIS_FORM}; other characters are percent-encoded"));
+        if !(text.starts_with("redis://") || text.starts_with("rediss://")) {
+            return Err(misshapen());
+        }
+        let mut url = parse_redis_url(text).filter(|url| url.fragment().is_none()).ok_or_else(misshapen)?;
+        // What stands behind a parameter's @ may be the rest of a password, and the parameter's name with it.
+        let doubtful = url.query().is_some_and(|query| query.contains('@'));
+        // The path is one more parameter, after those that count before it.
+        let query = format!("{}&db={}", url.query().unwrap_or_default(), url.path().replace('&', "%26"));
+        url.set_query(Some(&query));
+        let [mut user, mut password, mut db] = [const { String::new() }; 3];
+        for (name, value) in url.query_pairs().filter(|(_, value)| !value.is_empty()) {
+            let option = match &*name {
+                "username" => &mut user,
+                "password" => &mut password,
+                "db" => &mut db,
+                name if TUNING.contains(&name) => continue,
+                _ if doubtful => return Err(misshapen()),
+                name => return Err(invalid(format!("the parameter {name:?} is not supported"))),
+            };
+            if option.is_empty() {
+                *option = value.into_owned();
+            }
+        }
+        let db = match db.replace('/', "") {
+            none if none.is_empty() => 0,
+            number => number
+                .parse::<u32>()
+                .map_err(|_| invalid(format!("its database is not a number; the form is {REDIS_FORM}")))?,
+        };
+        url.set_path("");
+        url.set_query(None);
+        let (scheme, host, name) = (url.scheme(), url.host_str().unwrap_or_default(), url.username());
+        // A name without a password may be a password that was put in its place.
+        let login = match (name, url.password().unwrap_or(&password)) {
+            ("", "") => String::new(),
+            (_, "") => "***@".to_owned(),
+            (name, _) => format!("{name}:***@"),
+        };
+        let shown = format!("{scheme}://{login}{host}:{}/{db}", url.port().unwrap_or(DEFAULT_PORT));
+        let info = url.into_connection_info().map_err(|error| invalid(error.to_string()))?;
+        let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+        let user = given(info.redis_settings().username()).or_else(|| given(Some(&user)));
+        let password = given(info.redis_settings().password()).or_else(|| given(Some(&password)));
+        let mut settings = RedisConnectionInfo::default().set_db(db.into());
+        if let Some(user) = user {
+            settings = settings.set_username(user);
+        }
+        if let Some(password) = password {
+            settings = settings.set_password(password);
+        }
+        Ok(Self { info: Arc::new(info.set_redis_settings(settings)), shown })
+    }
+
+    /// How to connect to the server.
+    pub(crate) fn connection_info(&self) -> &ConnectionInfo {
+        &self.info
     }
 }
 
-/// The URL with `***` in the place of a password. Everything before the last `@` of the authority counts as one.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    // A password may hold an unescaped slash: then the last @ of all ends it.
-    let Some(at) = rest[..authority].rfind('@').or_else(|| rest.rfind('@')) else { return url.to_owned() };
-    let user = rest[..at].split(':').next().unwrap_or_default();
-    let secret = if rest[..at].contains(':') { ":***" } else { "" };
-    format!("{scheme}://{user}{secret}{}", &rest[at..])
+impl PartialEq for RedisUrl {
+    fn eq(&self, other: &Self) -> bool {
+        let login = |url: &Self| {
+            let settings = url.info.redis_settings();
+            [settings.username(), settings.password()].map(|text| text.map(str::to_owned))
+        };
+        self.shown == other.shown && login(self) == login(other)
+    }
 }
+
+impl Eq for RedisUrl {}
 
 impl fmt::Display for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&without_password(&self.0))
+        f.write_str(&self.shown)
     }
 }
 
@@ -108,55 +184,95 @@ impl fmt::Debug for StoreUrl {
     }
 }
 
-/// Opens a store with the system's clock.
-///
-/// # Errors
-/// [`Error::Unavailable`](super::Error::Unavailable) if it cannot be reached,
-/// [`Error::Failed`](super::Error::Failed) if it does not let us in or is nothing that we can use.
-pub async fn open(url: &StoreUrl, settings: &Settings) -> Result<SharedStore> {
-    let clock = Arc::new(SystemClock::new(settings.time_zone.clone()));
-    let sqlite_options = SqliteOptions { task_ttl: settings.task_ttl, ..SqliteOptions::default() };
-    Ok(match url {
-        StoreUrl::Redis(url) => {
-            let mut options = RedisOptions::new(url.clone());
-            if let Some(StoreUrl::Redis(read)) = &settings.read_url {
-                options.read_url = Some(read.clone());
-            }
-            options.task_ttl = settings.task_ttl;
-            Arc::new(RedisStore::connect(options, clock).await?)
-        }
-        StoreUrl::Sqlite(path) => Arc::new(SqliteStore::open(path, sqlite_options, clock).await?),
-        StoreUrl::Memory => Arc::new(SqliteStore::in_memory(sqlite_options, clock)?),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_scheme_is_read() {
-        for text in ["redis://h", "redis://u:p@h:1/2", "rediss://h:6380/0", "sqlite:a/b.db", "sqlite:/x", "memory:"] {
-            assert!(StoreUrl::parse(text).is_ok(), "{text}");
-        }
-        for text in ["", "postgres://h", "h:6379", "sqlite:", "memory:x", "redis://h:port", "redis://h/db"] {
-            let error = StoreUrl::parse(text).unwrap_err().to_string();
-            assert!(error.contains(&format!("{text:?}")), "{error}");
+    fn redis(text: &str) -> RedisUrl {
+        match StoreUrl::parse(text) {
+            Ok(StoreUrl::Redis(url)) => url,
+            other => panic!("{text}: {other:?}"),
         }
     }
 
     #[test]
-    fn no_password_is_shown() {
-        for (url, shown) in [
-            ("redis://u:s3cret@h:1/2", "redis://u:***@h:1/2"),
-            ("redis://:s3cret@h", "redis://:***@h"),
-            ("redis://u:s3/cr@et@h/0", "redis://u:***@h/0"),
-            ("redis://h/0", "redis://h/0"),
+    fn every_scheme_is_read() {
+        for (text, shown) in [
+            ("redis://h", "redis://h:6379/0"),
+            ("redis://u:p@h:1/2", "redis://u:***@h:1/2"),
+            ("rediss://[::1]:6380/0", "rediss://[::1]:6380/0"),
+            ("sqlite:a/b.db", "sqlite:a/b.db"),
+            ("sqlite:/x", "sqlite:/x"),
+            ("memory:", "memory:"),
         ] {
-            assert_eq!(without_password(url), shown);
+            assert_eq!(StoreUrl::parse(text).unwrap().to_string(), shown);
         }
-        let url = StoreUrl::parse("redis://u:s3cret@h:1/2").unwrap();
-        assert!(!format!("{url} {url:?}").contains("s3cret"));
-        assert!(!StoreUrl::parse("redis://u:s3cret@h:port").unwrap_err().to_string().contains("s3cret"));
+        for text in
+            ["", "postgres://h", "h:6379", "sqlite:", "memory:x", "redis://h:port", "redis://h/db", "redis:///0"]
+        {
+            let error = StoreUrl::parse(text).unwrap_err().to_string();
+            assert!(error.starts_with("invalid store URL (not shown"), "{error}");
+        }
+        assert_eq!(StoreUrl::parse("redis://h"), StoreUrl::parse("redis://h:6379/0"));
+        assert_ne!(StoreUrl::parse("redis://u:a@h"), StoreUrl::parse("redis://u:b@h"));
+    }
+
+    #[test]
+    fn a_url_means_what_it_means_to_the_python_package() {
+        for (text, user, password, db) in [
+            ("redis://h", None, None, 0),
+            ("redis://:pw@h/3", None, Some("pw"), 3),
+            ("redis://u%40x:p%2Fw%25@h/%34", Some("u@x"), Some("p/w%"), 4),
+            ("redis://u:a@b@h", Some("u"), Some("a@b"), 0),
+            ("redis://h?password=PW&username=u&db=5", Some("u"), Some("PW"), 5),
+            ("redis://h/1?db=2&db=3", None, None, 2),
+            ("redis://h/1?db=&password=p%20w+x@%40", None, Some("p w x@@"), 1),
+            ("redis://u:p@h?password=other&username=v", Some("u"), Some("p"), 0),
+            ("redis://u:@h?password=other", Some("u"), Some("other"), 0),
+            ("redis://u@h/?password=other&socket_timeout=5&protocol=3", Some("u"), Some("other"), 0),
+        ] {
+            let url = redis(text);
+            let settings = url.connection_info().redis_settings();
+            assert_eq!((settings.username(), settings.password(), settings.db()), (user, password, db), "{text}");
+        }
+        let error = StoreUrl::parse("redis://h?ssl_ca_certs=PW").unwrap_err().to_string();
+        assert!(error.contains("\"ssl_ca_certs\" is not supported") && !error.contains("PW"), "{error}");
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        for text in [
+            "redis://u:PW@h:1/2",
+            "redis://:PW@h",
+            "redis://PW@h",
+            "redis://u:P%57PW@h/0",
+            "redis://u:x@PW@h/0",
+            "redis://h?password=PW",
+            "redis://u@h?password=PW",
+            "redis://u:x@h?password=PW",
+            "redis//u:PW@h",
+            "u:PW@h:6379",
+            "redis:/:PW@h",
+            "redis://u:pa@PW/x@h",
+            "redis://u:s/PW@h/0",
+            "redis://u:1/PW@h/0",
+            "redis://u:1?PW@h/0",
+            "redis://u:1?PW=x@h/0",
+            "redis://u:1#PW@h/0",
+            "redis://u:PW@h:port",
+            "redis://u:PW@",
+            "redis://u:PW@h/db",
+            "redis://u:PW@h?db=PW",
+            "redis://u:PW @h\n",
+            "rediss://u:%ffPW@h",
+            "postgres://u:PW@h",
+            "sqlite//u:PW@h",
+        ] {
+            let shown = match StoreUrl::parse(text) {
+                Ok(url) => format!("{url} {url:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            assert!(!shown.contains("PW"), "{text}: {shown}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 
+use clap::error::{ContextKind, ContextValue};
 use task_state_host::record::InvalidValue;
 
 use crate::output::name;
@@ -12,7 +13,15 @@ pub(crate) fn one_line(error: &clap::Error) -> String {
     if let Some(invalid) = error.source().and_then(|cause| cause.downcast_ref::<InvalidValue>()) {
         return invalid.to_string();
     }
-    let text = error.to_string();
+    let mut text = error.to_string();
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::InvalidValue] {
+        // A URL in a wrong place has its password with it.
+        if let Some(ContextValue::String(given)) = error.get(kind)
+            && (given.contains('@') || given.contains("://"))
+        {
+            text = text.replace(given.as_str(), "…");
+        }
+    }
     text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().to_owned()
 }
 
@@ -37,8 +46,21 @@ mod tests {
     fn a_bad_value_is_named_on_one_line() {
         let id = message(&["save", "a\nb", "--service", "s", "--user", "u"]);
         assert!(id.starts_with(r#"invalid task id "a\nb": it contains"#), "{id}");
-        let url = message(&["--store", "postgres://u:s3cret@h", "peek-id"]);
-        assert!(url.contains("postgres://u:***@h"), "{url}");
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_used_is_not_shown_wherever_it_stands() {
+        for url in ["postgres://u:PW@h", "redis//u:PW@h", "u:PW@h:6379", "redis:/:PW@h", "redis://u:pa@PW/x@h"] {
+            let store = format!("--store={url}");
+            let stray = format!("--stor={url}");
+            for arguments in [&["--store", url, "peek-id"][..], &[&store, "peek-id"]] {
+                assert!(message(arguments).starts_with("invalid store URL (not shown"), "{}", message(arguments));
+            }
+            for arguments in [&[url][..], &["peek-id", url], &["list", "--limit", url], &["--output", url], &[&stray]] {
+                let message = message(arguments);
+                assert!(!message.contains("PW") && !message.is_empty(), "{message}");
+            }
+        }
     }
 
     #[test]

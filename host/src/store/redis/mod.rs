@@ -119,7 +119,7 @@ impl RedisStore {
     pub async fn connect(options: RedisOptions, clock: Arc<dyn Clock>) -> Result<Self> {
         check_ttl(options.task_ttl)?;
         let ttl = options.task_ttl.as_secs();
-        let primary = Arc::new(Link::new(&options.write_url, &options)?);
+        let primary = Arc::new(Link::new(&options.write_url, &options));
         primary.connect(Instant::now() + options.connect_deadline).await?;
         Ok(Self {
             session: Session::new(options.deadline),

@@ -51,3 +51,13 @@ async fn each_number_names_a_database_of_its_own() {
     fixture.db = fixture.server.connection_to(&url(7)).await.unwrap();
     assert_eq!(fixture.dump().await.len(), 7);
 }
+
+#[tokio::test]
+async fn user_password_and_database_may_be_parameters_as_for_the_python_package() {
+    let server = RedisServer::builder().user("host", "on >s3cret ~* &* +@all").start().await.unwrap();
+    let url = format!("redis://127.0.0.1:{}/1?username=host&password=s3cret&db=7", server.port());
+    let (store, by_path) = (connect(&url, |_| {}).await, connect(&server.url_as("host", "s3cret"), |_| {}).await);
+    let id = save(&store, draft("1")).await;
+    assert!(matches!(by_path.get(&id, &Access::ANY).await, Err(Error::NotFound)));
+    assert_eq!(store.location(), format!("redis://:***@127.0.0.1:{}/7", server.port()));
+}

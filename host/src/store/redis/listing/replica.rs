@@ -33,7 +33,7 @@ struct Verdict {
 
 impl Replica {
     pub(in crate::store::redis) fn new(url: &RedisUrl, options: &RedisOptions) -> Result<Self> {
-        let link = Link::new(url, options)?;
+        let link = Link::new(url, options);
         Ok(Self { link, response_timeout: options.response_timeout, verdict: tokio::sync::Mutex::new(None) })
     }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::{
-    Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError,
-    RedisResult, ServerErrorKind, Value,
+    Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, ProtocolVersion, RedisError, RedisResult,
+    ServerErrorKind, Value,
 };
 
 use super::connection::{Connection, Request};
@@ -42,17 +42,16 @@ enum Attempt {
 }
 
 impl Link {
-    pub(in crate::store::redis) fn new(url: &RedisUrl, options: &RedisOptions) -> Result<Self> {
+    pub(in crate::store::redis) fn new(url: &RedisUrl, options: &RedisOptions) -> Self {
         // Without a provider of cryptography TLS cannot start; one that the platform has chosen stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let refused = |error: RedisError| Error::Failed(format!("{url}: {error}"));
-        Ok(Self {
-            info: url.reveal().into_connection_info().map_err(refused)?,
+        Self {
+            info: url.connection_info().clone(),
             location: url.to_string(),
             pacing: Pacing::of(options),
             current: Mutex::new(None),
             connecting: tokio::sync::Mutex::new(None),
-        })
+        }
     }
 
     /// Where the server is, without a password.
