@@ -12,3 +12,16 @@ pub mod tasks;
 pub mod tls;
 pub mod wait;
 pub mod wrapped_store;
+
+/// The programs of the documentation, which are to compile.
+#[cfg(doctest)]
+mod documentation {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../host/README.md")]
+    struct Host;
+
+    #[doc = include_str!("../../guest/README.md")]
+    struct Guest;
+}
