@@ -39,7 +39,8 @@ fn read(texts: &[String]) -> Option<Vec<Reading>> {
     let Some(python) = std::env::var_os("TASK_STATE_PYTHON") else {
         assert!(std::env::var_os("CI").is_none(), "TASK_STATE_PYTHON names no Python: run `cargo xtask test`");
         let skipped = "SKIPPED: nothing is read by Python, for TASK_STATE_PYTHON names none: run `cargo xtask test`";
-        writeln!(std::io::stderr(), "{skipped}").unwrap();
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "{skipped}").unwrap();
         return None;
     };
     let mut input = tempfile::tempfile().unwrap();
