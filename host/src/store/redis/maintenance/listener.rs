@@ -1,21 +1,19 @@
-//! What is done while a host lives so that an expired task leaves nothing behind: a listener for the server's expired
-//! events, which makes it quick, and the sweeper, which makes it certain.
+//! The listener: clears what an expired task leaves behind as soon as the server tells of it. What it may have missed it
+//! tells the sweeper.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisError, Value};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
+use super::missed::Missed;
 use crate::store::Result;
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::{self, Owner};
-use crate::store::redis::server::{Script, parse, random_fraction};
-
-static CLEAR_EXPIRED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("clear_expired.lua")));
-static ACQUIRE_SWEEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("acquire_sweep.lua")));
+use crate::store::redis::server::parse;
 
 /// How long to wait before listening again after the connection broke.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -29,38 +27,6 @@ const MAX_WAITING: usize = 10_000;
 /// How many expired tasks are cleared in one go.
 const MAX_BATCH: usize = 50;
 
-/// The longest wait between the news that events were missed and the sweep that makes up for them. Each host waits a
-/// random part of it, so that one sweep serves all the hosts whose connections broke together.
-const GATHER: Duration = Duration::from_secs(1);
-
-/// How long to wait after a sweep that failed, at the most.
-const SWEEP_AGAIN: Duration = Duration::from_secs(30);
-
-/// Since when expired events may have been missed, as the listener tells the sweeper.
-#[derive(Default)]
-struct Missed {
-    until: Mutex<Option<Instant>>,
-    told: Notify,
-}
-
-impl Missed {
-    /// Events up to now may have been missed.
-    fn report(&self) {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        self.told.notify_one();
-    }
-
-    /// Waits for news. A sweep that begins after the moment that this gives makes up for what was missed.
-    async fn wait(&self) -> Instant {
-        loop {
-            self.told.notified().await;
-            if let Some(until) = self.until.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                return until;
-            }
-        }
-    }
-}
-
 /// A subscription to the expired events of our database.
 struct Listener {
     /// The ids of expired tasks; None when the connection is lost.
@@ -71,14 +37,8 @@ struct Listener {
 }
 
 impl RedisStore {
-    /// Keeps the indexes free of expired tasks, until it is dropped.
-    pub(in crate::store::redis) async fn maintain_indexes(&self) {
-        self.primary.move_here().await;
-        let missed = Missed::default();
-        tokio::join!(self.keep_listening(&missed), self.keep_sweeping(&missed));
-    }
-
-    async fn keep_listening(&self, missed: &Missed) {
+    /// Listens for expired events, over one connection after another.
+    pub(super) async fn keep_listening(&self, missed: &Missed) {
         let (mut before, mut complaint) = (false, None);
         loop {
             match self.listen().await {
@@ -183,18 +143,10 @@ impl RedisStore {
 
     /// Removes what expired tasks have left behind. The metadata outlives a record by a minute, and says where.
     async fn clear_expired(&self, ids: &[String]) -> Result<()> {
-        let mut calls = Vec::with_capacity(ids.len());
-        for (id, owner) in ids.iter().zip(self.metadata_owners(ids).await?) {
-            let Some(owner) = owner else { continue };
-            let mut keys = vec![keys::record(id), keys::metadata(id), keys::ALL_TASKS.to_owned()];
-            keys.extend(keys::owner_indexes(&owner));
-            calls.push((keys, vec![id.clone(), owner.service, owner.user_id]));
-        }
-        let answers: Vec<Vec<usize>> = CLEAR_EXPIRED.run_each(&self.primary, &calls, self.deadline()).await?;
-        for ((keys, args), passed_over) in calls.iter().zip(answers) {
-            for key in passed_over.into_iter().filter_map(|at| keys.get(at - 1)) {
-                tracing::warn!(task = args[0], key, "an index is no set, so an expired task stays in it");
-            }
+        let owners = self.metadata_owners(ids).await?;
+        let tasks: Vec<_> = ids.iter().zip(owners).filter_map(|(id, owner)| Some((id.as_str(), owner?))).collect();
+        for (task, index) in self.clear_owned(&tasks).await? {
+            tracing::warn!(task, index, "an index is no set, so an expired task stays in it");
         }
         Ok(())
     }
@@ -215,44 +167,6 @@ impl RedisStore {
             service.zip(user_id).map(|(service, user_id)| Owner { service, user_id })
         };
         Ok(answers.into_iter().map(owner).collect())
-    }
-
-    /// Sweeps at every interval, and after events may have been missed.
-    async fn keep_sweeping(&self, missed: &Missed) {
-        // The first sweep makes up for the time in which no host lived.
-        let mut next = Instant::now();
-        let mut wanted_since = None;
-        loop {
-            tokio::select! {
-                since = missed.wait() => {
-                    wanted_since = Some(since);
-                    next = next.min(Instant::now() + GATHER.mul_f64(random_fraction()));
-                    continue;
-                }
-                () = tokio::time::sleep_until(next.into()) => {}
-            }
-            let interval = self.options.sweep_interval;
-            // Without news, the sweep of another host will do.
-            let age = wanted_since.take().map_or(interval / 2, |since: Instant| since.elapsed());
-            next = Instant::now() + interval;
-            if let Err(error) = self.sweep_in_turn(age).await {
-                tracing::warn!(%error, "cannot sweep the indexes");
-                wanted_since = Some(Instant::now());
-                next = Instant::now() + interval.min(SWEEP_AGAIN);
-            }
-        }
-    }
-
-    /// Sweeps, unless a sweep began less than `age` ago.
-    async fn sweep_in_turn(&self, age: Duration) -> Result<()> {
-        let began = Instant::now();
-        let [age, remember] = [age, self.options.sweep_interval].map(|time| time.as_millis().max(1).to_string());
-        let turn = uuid::Uuid::new_v4().simple().to_string();
-        if self.run::<u8>(&ACQUIRE_SWEEP, &[keys::SWEEP_TURN], &[&age, &remember, &turn]).await? == 1 {
-            let report = self.sweep().await?;
-            Self::tell(&report, began);
-        }
-        Ok(())
     }
 }
 

@@ -7,7 +7,8 @@
 -- ARGV[1]     what the record must still be: '^text' for one that begins with a text, else the SHA-1 of the whole
 -- ARGV[2..4]  service, user id, task id
 -- ARGV[5]     seconds to live, for a record that would never expire
--- ARGV[6]     '1' to put them in order
+-- ARGV[6]     by how many seconds the metadata and the indexes outlive the record
+-- ARGV[7]     '1' to put them in order
 --
 -- Answers with what disagreed, an array of a word and the position of its key in turn
 --   metadata  it names another owner, or none
@@ -15,7 +16,7 @@
 --   ttl       the key would never expire, or before the record
 -- or with the array {'another'} if the record is another by now, or gone.
 
-local expected, ttl, repair = ARGV[1], redis.call('TTL', KEYS[1]), ARGV[6] == '1'
+local expected, ttl, repair = ARGV[1], redis.call('TTL', KEYS[1]), ARGV[7] == '1'
 
 local text
 if string.sub(expected, 1, 1) == '^' then
@@ -58,7 +59,7 @@ if holds(2, 'hash') then
     note('ttl', 2)
   end
   if repair and redis.call('TTL', KEYS[2]) < ttl then
-    redis.call('EXPIRE', KEYS[2], ttl + 60)
+    redis.call('EXPIRE', KEYS[2], ttl + ARGV[6])
   end
 end
 
@@ -74,7 +75,7 @@ for i = 3, 7 do
       note('ttl', i)
     end
     if repair and redis.call('TTL', KEYS[i]) < ttl then
-      redis.call('EXPIRE', KEYS[i], ttl + 60)
+      redis.call('EXPIRE', KEYS[i], ttl + ARGV[6])
     end
   end
 end
