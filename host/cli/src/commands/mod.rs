@@ -65,13 +65,13 @@ fn execute(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
 async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
     // What is wrong with a run's arguments is said before any store is opened.
     let work = match cli.command {
-        Command::Run(args) => Work::Run(run::Job::new(args)?),
+        Command::Run(args) => Work::Run(Box::new(run::Job::new(args)?)),
         Command::Tasks(command) => Work::Tasks(command),
     };
     let store = open_store::open(cli.store, screen).await?;
     let mut session = Session { store, out: Out::new(cli.output), screen: screen.clone() };
     let result = match work {
-        Work::Run(job) => run::run(job, &mut session).await,
+        Work::Run(job) => run::run(*job, &mut session).await,
         Work::Tasks(command) => tasks(command, &mut session).await,
     };
     session.store.close().await;
@@ -80,7 +80,7 @@ async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
 
 /// What is to be done, once there is a store.
 enum Work {
-    Run(run::Job),
+    Run(Box<run::Job>),
     Tasks(TaskCommand),
 }
 

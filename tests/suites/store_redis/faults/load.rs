@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use task_state_host::record::Change;
 use task_state_host::store::{Access, Error, Precondition, TaskStore};
 use task_state_tests::proxy::{Fault, Trigger};
@@ -51,11 +52,11 @@ async fn a_change_of_results_or_jobs_needs_few_tries_however_many_entries_come_m
     }
     let requests = fixture.proxy.counts().requests - before;
     stop.store(true, Ordering::Relaxed);
+    let appended: Vec<Vec<String>> = join_all(appenders).await.into_iter().map(Result::unwrap).collect();
     let task = get(&store, &id).await;
     let logged = messages(&task);
     let entries_of = |prefix: String| logged.iter().filter(move |entry| entry.starts_with(&prefix));
-    for (appender, appended) in appenders.into_iter().enumerate() {
-        let appended = appended.await.unwrap();
+    for (appender, appended) in appended.into_iter().enumerate() {
         assert_eq!(entries_of(format!("{appender} ")).collect::<Vec<_>>(), appended.iter().collect::<Vec<_>>());
         assert!(appended.len() > CHANGES as usize, "nobody was busy");
     }
