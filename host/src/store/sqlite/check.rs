@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::{Fault, Step};
 use super::remove::{original_id, sweep};
 use super::task::{Policy, Stored, now_ms, select};
-use super::worker::{REST, Worker};
+use super::worker::{PAUSE, Worker};
 use crate::record::sort_key;
 use crate::store::{Error, Finding, FindingKind, Report, Result};
 
@@ -26,7 +26,7 @@ pub(super) async fn check(reads: &Worker, writes: &Worker, policy: &Policy, repa
         report.add(Finding::new(FindingKind::StaleEntry, original_id(id)).repaired(repair));
     }
     while repair && !expired.is_empty() && writes.run(sweep).await? {
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(PAUSE).await;
     }
     let mut after = Some(0);
     while let Some(num) = after {

@@ -24,7 +24,10 @@ const ROOM: usize = 1_024;
 pub(super) const TURN: Duration = Duration::from_millis(50);
 
 /// The rest after a whole turn: longer than other processes sleep between two tries for the lock.
-pub(super) const REST: Duration = Duration::from_millis(5);
+const REST: Duration = Duration::from_millis(5);
+
+/// The pause between two parts of the maintenance, which is in no hurry: others have the lock half of the time.
+pub(super) const PAUSE: Duration = Duration::from_millis(25);
 
 /// What a worker is for.
 #[derive(Clone, Copy)]
@@ -128,7 +131,7 @@ fn serve(conn: &Connection, jobs: &Receiver<Job>, busy_timeout: Duration, role: 
         }
         if let Role::Write { every, maintain } = role {
             if maintain_at.is_some_and(|at| at <= Instant::now()) {
-                maintain_at = Instant::now().checked_add(if maintain(conn) { REST } else { every });
+                maintain_at = Instant::now().checked_add(if maintain(conn) { PAUSE } else { every });
             }
             if started.elapsed() >= TURN {
                 thread::sleep(REST);
