@@ -12,7 +12,7 @@ pub struct Draft {
     pub service: Service,
     /// The user for whom it is done.
     pub user_id: UserId,
-    /// Any status: a save is no transition.
+    /// Any status: the rule of transitions does not hold for a save.
     pub status: Status,
     /// The parameters.
     pub parameters: JsonObject,

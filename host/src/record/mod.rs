@@ -54,8 +54,8 @@ impl InvalidValue {
 
 /// The value on one line, in quotes, and no longer than a message can bear.
 fn excerpt(value: &str) -> String {
-    const MOST: usize = 80;
-    match value.char_indices().nth(MOST) {
+    const MAX_CHARS: usize = 80;
+    match value.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{:?}… ({} bytes)", &value[..end], value.len()),
         None => format!("{value:?}"),
     }

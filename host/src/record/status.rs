@@ -67,7 +67,7 @@ impl FromStr for Status {
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
             let known = Self::ALL.map(Self::as_str).join(", ");
-            InvalidValue::new("status", text, format!("it is one of {known}"))
+            InvalidValue::new("status", text, format!("it must be one of {known}"))
         })
     }
 }
@@ -105,12 +105,12 @@ impl FromStr for Priority {
         match text {
             "high" => Ok(Self::High),
             "low" => Ok(Self::Low),
-            _ => Err(InvalidValue::new("priority", text, "it is one of high, low")),
+            _ => Err(InvalidValue::new("priority", text, "it must be one of high, low")),
         }
     }
 }
 
-/// Which moves between statuses a change may make. The same status again is no move and always allowed; a save
+/// Which moves between statuses a change may make. The same status again is not a move, and is always allowed; a save
 /// replaces a record and may set any status.
 ///
 /// Under [`Forward`](Self::Forward), the default:
@@ -181,6 +181,6 @@ mod tests {
             assert_eq!(status.as_str().parse(), Ok(status));
         }
         let error = "PENDING".parse::<Status>().unwrap_err().to_string();
-        assert!(error.starts_with("invalid status \"PENDING\": it is one of pending, "), "{error}");
+        assert!(error.starts_with("invalid status \"PENDING\": it must be one of pending, "), "{error}");
     }
 }

@@ -65,7 +65,7 @@ impl StoreUrl {
             Some(("redis" | "rediss", _)) => Self::parse_redis(text),
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
             Some(("memory", "")) => Ok(Self::Memory),
-            _ => Err(invalid(format!("it is one of {REDIS_FORM}, sqlite:PATH and memory:"))),
+            _ => Err(invalid(format!("it must be one of {REDIS_FORM}, sqlite:PATH and memory:"))),
         }
     }
 

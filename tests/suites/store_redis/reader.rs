@@ -217,6 +217,32 @@ async fn the_python_package_reads_whatever_reaches_the_store() {
     }
 }
 
+#[tokio::test]
+async fn a_change_writes_down_the_times_that_a_record_lacks_and_keeps_a_number() {
+    let server = RedisServer::start().await.unwrap();
+    let clock = SystemClock::new(TimeZone::utc());
+    let store = RedisStore::connect(super::options(&server.url()), Arc::new(clock)).await.unwrap();
+    let mut redis = server.connection().await.unwrap();
+    for (times, kept) in [
+        ("", "\"created_at\":\"2"),
+        (",\"created_at\":1763341216.5", "\"created_at\":1763341216.5,"),
+        (",\"created_at\":0,\"updated_at\":1763341216.5,\"status\":\"running\"", "\"created_at\":0,"),
+        (",\"created_at\":\"1763341216\",\"updated_at\":\"1763341216.5\"", "\"created_at\":\"1763341216\","),
+    ] {
+        redis::cmd("SET").arg("task:1").arg(format!("{OPEN}{times}}}")).query_async::<()>(&mut redis).await.unwrap();
+        let id = TaskId::new("1").unwrap();
+        let before = store.get(&id, &Access::ANY).await.unwrap();
+        for number in 1..=3 {
+            store.change(&id, Change::logs([format!("entry {number}")]), &Access::ANY).await.unwrap();
+        }
+        let text: String = redis::cmd("GET").arg("task:1").query_async(&mut redis).await.unwrap();
+        let after = TaskRecord::decode(text.as_bytes(), &TimeZone::utc()).unwrap();
+        assert_eq!((after.logs().len(), after.status()), (3, before.status()), "{text}");
+        assert!(text.contains(kept) && after.updated_at() > before.updated_at(), "{text}");
+        assert!(text.contains(&format!("\"updated_at\":\"{}\"", after.updated_at())) && text.len() < 500, "{text}");
+    }
+}
+
 const OPEN: &str = r#"{"task_id":"1","service":"s","user_id":"u","status":"pending""#;
 
 /// What other writers may put behind the first fields of a record.
