@@ -80,12 +80,16 @@ pub enum FindingKind {
     Metadata,
     /// A key that must expire never would, or an index would before its records.
     Expiry,
+    /// A record is empty: others read it as a task that is not there.
+    Empty,
     /// A record cannot be read. Not repaired: its text may still be worth something.
     Unreadable,
     /// A key holds a value of another type. Not repaired.
     WrongType,
     /// A member of an index is no text. Not repaired.
     Undecodable,
+    /// A key that begins like an index is none that a store has. Not repaired.
+    Foreign,
 }
 
 impl fmt::Display for FindingKind {
@@ -95,9 +99,11 @@ impl fmt::Display for FindingKind {
             Self::MissingEntry => "missing entry",
             Self::Metadata => "metadata",
             Self::Expiry => "expiry",
+            Self::Empty => "empty record",
             Self::Unreadable => "unreadable record",
             Self::WrongType => "wrong type",
             Self::Undecodable => "undecodable member",
+            Self::Foreign => "foreign key",
         })
     }
 }

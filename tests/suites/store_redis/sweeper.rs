@@ -106,7 +106,7 @@ async fn a_sweep_passes_over_what_it_cannot_use_and_says_so() {
     let fixture = Fixture::new().await;
     fixture.save("1").await;
     fixture.run::<()>(&["LPUSH", "index:service:broken", "x"]).await;
-    fixture.run::<()>(&["SET", "index:a", "x"]).await;
+    fixture.run::<()>(&["SET", "index:user:a", "x"]).await;
     fixture.run::<()>(&["HSET", "task:odd", "a", "b"]).await;
     fixture.run::<()>(&["SADD", "index:tasks", "odd", "gone"]).await;
     fixture.run::<()>(&[&b"SADD"[..], b"index:tasks", b"\xff\xfe"]).await;
@@ -118,8 +118,8 @@ async fn a_sweep_passes_over_what_it_cannot_use_and_says_so() {
         found,
         [
             (FindingKind::StaleEntry, "index:tasks gone", true),
-            (FindingKind::WrongType, "index:a", false),
             (FindingKind::WrongType, "index:service:broken", false),
+            (FindingKind::WrongType, "index:user:a", false),
             (FindingKind::Undecodable, "index:tasks \u{fffd}\u{fffd}", false),
             (FindingKind::Undecodable, "the key index:user:\u{fffd}", false),
         ]

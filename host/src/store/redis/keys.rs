@@ -92,23 +92,23 @@ pub(super) enum IndexKind<'a> {
 }
 
 impl<'a> IndexKind<'a> {
-    /// The kind of an index.
-    pub(super) fn of(key: &'a str) -> Self {
+    /// The kind of an index. None for a key that is none of ours.
+    pub(super) fn of(key: &'a str) -> Option<Self> {
         if key == ALL_TASKS {
-            return Self::All;
+            return Some(Self::All);
         }
         if let Some(user) = key.strip_prefix("index:user:") {
-            return Self::User(user);
+            return Some(Self::User(user));
         }
-        let Some(name) = key.strip_prefix("index:service:") else { return Self::Tasks };
+        let name = key.strip_prefix("index:service:")?;
         if let Some(service) = name.strip_suffix(":users") {
-            return Self::ServiceUsers(service);
+            return Some(Self::ServiceUsers(service));
         }
-        match name.split(':').collect::<Vec<_>>().as_slice() {
+        Some(match name.split(':').collect::<Vec<_>>().as_slice() {
             [service] => Self::Service(service),
             [service, "user", user] => Self::ServiceUser(service, user),
             _ => Self::Tasks,
-        }
+        })
     }
 
     /// Whether a task of this owner belongs into it, as far as that can be told.
@@ -145,14 +145,17 @@ mod tests {
     fn an_index_is_told_by_its_key() {
         let owner = Owner::new("s", "u");
         let [service, users, service_user, user] = owner_indexes(&owner);
-        assert_eq!(IndexKind::of(ALL_TASKS), IndexKind::All);
-        assert_eq!(IndexKind::of(&service), IndexKind::Service("s"));
-        assert_eq!(IndexKind::of(&users), IndexKind::ServiceUsers("s"));
-        assert_eq!(IndexKind::of(&service_user), IndexKind::ServiceUser("s", "u"));
-        assert_eq!(IndexKind::of(&user), IndexKind::User("u"));
-        assert_eq!(IndexKind::of("index:service:a:b:users"), IndexKind::ServiceUsers("a:b"));
-        for other in ["index:service:a:b", "index:service:a:user:b:c", "index:other"] {
-            assert_eq!(IndexKind::of(other), IndexKind::Tasks, "{other}");
+        assert_eq!(IndexKind::of(ALL_TASKS), Some(IndexKind::All));
+        assert_eq!(IndexKind::of(&service), Some(IndexKind::Service("s")));
+        assert_eq!(IndexKind::of(&users), Some(IndexKind::ServiceUsers("s")));
+        assert_eq!(IndexKind::of(&service_user), Some(IndexKind::ServiceUser("s", "u")));
+        assert_eq!(IndexKind::of(&user), Some(IndexKind::User("u")));
+        assert_eq!(IndexKind::of("index:service:a:b:users"), Some(IndexKind::ServiceUsers("a:b")));
+        for strange in ["index:service:a:b", "index:service:a:user:b:c"] {
+            assert_eq!(IndexKind::of(strange), Some(IndexKind::Tasks), "{strange}");
+        }
+        for foreign in ["index:other", "index:other:thing", "index:tasks:x"] {
+            assert_eq!(IndexKind::of(foreign), None, "{foreign}");
         }
     }
 

@@ -7,7 +7,7 @@ use super::findings::Findings;
 use super::index_walk::Pass;
 use super::kept::Kept;
 use super::repair::{Compared, Comparison};
-use crate::store::redis::keys;
+use crate::store::redis::keys::{self, IndexKind};
 use crate::store::redis::{OUTLIVES_SECONDS, RedisStore};
 use crate::store::{Finding, FindingKind, Report, Result};
 
@@ -57,7 +57,8 @@ impl RedisStore {
     async fn check_indexes(&self, repair: bool, findings: &mut Findings) -> Result<()> {
         let mut cursor = 0;
         loop {
-            let (next, keys) = self.scan_keys("index:*", cursor, findings).await?;
+            let (next, mut keys) = self.scan_keys("index:*", cursor, findings).await?;
+            keys.retain(|key| IndexKind::of(key).is_some());
             let kinds = self.kinds(&keys).await?;
             let sets = keys.iter().zip(&kinds).filter(|(key, kind)| matches_kind(key, kind, "set", findings));
             let sets: Vec<&str> = sets.map(|(key, _)| key.as_str()).collect();
@@ -106,7 +107,7 @@ impl RedisStore {
         let mut left: Vec<&str> = ids.to_vec();
         for look in 0..MAX_LOOKS {
             let kept = self.kept(&left).await?;
-            let mut records = Vec::new();
+            let (mut records, mut nothing) = (Vec::new(), Vec::new());
             for (id, kept) in left.drain(..).zip(kept) {
                 findings.report.records += u64::from(look == 0 && !matches!(kept, Kept::Nothing));
                 match kept {
@@ -115,9 +116,13 @@ impl RedisStore {
                         let place = format!("{}: {why}", keys::record(id));
                         findings.add(Finding::new(FindingKind::Unreadable, place));
                     }
-                    // The latter was reported as its key was scanned.
-                    Kept::Nothing | Kept::WrongType => {}
+                    Kept::Nothing => nothing.push(id),
+                    // It was reported as its key was scanned.
+                    Kept::WrongType => {}
                 }
+            }
+            for key in self.empty_records(&nothing, repair).await? {
+                findings.add(Finding::new(FindingKind::Empty, key).repaired(repair));
             }
             let asked: Vec<&str> = records.iter().map(|record| record.id).collect();
             for (id, compared) in asked.into_iter().zip(self.compare(records, repair).await?) {

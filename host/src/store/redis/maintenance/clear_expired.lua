@@ -8,7 +8,8 @@
 --
 -- Answers with the positions of the indexes that hold something else than a set, which were passed over.
 
-if redis.call('EXISTS', KEYS[1]) == 1 then
+-- An empty record is none.
+if redis.pcall('STRLEN', KEYS[1]) ~= 0 then
   return {}
 end
 local owner = redis.pcall('HMGET', KEYS[2], 'service', 'user_id')

@@ -34,10 +34,11 @@ impl RedisStore {
         loop {
             let (next, keys) = self.scan_keys("index:*", cursor, findings).await?;
             for key in keys {
-                if matches!(IndexKind::of(&key), IndexKind::ServiceUsers(_)) {
-                    of_users.push(key);
-                } else {
-                    self.go_over_index(&key, pass, findings).await?;
+                match IndexKind::of(&key) {
+                    Some(IndexKind::ServiceUsers(_)) => of_users.push(key),
+                    Some(kind) => self.go_over_index(&key, &kind, pass, findings).await?,
+                    // Whatever it is, it is somebody else's.
+                    None => findings.add(Finding::new(FindingKind::Foreign, key)),
                 }
             }
             cursor = next;
@@ -48,30 +49,37 @@ impl RedisStore {
         // A user whose name ends in ":users" has an index that looks like one of users; it is the longer one.
         of_users.sort_by_key(|key| std::cmp::Reverse(key.len()));
         for key in of_users {
-            self.go_over_index(&key, pass, findings).await?;
+            if let Some(kind) = IndexKind::of(&key) {
+                self.go_over_index(&key, &kind, pass, findings).await?;
+            }
         }
         Ok(())
     }
 
     /// One index. One that is no set is reported.
-    async fn go_over_index(&self, key: &str, pass: Pass, findings: &mut Findings) -> Result<()> {
-        match self.go_over_set(key, pass, findings).await {
+    async fn go_over_index(&self, key: &str, kind: &IndexKind<'_>, pass: Pass, findings: &mut Findings) -> Result<()> {
+        match self.go_over_set(key, kind, pass, findings).await {
             Err(Failure::WrongType(_)) => findings.add(Finding::new(FindingKind::WrongType, key)),
             done => done?,
         }
         Ok(())
     }
 
-    async fn go_over_set(&self, key: &str, pass: Pass, findings: &mut Findings) -> std::result::Result<(), Failure> {
-        let kind = IndexKind::of(key);
+    async fn go_over_set(
+        &self,
+        key: &str,
+        kind: &IndexKind<'_>,
+        pass: Pass,
+        findings: &mut Findings,
+    ) -> std::result::Result<(), Failure> {
         let mut cursor = 0;
         loop {
             let (next, members) = self.scan_members(key, cursor, findings).await?;
             for step in members.chunks(STEP) {
                 findings.report.entries += step.len() as u64;
-                let stale = match &kind {
+                let stale = match kind {
                     IndexKind::ServiceUsers(service) => self.prune_users(service, step, pass.repair).await?,
-                    _ => self.prune(key, self.suspects(&kind, step, pass).await?, pass.repair).await?,
+                    _ => self.prune(key, self.suspects(kind, step, pass).await?, pass.repair).await?,
                 };
                 for member in stale {
                     let place = format!("{key} {member}");

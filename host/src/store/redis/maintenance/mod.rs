@@ -14,6 +14,7 @@ mod listener;
 mod missed;
 mod prune;
 mod prune_users;
+mod remove_empty;
 mod repair;
 mod scan;
 mod sweeper;

@@ -6,7 +6,7 @@
 -- ARGV[2..]  for each member two: the member, and '' if it is stale only when its record is missing, else what a record
 --            is that belongs to somebody else: '^text' for one that begins with a text, else the SHA-1 of the whole
 --
--- Answers with the positions of the stale members, from 1.
+-- An empty record is none. Answers with the positions of the stale members, from 1.
 
 local function is(key, expected)
   if expected == '' then
@@ -21,7 +21,7 @@ end
 local stale = {}
 for i = 2, #KEYS do
   local member, expected = ARGV[2 * i - 2], ARGV[2 * i - 1]
-  if redis.call('EXISTS', KEYS[i]) == 0 or is(KEYS[i], expected) then
+  if redis.pcall('STRLEN', KEYS[i]) == 0 or is(KEYS[i], expected) then
     if redis.call(ARGV[1] == '1' and 'SREM' or 'SISMEMBER', KEYS[1], member) == 1 then
       stale[#stale + 1] = i - 1
     end
