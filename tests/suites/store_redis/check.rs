@@ -305,10 +305,10 @@ async fn a_report_of_very_much_lists_the_first_and_counts_the_rest() {
 
 #[tokio::test]
 async fn an_empty_record_is_named_and_removed_with_all_that_names_it() {
-    let stand = Stand::new().await;
-    stand.save("kept").await;
-    stand.save("e1").await;
-    stand.run::<()>(&["SET", "task:e1", ""]).await;
+    let fixture = Fixture::new().await;
+    fixture.save("kept").await;
+    fixture.save("e1").await;
+    fixture.run::<()>(&["SET", "task:e1", ""]).await;
     let stale = ["index:tasks", "index:service:analytics", "index:service:analytics:user:alice", "index:user:alice"];
     for (repair, repaired) in [(false, false), (true, true)] {
         let mut expected = all(
@@ -317,28 +317,28 @@ async fn an_empty_record_is_named_and_removed_with_all_that_names_it() {
             repaired,
         );
         expected.extend(all(FindingKind::Empty, &["task:e1"], repaired));
-        assert_eq!(found(&stand.store.check(repair).await.unwrap()), expected);
+        assert_eq!(found(&fixture.store.check(repair).await.unwrap()), expected);
     }
-    assert!(!stand.exists("task:e1").await && stand.exists("task:kept").await);
-    assert_eq!(found(&stand.store.check(false).await.unwrap()), []);
+    assert!(!fixture.exists("task:e1").await && fixture.exists("task:kept").await);
+    assert_eq!(found(&fixture.store.check(false).await.unwrap()), []);
 }
 
 #[tokio::test]
 async fn a_sweep_takes_an_empty_record_for_none() {
-    let stand = Stand::new().await;
-    stand.save("e1").await;
-    stand.run::<()>(&["SET", "task:e1", ""]).await;
-    assert_eq!(stand.store.sweep().await.unwrap().found(), 5);
-    assert!(!stand.exists("index:tasks").await && stand.exists("task:e1").await);
+    let fixture = Fixture::new().await;
+    fixture.save("e1").await;
+    fixture.run::<()>(&["SET", "task:e1", ""]).await;
+    assert_eq!(fixture.store.sweep().await.unwrap().found(), 5);
+    assert!(!fixture.exists("index:tasks").await && fixture.exists("task:e1").await);
 }
 
 #[tokio::test]
 async fn keys_that_only_begin_like_an_index_are_reported_and_left() {
-    let stand = Stand::new().await;
-    stand.save("1").await;
-    stand.run::<()>(&["SADD", "index:other:thing", "a", "b"]).await;
-    stand.run::<()>(&["SET", "index:other", "x"]).await;
-    stand.finds_and_leaves(FindingKind::Foreign, &["index:other", "index:other:thing"]).await;
-    assert_eq!(stand.run::<usize>(&["SCARD", "index:other:thing"]).await, 2);
-    assert_eq!((stand.ttl("index:other:thing").await, stand.ttl("index:other").await), (-1, -1));
+    let fixture = Fixture::new().await;
+    fixture.save("1").await;
+    fixture.run::<()>(&["SADD", "index:other:thing", "a", "b"]).await;
+    fixture.run::<()>(&["SET", "index:other", "x"]).await;
+    fixture.finds_and_leaves(FindingKind::Foreign, &["index:other", "index:other:thing"]).await;
+    assert_eq!(fixture.run::<usize>(&["SCARD", "index:other:thing"]).await, 2);
+    assert_eq!((fixture.ttl("index:other:thing").await, fixture.ttl("index:other").await), (-1, -1));
 }

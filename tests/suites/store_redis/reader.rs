@@ -221,7 +221,8 @@ async fn the_python_package_reads_whatever_reaches_the_store() {
 async fn a_change_writes_down_the_times_that_a_record_lacks_and_keeps_a_number() {
     let server = RedisServer::start().await.unwrap();
     let clock = SystemClock::new(TimeZone::utc());
-    let store = RedisStore::connect(super::options(&server.url()), Arc::new(clock)).await.unwrap();
+    let store =
+        RedisStore::connect(task_state_tests::redis_store::options(&server.url()), Arc::new(clock)).await.unwrap();
     let mut redis = server.connection().await.unwrap();
     for (times, kept) in [
         ("", "\"created_at\":\"2"),
