@@ -5,7 +5,7 @@ use super::bindings::dms::task_state::types::{self, Error, TaskRecord, TaskResul
 use super::current_task::with_entry;
 use super::{Operation, TaskStateCtx};
 use crate::record::{Change, TaskId};
-use crate::store::{Query, Scope as StoreScope};
+use crate::store::{Query, Scope as StoreScope, Skipped};
 
 impl types::Host for TaskStateCtx {}
 
@@ -95,8 +95,9 @@ impl Host for TaskStateCtx {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let query = Query { owners: access.owners.clone(), limit, cursor, ..Query::new(scope) };
         let page = self.call(self.store.list(&query)).await?;
-        for skipped in &page.skipped {
-            tracing::warn!(task = skipped.id, why = %skipped.why, "a record cannot be read and is left out of a listing");
+        if let Some(Skipped { id, why }) = page.skipped.first() {
+            let left_out = page.skipped.len() + page.more_skipped;
+            tracing::warn!(task = id, %why, left_out, "records that cannot be read are left out of a listing");
         }
         Ok(page.into())
     }

@@ -23,7 +23,7 @@ pub use time::{Clock, SystemClock, TimeZone, Timestamp};
 pub use wire::{TaskRecord, TaskResult, Unreadable};
 
 pub(crate) use change::{next_status, wire_entry};
-pub(crate) use opening::Opening;
+pub(crate) use opening::{OPENING_END_BYTES, Opening};
 pub(crate) use order::sort_key;
 pub(crate) use time::later_than;
 pub(crate) use wire::{Encoded, quote};

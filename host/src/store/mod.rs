@@ -21,7 +21,8 @@ pub use access::{Access, Allowed, Denied, Owners, RunId};
 pub use error::{Error, Result};
 pub use open::open;
 pub use query::{
-    Claim, Claimed, Counts, MAX_PAGE_BYTES, MAX_PAGE_TASKS, Page, Precondition, Progress, Query, Scope, Skipped,
+    Claim, Claimed, Counts, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, Page, Precondition, Progress, Query,
+    Scope, Skipped,
 };
 pub use report::{Finding, FindingKind, MAX_FINDINGS, Report};
 pub use url::{RedisUrl, StoreUrl};

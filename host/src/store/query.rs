@@ -12,6 +12,9 @@ pub const MAX_PAGE_TASKS: usize = 1_000;
 /// The bytes of records after which a page ends, unless it would be empty: 4 MiB.
 pub const MAX_PAGE_BYTES: usize = 4 << 20;
 
+/// How many records that cannot be read a page comes upon before it ends, and names.
+pub const MAX_PAGE_SKIPPED: usize = 1_000;
+
 /// When a save may go ahead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Precondition {
@@ -81,8 +84,10 @@ pub struct Page {
     pub tasks: Vec<TaskRecord>,
     /// Where the next page starts; absent on the last page.
     pub next: Option<String>,
-    /// Records that were left out because they cannot be read.
+    /// Records that were left out because they cannot be read: at most [`MAX_PAGE_SKIPPED`].
     pub skipped: Vec<Skipped>,
+    /// How many more were.
+    pub more_skipped: usize,
 }
 
 /// How many tasks are in each status.

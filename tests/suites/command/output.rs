@@ -58,6 +58,14 @@ async fn a_listing_says_once_which_record_it_leaves_out() -> Result<()> {
         assert_eq!((list.code, said.next(), said.next()), (Some(0), last, None), "{list:?}");
         assert!(list.stdout.contains("good") && !list.stdout.contains("bad"), "{list:?}");
     }
+    // Of many, the first few are named, and the others counted.
+    for number in 0..30 {
+        server.run::<()>(&["SET", &format!("task:bad{number}"), "{"]).await;
+        server.run::<()>(&["SADD", "index:tasks", &format!("bad{number}")]).await;
+    }
+    let list = shell.run(["list"])?;
+    assert_eq!(list.stderr.matches("is left out").count(), 10, "{list:?}");
+    assert!(list.stderr.contains("warning: 21 more records cannot be read"), "{list:?}");
     let get = shell.run(["get", "bad"])?;
     assert_eq!(get.code, Some(7));
     assert!(get.stderr.starts_with("error: ") && get.stderr.contains("\"bad\""), "{get:?}");

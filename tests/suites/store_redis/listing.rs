@@ -1,6 +1,6 @@
 //! Listings of what other writers leave, of very many tasks, and from a replica.
 
-use task_state_host::store::MAX_PAGE_BYTES;
+use task_state_host::store::{MAX_PAGE_BYTES, MAX_PAGE_SKIPPED};
 use task_state_tests::proxy::{Fault, Proxy, Trigger};
 use task_state_tests::resp;
 
@@ -165,4 +165,53 @@ async fn a_scan_that_a_broken_connection_interrupts_misses_nothing() {
     let cut = fixture.proxy.inject(Trigger::command("SSCAN").after(2), Fault::CutBeforeReply);
     assert_eq!(listed_in(&host, Scope::All).await.len(), 3_000);
     assert_eq!(cut.hits(), 1);
+}
+
+#[tokio::test]
+async fn a_page_ends_after_a_bounded_number_of_records_that_cannot_be_read() {
+    const UNREADABLE: usize = 2_500;
+    let fixture = Fixture::new().await;
+    fixture.plant("z", "analytics", "alice").await;
+    let all = |pipeline: &mut redis::Pipeline| {
+        (0..UNREADABLE).for_each(|number| {
+            pipeline.cmd("SET").arg(format!("task:{number}")).arg("{").ignore();
+            pipeline.cmd("SADD").arg("index:tasks").arg(number).ignore();
+        });
+    };
+    fixture.plant_all(all).await;
+    let mut query = Query::new(Scope::All);
+    query.limit = 1;
+    let mut pages = Vec::new();
+    loop {
+        let page = fixture.store.list(&query).await.unwrap();
+        assert!(page.skipped.len() <= MAX_PAGE_SKIPPED && page.more_skipped == 0);
+        query.cursor = page.next.clone();
+        pages.push(page);
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!((pages.len(), skipped(&pages).len(), ids(&pages)), (3, UNREADABLE, vec!["z".to_owned()]));
+    assert_eq!(fixture.store.count(&Scope::All, &Owners::ANY).await.unwrap().values().sum::<u64>(), 1);
+    // Whoever may not see everything learns no name of theirs, not even by a cursor.
+    query.owners = Owners::only("analytics", "alice");
+    let page = fixture.store.list(&query).await.unwrap();
+    assert_eq!((page.tasks.len(), page.next), (1, None));
+}
+
+#[tokio::test]
+async fn of_a_status_that_is_given_twice_the_last_counts_in_every_question() {
+    let fixture = Fixture::new().await;
+    let id = fixture.save("1").await;
+    let text: String = fixture.run(&["GET", "task:1"]).await;
+    let twice = format!("{},\"status\":\"failed\"}}", text.strip_suffix('}').unwrap());
+    fixture.run::<()>(&["SET", "task:1", &twice]).await;
+    assert_eq!(get(&fixture.store, &id).await.status(), Status::Failed);
+    for (status, found) in [(Status::Failed, 1), (Status::Pending, 0)] {
+        let mut query = Query::new(Scope::All);
+        query.status = Some(status);
+        assert_eq!(fixture.store.list(&query).await.unwrap().tasks.len(), found, "{status}");
+        let counts = fixture.store.count(&Scope::All, &Owners::ANY).await.unwrap();
+        assert_eq!(counts.get(&status).copied().unwrap_or_default(), found as u64, "{status}");
+    }
 }

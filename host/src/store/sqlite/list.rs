@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use super::fault::{Fault, Step};
 use super::task::{Policy, Stored, now_ms, select};
 use crate::record::sort_key;
-use crate::store::{Allowed, Counts, Error, MAX_PAGE_BYTES, Owners, Page, Query, Scope, Skipped};
+use crate::store::{Allowed, Counts, Error, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, Owners, Page, Query, Scope, Skipped};
 
 /// One page of a listing.
 pub(super) fn list(conn: &Connection, policy: &Policy, query: &Query) -> Step<Page> {
@@ -86,7 +86,7 @@ impl Builder<'_> {
         if other_status || query.owners.check(&stored.service, &stored.user_id).is_err() {
             return Ok(ControlFlow::Continue(()));
         }
-        if self.page.tasks.len() + self.page.skipped.len() == query.limit {
+        if self.page.tasks.len() == query.limit || self.page.skipped.len() == MAX_PAGE_SKIPPED {
             return Ok(self.end());
         }
         match stored.record(self.conn, self.policy) {

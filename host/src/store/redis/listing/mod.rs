@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use self::replica::Replica;
-use crate::record::{InvalidValue, Opening, Status, TaskRecord, compare_ids, sort_key};
+use crate::record::{InvalidValue, OPENING_END_BYTES, Opening, Status, TaskRecord, compare_ids, sort_key};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys;
 use crate::store::redis::options::RedisOptions;
 use crate::store::redis::server::{Failure, Link, right_typed};
 use crate::store::redis::task::OPENING_BYTES;
 use crate::store::{
-    Counts, Error, MAX_PAGE_BYTES, MAX_PAGE_TASKS, Owners, Page, Query, RedisUrl, Result, Scope, Skipped,
+    Counts, Error, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, Owners, Page, Query, RedisUrl, Result, Scope,
+    Skipped,
 };
 
 /// How long the ids of a scope are held, so that walking all pages scans once.
@@ -33,6 +34,9 @@ const SCAN_COUNT: usize = 500;
 
 /// How often a scan begins anew because the connection was made anew: another server may have another order.
 const MAX_SCANS: usize = 5;
+
+/// How many records are read whole in one go to be counted.
+const COUNT_READ: usize = 16;
 
 /// How many records are looked at in one go, at the most.
 const MAX_READ: usize = 200;
@@ -108,13 +112,24 @@ impl<'a> Filling<'a> {
 
     /// Whether a record of that size goes on the page beside others.
     fn fits(&self, pending: usize, size: usize) -> bool {
-        (self.page.tasks.is_empty() && pending == 0) || self.bytes + pending + size <= MAX_PAGE_BYTES
+        self.bytes + pending == 0 || self.bytes + pending + size <= MAX_PAGE_BYTES
     }
 
     /// Puts a record on the page, if it belongs there.
     fn show(&mut self, id: &'a str, decoded: std::result::Result<TaskRecord, crate::record::Unreadable>, size: usize) {
         match decoded {
-            Err(why) => self.page.skipped.push(Skipped { id: id.to_owned(), why }),
+            Err(why) => {
+                // Whose it is cannot be told, so it ends a page for those only who may see everything.
+                if self.query.owners == Owners::ANY {
+                    self.last_seen = Some(id);
+                    self.bytes += size;
+                }
+                if self.page.skipped.len() < MAX_PAGE_SKIPPED {
+                    self.page.skipped.push(Skipped { id: id.to_owned(), why });
+                } else {
+                    self.page.more_skipped += 1;
+                }
+            }
             Ok(record) => {
                 // An index may name a task that has another owner by now.
                 if !covers(&self.query.scope, &self.query.owners, record.service(), record.user_id()) {
@@ -129,6 +144,12 @@ impl<'a> Filling<'a> {
                 }
             }
         }
+    }
+
+    /// Whether it has come upon as much as a page may.
+    fn has_seen_enough(&self) -> bool {
+        let skips = self.query.owners == Owners::ANY && self.page.skipped.len() >= MAX_PAGE_SKIPPED;
+        self.room() == 0 || self.passed >= MAX_PASSED || skips
     }
 
     /// The page, which others follow.
@@ -170,7 +191,7 @@ impl RedisStore {
                     }
                 }
                 at = end;
-                if next + at < ids.len() && (filling.room() == 0 || filling.passed >= MAX_PASSED) {
+                if next + at < ids.len() && filling.has_seen_enough() {
                     return Ok(filling.ended());
                 }
             }
@@ -186,7 +207,10 @@ impl RedisStore {
             pipeline.cmd("STRLEN").arg(key);
         });
         let sizes: Vec<Option<usize>> = right_typed(sizes.await?)?;
-        let openings = if filtered { self.read_openings(ids).await? } else { vec![Vec::new(); ids.len()] };
+        let mut openings = if filtered { self.read_openings(ids).await? } else { vec![Vec::new(); ids.len()] };
+        if query.status.is_some() {
+            self.forget_unsettled(ids, &mut openings).await?;
+        }
         let look = |((id, size), opening): ((&String, Option<usize>), Vec<u8>)| match (size, Opening::read(&opening)) {
             (None, _) => {
                 tracing::warn!(task = id, "the key of a record holds another type and is left out of a listing");
@@ -233,22 +257,40 @@ impl RedisStore {
             }
         };
         for ids in self.ids(scope, false).await?.chunks(MAX_READ) {
-            for (id, text) in ids.iter().zip(self.read_openings(ids).await?) {
+            let mut openings = self.read_openings(ids).await?;
+            self.forget_unsettled(ids, &mut openings).await?;
+            // The beginning does not tell of a record in another shape. Such ones may be large: a few at a time.
+            let mut untold = Vec::new();
+            for (id, text) in ids.iter().zip(openings) {
                 match Opening::read(&text) {
                     Some(opening) => add(&opening.service, &opening.user_id, opening.status),
-                    None if text.is_empty() => {}
-                    // The beginning does not tell of a record in another shape. It may be large: one at a time.
-                    None => {
-                        for text in self.read_records(&[id]).await? {
-                            if let Ok(record) = TaskRecord::decode(&text, self.clock.zone()) {
-                                add(record.service(), record.user_id(), record.status());
-                            }
-                        }
+                    None => untold.push(id),
+                }
+            }
+            for ids in untold.chunks(COUNT_READ) {
+                for text in self.read_records(ids).await? {
+                    if let Ok(record) = TaskRecord::decode(&text, self.clock.zone()) {
+                        add(record.service(), record.user_id(), record.status());
                     }
                 }
             }
         }
         Ok(counts)
+    }
+
+    /// Empties the beginnings of those records whose ends do not show that they tell the whole: a field may be given
+    /// twice, and then the last one counts.
+    async fn forget_unsettled(&self, ids: &[String], openings: &mut [Vec<u8>]) -> Result<()> {
+        let ends = self.read_each(ids, |pipeline, key| {
+            pipeline.cmd("GETRANGE").arg(key).arg(-(OPENING_END_BYTES as i64)).arg(-1);
+        });
+        let ends: Vec<Option<Vec<u8>>> = right_typed(ends.await?)?;
+        for (opening, end) in openings.iter_mut().zip(ends) {
+            if !Opening::is_settled(&end.unwrap_or_default()) {
+                opening.clear();
+            }
+        }
+        Ok(())
     }
 
     pub(in crate::store::redis) async fn list_users(&self, service: &str) -> Result<Vec<String>> {
