@@ -183,7 +183,11 @@ pub(crate) fn next_status(
 
 /// An entry as the log holds it.
 pub(crate) fn wire_entry(entry: &Entry, now: &Timestamp) -> String {
-    format!("{},{}", entry.at.as_ref().unwrap_or(now), entry.message)
+    // A caller's own spelling of a time may have a comma in it.
+    match &entry.at {
+        Some(at) => format!("{},{}", at.to_isoformat(), entry.message),
+        None => format!("{now},{}", entry.message),
+    }
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ impl RedisStore {
             session: Session::new(options.deadline),
             admission: Semaphore::new(options.max_calls.clamp(1, Semaphore::MAX_PERMITS)),
             queues: WriteQueues::new(),
-            listings: Listings::new(options.read_url.as_ref(), &options)?,
+            listings: Listings::new(options.read_url.as_ref(), &options),
             ttl: ttl.to_string(),
             metadata_ttl: (ttl + OUTLIVES_SECONDS).to_string(),
             options,

@@ -58,9 +58,14 @@ struct Held {
 }
 
 impl Listings {
-    pub(in crate::store::redis) fn new(read_url: Option<&RedisUrl>, options: &RedisOptions) -> Result<Self> {
-        let replica = read_url.map(|url| Replica::new(url, options)).transpose()?;
-        Ok(Self { replica, held: Mutex::new(HashMap::new()) })
+    pub(in crate::store::redis) fn new(read_url: Option<&RedisUrl>, options: &RedisOptions) -> Self {
+        Self { replica: read_url.map(|url| Replica::new(url, options)), held: Mutex::default() }
+    }
+
+    /// The replica, if there is one that is to be read from.
+    async fn replica(&self) -> Option<(&Replica, &Link)> {
+        let replica = self.replica.as_ref()?;
+        replica.usable().await.map(|link| (replica, link))
     }
 
     fn held(&self, key: &str) -> Option<Arc<Vec<String>>> {
@@ -302,11 +307,7 @@ impl RedisStore {
 
     /// The members of a set that are text, in any order and possibly twice.
     async fn members(&self, key: &str) -> Result<Vec<String>> {
-        let replica = match &self.listings.replica {
-            Some(replica) => replica.keeping_up_with(&self.primary).await.map(|link| (replica, link)),
-            None => None,
-        };
-        let scanned = match replica {
+        let scanned = match self.listings.replica().await {
             // A scan cannot go on at another server, so it is the whole scan that is tried there.
             Some((replica, link)) => match scan(link, key, || replica.deadline()).await {
                 Err(failure @ Failure::WrongType(_)) => Err(failure),
@@ -362,9 +363,7 @@ impl RedisStore {
         for id in ids {
             ask(&mut pipeline, keys::record(id.as_ref()));
         }
-        if let Some(replica) = &self.listings.replica
-            && let Some(link) = replica.keeping_up_with(&self.primary).await
-        {
+        if let Some((replica, link)) = self.listings.replica().await {
             match link.query_all::<Vec<_>>(&pipeline, replica.deadline()).await {
                 Ok(answers) if all_usable(&answers) => return Ok(answers),
                 Ok(_) => replica.avoid(&Error::Unavailable("it refuses to be read".to_owned())).await,

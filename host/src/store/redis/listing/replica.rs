@@ -1,24 +1,17 @@
-//! Where listings are read: from a replica while it keeps up with the primary, else from the primary.
+//! Where listings are read: from a replica while it is linked to its primary, else from the primary.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::store::redis::options::RedisOptions;
 use crate::store::redis::server::Link;
-use crate::store::{Error, RedisUrl, Result};
+use crate::store::{Error, RedisUrl};
 
 /// How long a verdict on the replica stands.
 const VERDICT: Duration = Duration::from_secs(2);
 
-/// How long the replica may take to have what the primary had.
-const MAX_LAG: Duration = Duration::from_millis(100);
-
-/// The pause between two looks at how far the replica is.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
 /// A server to read listings from that is not the primary.
 #[derive(Debug)]
-pub(in crate::store::redis) struct Replica {
+pub(super) struct Replica {
     link: Link,
     response_timeout: Duration,
     verdict: tokio::sync::Mutex<Option<Verdict>>,
@@ -32,16 +25,16 @@ struct Verdict {
 }
 
 impl Replica {
-    pub(in crate::store::redis) fn new(url: &RedisUrl, options: &RedisOptions) -> Result<Self> {
-        let link = Link::new(url, options);
-        Ok(Self { link, response_timeout: options.response_timeout, verdict: tokio::sync::Mutex::new(None) })
+    pub(super) fn new(url: &RedisUrl, options: &RedisOptions) -> Self {
+        let response_timeout = options.response_timeout;
+        Self { link: Link::new(url, options), response_timeout, verdict: tokio::sync::Mutex::default() }
     }
 
-    /// The replica, if it keeps up with the primary. Asked of the servers once in two seconds at the most.
-    pub(in crate::store::redis) async fn keeping_up_with(&self, primary: &Link) -> Option<&Link> {
+    /// The replica, if it is to be read from. It is asked about itself once in two seconds at the most.
+    pub(super) async fn usable(&self) -> Option<&Link> {
         let mut verdict = self.verdict.lock().await;
         if verdict.as_ref().is_none_or(|verdict| verdict.at.elapsed() >= VERDICT) {
-            let against = self.compare(primary).await.err();
+            let against = self.fault().await;
             self.tell(verdict.as_ref(), against.as_ref());
             *verdict = Some(Verdict { at: Instant::now(), against });
         }
@@ -49,7 +42,7 @@ impl Replica {
     }
 
     /// Leaves the replica alone for a while: it failed.
-    pub(in crate::store::redis) async fn avoid(&self, why: &Error) {
+    pub(super) async fn avoid(&self, why: &Error) {
         let mut verdict = self.verdict.lock().await;
         let why = why.to_string();
         self.tell(verdict.as_ref(), Some(&why));
@@ -57,7 +50,7 @@ impl Replica {
     }
 
     /// How long one request to it may take.
-    pub(in crate::store::redis) fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.response_timeout
     }
 
@@ -71,91 +64,44 @@ impl Replica {
         }
     }
 
-    /// Whether the replica soon has what the primary has now; else why not.
-    async fn compare(&self, primary: &Link) -> std::result::Result<(), String> {
-        let there = match replication(primary, self.deadline()).await {
-            Ok(there) => there,
-            // A replica is better than nothing, and what may not be asked is the operator's to know.
-            Err(error) => {
-                tracing::debug!(%error, "the primary does not say how far it is");
-                return Ok(());
-            }
-        };
-        let asked = Instant::now();
-        loop {
-            let here = match replication(&self.link, self.deadline()).await {
-                Ok(here) => here,
-                Err(Error::Failed(why)) => {
-                    tracing::debug!(why, "the replica does not say how far it is");
-                    return Ok(());
+    /// Why the replica is not to be read from: it has lost its primary, or follows none.
+    async fn fault(&self) -> Option<String> {
+        let info: String = match self.link.query(redis::cmd("INFO").arg("replication"), self.deadline()).await {
+            Ok(info) => info,
+            Err(failure) => match Error::from(failure) {
+                // What may not be asked is the operator's to know.
+                Error::Failed(why) => {
+                    tracing::debug!(why, "the replica does not say whether it is linked");
+                    return None;
                 }
-                Err(error) => return Err(error.to_string()),
-            };
-            match here.behind(&there) {
-                Ok(0) => return Ok(()),
-                Ok(bytes) if asked.elapsed() >= MAX_LAG => return Err(format!("it lags {bytes} bytes behind")),
-                Ok(_) => tokio::time::sleep(LOOK_AGAIN).await,
-                Err(why) => return Err(why.to_owned()),
-            }
-        }
+                error => return Some(error.to_string()),
+            },
+        };
+        fault_in(&info).map(str::to_owned)
     }
 }
 
-/// Where a server stands in the history of a dataset.
-struct Replication {
-    history: String,
-    offset: u64,
-    linked: bool,
-}
-
-impl Replication {
-    fn read(info: &str) -> Option<Self> {
-        let fields: HashMap<&str, &str> = info.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
-        let is_replica = *fields.get("role")? == "slave";
-        let offset = fields.get(if is_replica { "slave_repl_offset" } else { "master_repl_offset" })?;
-        Some(Self {
-            history: (*fields.get("master_replid")?).to_owned(),
-            offset: offset.parse().ok()?,
-            linked: !is_replica || fields.get("master_link_status") == Some(&"up"),
-        })
+/// What a replica's own account says against reading from it.
+fn fault_in(info: &str) -> Option<&'static str> {
+    let says = |line: &str| info.lines().any(|said| said.trim_end() == line);
+    if !says("role:slave") {
+        Some("it does not follow a primary")
+    } else if !says("master_link_status:up") {
+        Some("it has no link to its primary")
+    } else {
+        None
     }
-
-    /// By how many bytes it is behind another server.
-    fn behind(&self, other: &Self) -> std::result::Result<u64, &'static str> {
-        if !self.linked {
-            Err("it has no link to its primary")
-        } else if self.history != other.history {
-            Err("it does not follow the primary")
-        } else {
-            Ok(other.offset.saturating_sub(self.offset))
-        }
-    }
-}
-
-async fn replication(link: &Link, deadline: Instant) -> Result<Replication> {
-    let info: String = link.query(redis::cmd("INFO").arg("replication"), deadline).await?;
-    Replication::read(&info).ok_or_else(|| Error::Failed("INFO replication lacks the offset".to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PRIMARY: &str = "# Replication\r\nrole:master\r\nmaster_replid:abc\r\nmaster_repl_offset:100\r\n";
-
-    fn behind(replica: &str) -> std::result::Result<u64, &'static str> {
-        Replication::read(replica).unwrap().behind(&Replication::read(PRIMARY).unwrap())
-    }
-
     #[test]
-    fn a_replica_is_behind_by_what_it_has_not_applied() {
-        let replica = "role:slave\r\nmaster_link_status:up\r\nslave_repl_offset:90\r\nmaster_replid:abc\r\n";
-        assert_eq!(behind(replica), Ok(10));
-        assert_eq!(behind(&replica.replace("90", "100")), Ok(0));
-        assert_eq!(behind(&replica.replace("90", "110")), Ok(0));
-        assert_eq!(behind(PRIMARY), Ok(0));
-        assert!(behind(&replica.replace(":up", ":down")).is_err());
-        assert!(behind(&replica.replace("abc", "def")).is_err());
-        assert!(Replication::read("role:sentinel\r\n").is_none());
+    fn a_replica_is_read_from_while_it_is_linked_to_its_primary() {
+        let replica = "# Replication\r\nrole:slave\r\nmaster_link_status:up\r\n";
+        assert_eq!(fault_in(replica), None);
+        assert!(fault_in(&replica.replace(":up", ":down")).is_some());
+        assert!(fault_in("role:master\r\n").is_some() && fault_in("").is_some());
     }
 }
