@@ -46,7 +46,7 @@ pub(super) fn after(error: &RedisError) -> Next {
 }
 
 /// Whether an error is about a key that holds a value of another type. A pipeline's error has one for each command.
-fn is_wrong_type(error: &RedisError) -> bool {
+pub(in crate::store::redis) fn is_wrong_type(error: &RedisError) -> bool {
     let of_pipeline = || error.clone().into_server_errors();
     error.code() == Some(WRONG_TYPE)
         || of_pipeline().is_some_and(|errors| errors.iter().any(|(_, error)| error.code() == WRONG_TYPE))

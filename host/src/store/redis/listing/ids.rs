@@ -1,0 +1,154 @@
+//! The ids of a scope: scanned once, and held for a short while so that walking all pages scans once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::replica::Replica;
+use crate::record::sort_key;
+use crate::store::redis::RedisStore;
+use crate::store::redis::keys;
+use crate::store::redis::options::RedisOptions;
+use crate::store::redis::server::{Failure, Link};
+use crate::store::{Error, RedisUrl, Result, Scope};
+
+/// How long the ids of a scope are held, so that walking all pages scans once.
+const HOLD: Duration = Duration::from_secs(30);
+
+/// How many scopes are held at once.
+const MAX_HELD: usize = 8;
+
+/// How many ids are held of all scopes together, unless one scope alone has more.
+const MAX_HELD_IDS: usize = 1_000_000;
+
+/// How many members one step of a scan looks at: a fraction of a millisecond of the server's time.
+const SCAN_COUNT: usize = 500;
+
+/// How often a scan begins anew because the connection was made anew: another server may have another order.
+const MAX_SCANS: usize = 5;
+
+/// Where listings are read, and what is held of them.
+#[derive(Debug)]
+pub(in crate::store::redis) struct Listings {
+    replica: Option<Replica>,
+    held: Mutex<HashMap<String, Held>>,
+}
+
+#[derive(Debug, Clone)]
+struct Held {
+    ids: Arc<Vec<String>>,
+    at: Instant,
+}
+
+impl Listings {
+    pub(in crate::store::redis) fn new(read_url: Option<&RedisUrl>, options: &RedisOptions) -> Self {
+        Self { replica: read_url.map(|url| Replica::new(url, options)), held: Mutex::default() }
+    }
+
+    /// The replica, if there is one that is to be read from.
+    pub(super) async fn replica(&self) -> Option<(&Replica, &Link)> {
+        let replica = self.replica.as_ref()?;
+        replica.usable().await.map(|link| (replica, link))
+    }
+
+    fn held(&self, key: &str) -> Option<Arc<Vec<String>>> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(key).filter(|held| held.at.elapsed() < HOLD).map(|held| Arc::clone(&held.ids))
+    }
+
+    fn hold(&self, key: &str, ids: &Arc<Vec<String>>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.remove(key);
+        held.retain(|_, held| held.at.elapsed() < HOLD);
+        let too_many = |held: &HashMap<String, Held>| {
+            let others: usize = held.values().map(|held| held.ids.len()).sum();
+            held.len() >= MAX_HELD || others + ids.len() > MAX_HELD_IDS
+        };
+        while too_many(&held)
+            && let Some(oldest) = held.iter().min_by_key(|(_, held)| held.at).map(|(key, _)| key.clone())
+        {
+            held.remove(&oldest);
+        }
+        held.insert(key.to_owned(), Held { ids: Arc::clone(ids), at: Instant::now() });
+    }
+}
+
+impl RedisStore {
+    /// The ids of a scope, in the order of a listing.
+    pub(super) async fn ids(&self, scope: &Scope, later_page: bool) -> Result<Arc<Vec<String>>> {
+        let key = match scope {
+            Scope::Ids(ids) => return Ok(Arc::new(in_order(ids.iter().cloned().collect()))),
+            Scope::All => keys::ALL_TASKS.to_owned(),
+            Scope::Service(service) => keys::service(service),
+            Scope::User(user) => keys::user(user),
+            Scope::ServiceUser(service, user) => keys::service_user(service, user),
+        };
+        // A first page shows what is there now; only a walk goes on with what it began with.
+        if later_page && let Some(ids) = self.listings.held(&key) {
+            return Ok(ids);
+        }
+        let ids = Arc::new(in_order(self.members(&key).await?));
+        self.listings.hold(&key, &ids);
+        Ok(ids)
+    }
+
+    /// The members of a set that are text, in any order and possibly twice.
+    pub(super) async fn members(&self, key: &str) -> Result<Vec<String>> {
+        let scanned = match self.listings.replica().await {
+            // A scan cannot go on at another server, so it is the whole scan that is tried there.
+            Some((replica, link)) => match scan(link, key, || replica.deadline()).await {
+                Err(failure @ Failure::WrongType(_)) => Err(failure),
+                Err(failure) => {
+                    replica.avoid(&failure.into()).await;
+                    scan(&self.primary, key, || self.deadline()).await
+                }
+                members => members,
+            },
+            None => scan(&self.primary, key, || self.deadline()).await,
+        };
+        match scanned {
+            Ok(members) => Ok(members),
+            Err(failure) => {
+                let touched = [(key.to_owned(), "set")];
+                Err(self.primary.name_wrong_type(failure, &touched, self.deadline()).await)
+            }
+        }
+    }
+}
+
+/// Ids of tasks, each once, in the order of a listing.
+fn in_order(mut ids: Vec<String>) -> Vec<String> {
+    // A record's key may be another one of ours, such as the sequence.
+    ids.retain(|id| keys::id_of_record(&keys::record(id)).is_some());
+    ids.sort_by_cached_key(|id| sort_key(id));
+    ids.dedup();
+    ids
+}
+
+/// Scans a set on one server. Members that are no text are left out.
+async fn scan(link: &Link, key: &str, deadline: impl Fn() -> Instant) -> std::result::Result<Vec<String>, Failure> {
+    for _ in 0..MAX_SCANS {
+        let server = link.connect(deadline()).await.map_err(Failure::Store)?;
+        let (mut members, mut undecodable, mut cursor) = (Vec::new(), 0, 0_u64);
+        loop {
+            let mut command = redis::cmd("SSCAN");
+            command.arg(key).arg(cursor).arg("COUNT").arg(SCAN_COUNT);
+            let (next, batch): (u64, Vec<Vec<u8>>) = link.query(&command, deadline()).await?;
+            let read = batch.len();
+            let before = members.len();
+            members.extend(batch.into_iter().filter_map(|member| String::from_utf8(member).ok()));
+            undecodable += read - (members.len() - before);
+            cursor = next;
+            if cursor == 0 || link.connection_id() != Some(server) {
+                break;
+            }
+        }
+        if link.connection_id() == Some(server) {
+            if undecodable > 0 {
+                tracing::warn!(key, undecodable, "members of an index are no text and are left out of a listing");
+            }
+            return Ok(members);
+        }
+    }
+    Err(Failure::Store(Error::Unavailable(format!("the connection to {} broke too often", link.location()))))
+}

@@ -1,0 +1,188 @@
+//! One page of a listing: what is looked at, what is read, and where the page ends.
+
+use super::covers;
+use crate::record::{InvalidValue, Opening, TaskRecord, Unreadable, compare_ids};
+use crate::store::redis::RedisStore;
+use crate::store::redis::server::right_typed;
+use crate::store::{MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, Owners, Page, Query, Result, Skipped};
+
+/// How many records are looked at in one go, at the most.
+pub(super) const MAX_READ: usize = 200;
+
+/// How many records of another status a page passes over before it ends early.
+const MAX_PASSED: usize = 10_000;
+
+/// What a first look at a record tells of its place in a listing.
+enum Look {
+    /// It is gone, or not the caller's to see.
+    Hidden,
+    /// It has another status than asked for.
+    Passed,
+    /// It is to be read: that many bytes.
+    Wanted(usize),
+}
+
+/// A page in the making.
+struct Filling<'a> {
+    query: &'a Query,
+    page: Page,
+    bytes: usize,
+    passed: usize,
+    /// The last id that the caller may see. A cursor that names another one would tell of it.
+    last_seen: Option<&'a str>,
+}
+
+impl<'a> Filling<'a> {
+    fn room(&self) -> usize {
+        self.query.limit - self.page.tasks.len()
+    }
+
+    /// Whether a record of that size goes on the page beside others.
+    fn fits(&self, pending: usize, size: usize) -> bool {
+        self.bytes + pending == 0 || self.bytes + pending + size <= MAX_PAGE_BYTES
+    }
+
+    /// Puts a record on the page, if it belongs there.
+    fn show(&mut self, id: &'a str, decoded: std::result::Result<TaskRecord, Unreadable>, size: usize) {
+        match decoded {
+            Err(why) => {
+                // Whose it is cannot be told, so it ends a page for those only who may see everything.
+                if self.query.owners == Owners::ANY {
+                    self.last_seen = Some(id);
+                    self.bytes += size;
+                }
+                if self.page.skipped.len() < MAX_PAGE_SKIPPED {
+                    self.page.skipped.push(Skipped { id: id.to_owned(), why });
+                } else {
+                    self.page.more_skipped += 1;
+                }
+            }
+            Ok(record) => {
+                // An index may name a task that has another owner by now.
+                if !covers(&self.query.scope, &self.query.owners, record.service(), record.user_id()) {
+                    return;
+                }
+                self.last_seen = Some(id);
+                if self.query.status.is_none_or(|status| status == record.status()) {
+                    self.page.tasks.push(record);
+                    self.bytes += size;
+                } else {
+                    self.passed += 1;
+                }
+            }
+        }
+    }
+
+    /// Whether it has come upon as much as a page may.
+    fn has_seen_enough(&self) -> bool {
+        let skips = self.query.owners == Owners::ANY && self.page.skipped.len() >= MAX_PAGE_SKIPPED;
+        self.room() == 0 || self.passed >= MAX_PASSED || skips
+    }
+
+    /// The page, which others follow.
+    fn ended(mut self) -> Page {
+        self.page.next = self.last_seen.map(str::to_owned);
+        self.page
+    }
+}
+
+impl RedisStore {
+    pub(in crate::store::redis) async fn list_tasks(&self, query: &Query) -> Result<Page> {
+        if !(1..=MAX_PAGE_TASKS).contains(&query.limit) {
+            let why = format!("a page holds 1 to {MAX_PAGE_TASKS} tasks");
+            return Err(InvalidValue::new("limit", &query.limit.to_string(), why).into());
+        }
+        let ids = self.ids(&query.scope, query.cursor.is_some()).await?;
+        let start = match &query.cursor {
+            None => 0,
+            Some(cursor) => ids.partition_point(|id| compare_ids(id, cursor).is_le()),
+        };
+        let page = Page::default();
+        let mut filling = Filling { query, page, bytes: 0, passed: 0, last_seen: None };
+        let mut next = start;
+        while next < ids.len() {
+            let step = &ids[next..ids.len().min(next + MAX_READ)];
+            let looks = self.look_at(query, step).await?;
+            let mut at = 0;
+            while at < step.len() {
+                let (end, wanted) = choose(&mut filling, step, &looks, at);
+                if end == at {
+                    // The next record does not fit.
+                    return Ok(filling.ended());
+                }
+                let texts = self.read_records(&wanted).await?;
+                for (id, text) in wanted.into_iter().zip(texts) {
+                    // One that is empty has expired, or was deleted, since it was looked at.
+                    if !text.is_empty() {
+                        filling.show(id, TaskRecord::decode(&text, self.clock.zone()), text.len());
+                    }
+                }
+                at = end;
+                if next + at < ids.len() && filling.has_seen_enough() {
+                    return Ok(filling.ended());
+                }
+            }
+            next += step.len();
+        }
+        Ok(filling.page)
+    }
+
+    /// What can be said of records before they are read whole: their size and, where that matters, owner and status.
+    async fn look_at(&self, query: &Query, ids: &[String]) -> Result<Vec<Look>> {
+        let filtered = query.status.is_some() || query.owners != Owners::ANY;
+        let sizes = self.read_each(ids, |pipeline, key| {
+            pipeline.cmd("STRLEN").arg(key);
+        });
+        let sizes: Vec<Option<usize>> = right_typed(sizes.await?)?;
+        let mut openings = if filtered { self.read_openings(ids).await? } else { vec![Vec::new(); ids.len()] };
+        if query.status.is_some() {
+            self.forget_unsettled(ids, &mut openings).await?;
+        }
+        let look = |((id, size), opening): ((&String, Option<usize>), Vec<u8>)| match (size, Opening::read(&opening)) {
+            (None, _) => {
+                tracing::warn!(task = id, "the key of a record holds another type and is left out of a listing");
+                Look::Hidden
+            }
+            (Some(0), _) => Look::Hidden,
+            (Some(size), None) => Look::Wanted(size),
+            (Some(size), Some(Opening { service, user_id, status, .. })) => {
+                if !covers(&query.scope, &query.owners, &service, &user_id) {
+                    Look::Hidden
+                } else if query.status.is_some_and(|wanted| wanted != status) {
+                    Look::Passed
+                } else {
+                    Look::Wanted(size)
+                }
+            }
+        };
+        Ok(ids.iter().zip(sizes).zip(openings).map(look).collect())
+    }
+}
+
+/// Chooses records to read next, from position `at` of a step on: as many as the page has room for. Gives them with the
+/// position that follows; the same one if the page has no room for another.
+fn choose<'a>(filling: &mut Filling<'a>, step: &'a [String], looks: &[Look], at: usize) -> (usize, Vec<&'a str>) {
+    let (mut wanted, mut pending) = (Vec::new(), 0);
+    for (position, (id, look)) in step.iter().zip(looks).enumerate().skip(at) {
+        match look {
+            Look::Hidden => {}
+            // What is read comes first, so that the ids are seen in their order.
+            Look::Passed if !wanted.is_empty() => return (position, wanted),
+            Look::Passed => {
+                filling.passed += 1;
+                filling.last_seen = Some(id);
+                if filling.passed >= MAX_PASSED {
+                    return (position + 1, wanted);
+                }
+            }
+            Look::Wanted(size) => {
+                if wanted.len() == filling.room() || !filling.fits(pending, *size) {
+                    return (position, wanted);
+                }
+                wanted.push(id.as_str());
+                pending += size;
+            }
+        }
+    }
+    (step.len(), wanted)
+}
