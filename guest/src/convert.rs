@@ -1,99 +1,57 @@
-//! From the generated types to the crate's own, and back. Every conversion moves; none copies.
+//! From the generated types to the crate's own, and back, and from a record to a draft. Every conversion moves; none
+//! copies.
 
 use crate::bindings::dms::task_state::{repository, types};
 use crate::{Error, Page, Precondition, Priority, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
 
-impl From<types::TaskStatus> for TaskStatus {
-    fn from(status: types::TaskStatus) -> Self {
-        match status {
-            types::TaskStatus::Pending => Self::Pending,
-            types::TaskStatus::Dispatching => Self::Dispatching,
-            types::TaskStatus::Running => Self::Running,
-            types::TaskStatus::Completed => Self::Completed,
-            types::TaskStatus::Failed => Self::Failed,
-            types::TaskStatus::CancelRequested => Self::CancelRequested,
-            types::TaskStatus::Cancelled => Self::Cancelled,
+/// Both ways between an enum and the generated one of the same name and cases.
+macro_rules! same_cases {
+    ($($name:ident: $($case:ident)+;)+) => {$(
+        impl From<types::$name> for $name {
+            fn from(value: types::$name) -> Self {
+                match value {
+                    $(types::$name::$case => Self::$case,)+
+                }
+            }
         }
-    }
-}
 
-impl From<TaskStatus> for types::TaskStatus {
-    fn from(status: TaskStatus) -> Self {
-        match status {
-            TaskStatus::Pending => Self::Pending,
-            TaskStatus::Dispatching => Self::Dispatching,
-            TaskStatus::Running => Self::Running,
-            TaskStatus::Completed => Self::Completed,
-            TaskStatus::Failed => Self::Failed,
-            TaskStatus::CancelRequested => Self::CancelRequested,
-            TaskStatus::Cancelled => Self::Cancelled,
+        impl From<$name> for types::$name {
+            fn from(value: $name) -> Self {
+                match value {
+                    $($name::$case => Self::$case,)+
+                }
+            }
         }
-    }
+    )+};
 }
 
-impl From<types::Priority> for Priority {
-    fn from(priority: types::Priority) -> Self {
-        match priority {
-            types::Priority::High => Self::High,
-            types::Priority::Low => Self::Low,
+same_cases! {
+    TaskStatus: Pending Dispatching Running Completed Failed CancelRequested Cancelled;
+    Priority: High Low;
+}
+
+/// From a struct to one of the same fields, each converted on its own.
+macro_rules! same_fields {
+    ($($(#[$doc:meta])* $from:ty => $to:ty: $($field:ident)+;)+) => {$(
+        $(#[$doc])*
+        impl From<$from> for $to {
+            fn from(value: $from) -> Self {
+                Self { $($field: value.$field.into(),)+ }
+            }
         }
-    }
+    )+};
 }
 
-impl From<Priority> for types::Priority {
-    fn from(priority: Priority) -> Self {
-        match priority {
-            Priority::High => Self::High,
-            Priority::Low => Self::Low,
-        }
-    }
-}
-
-impl From<types::TaskResult> for TaskResult {
-    fn from(result: types::TaskResult) -> Self {
-        Self { pod_status: result.pod_status, launcher_output: result.launcher_output }
-    }
-}
-
-impl From<TaskResult> for types::TaskResult {
-    fn from(result: TaskResult) -> Self {
-        Self { pod_status: result.pod_status, launcher_output: result.launcher_output }
-    }
-}
-
-impl From<types::TaskRecord> for TaskRecord {
-    fn from(record: types::TaskRecord) -> Self {
-        Self {
-            task_id: record.task_id,
-            service: record.service,
-            user_id: record.user_id,
-            status: record.status.into(),
-            parameters: record.parameters,
-            active_jobs: record.active_jobs,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-            logs: record.logs,
-            result: record.result.into(),
-            priority: record.priority.into(),
-        }
-    }
-}
-
-impl From<TaskDraft> for repository::TaskDraft {
-    fn from(draft: TaskDraft) -> Self {
-        Self {
-            task_id: draft.task_id,
-            service: draft.service,
-            user_id: draft.user_id,
-            status: draft.status.into(),
-            parameters: draft.parameters,
-            active_jobs: draft.active_jobs,
-            created_at: draft.created_at,
-            logs: draft.logs,
-            result: draft.result.into(),
-            priority: draft.priority.into(),
-        }
-    }
+same_fields! {
+    types::TaskResult => TaskResult: pod_status launcher_output;
+    TaskResult => types::TaskResult: pod_status launcher_output;
+    types::TaskRecord => TaskRecord:
+        task_id service user_id status parameters active_jobs created_at updated_at logs result priority;
+    TaskDraft => repository::TaskDraft:
+        task_id service user_id status parameters active_jobs created_at logs result priority;
+    /// The task as it is, to be changed and saved again, best with
+    /// [`Precondition::UnchangedSince`](crate::Precondition::UnchangedSince).
+    TaskRecord => TaskDraft: task_id service user_id status parameters active_jobs created_at logs result priority;
 }
 
 impl From<Precondition> for repository::Precondition {

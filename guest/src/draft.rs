@@ -1,6 +1,6 @@
 //! A task as a plugin saves it.
 
-use crate::{Priority, TaskRecord, TaskResult, TaskStatus};
+use crate::{Priority, TaskResult, TaskStatus};
 
 /// A task as a plugin saves it. The host stamps `updated_at`.
 ///
@@ -108,24 +108,5 @@ impl TaskDraft {
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
         self
-    }
-}
-
-/// The task as it is, to be changed and saved again, best with
-/// [`Precondition::UnchangedSince`](crate::Precondition::UnchangedSince).
-impl From<TaskRecord> for TaskDraft {
-    fn from(record: TaskRecord) -> Self {
-        Self {
-            task_id: Some(record.task_id),
-            service: record.service,
-            user_id: record.user_id,
-            status: record.status,
-            parameters: record.parameters,
-            active_jobs: record.active_jobs,
-            created_at: Some(record.created_at),
-            logs: record.logs,
-            result: record.result,
-            priority: record.priority,
-        }
     }
 }

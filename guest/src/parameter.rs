@@ -55,7 +55,8 @@ fn excerpt(value: &str) -> String {
 }
 
 /// A parameter that is not what the plugin wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the parameter \"{name}\" {why}")]
 pub struct ParameterError {
     name: String,
     why: String,
@@ -66,14 +67,6 @@ impl ParameterError {
         Self { name: name.to_owned(), why }
     }
 }
-
-impl fmt::Display for ParameterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the parameter \"{}\" {}", self.name, self.why)
-    }
-}
-
-impl std::error::Error for ParameterError {}
 
 #[cfg(test)]
 mod tests {
@@ -90,23 +83,17 @@ mod tests {
     }
 
     #[test]
-    fn a_number_may_be_given_as_a_string() {
-        assert_eq!(read(PARAMETERS, "text"), Ok(Some(50_u64)));
-        assert_eq!(read(PARAMETERS, "number"), Ok(Some(50_u64)));
-    }
-
-    #[test]
-    fn an_absent_or_null_parameter_is_none() {
-        assert_eq!(read::<String>(PARAMETERS, "missing"), Ok(None));
-        assert_eq!(read::<String>(PARAMETERS, "none"), Ok(None));
+    fn a_number_may_be_given_as_a_string_and_an_absent_or_null_parameter_is_none() {
+        for (name, value) in [("text", Some(50_u64)), ("number", Some(50)), ("missing", None), ("none", None)] {
+            assert_eq!(read(PARAMETERS, name), Ok(value), "{name}");
+        }
     }
 
     #[test]
     fn a_parameter_that_cannot_be_parsed_is_named_with_its_value() {
         let error = read::<u64>(PARAMETERS, "format").unwrap_err();
         assert_eq!(error.to_string(), r#"the parameter "format" is "js\u006fn": invalid digit found in string"#);
-        assert!(
-            read::<u64>("[]", "every").unwrap_err().to_string().starts_with("the parameter \"every\" cannot be read")
-        );
+        let error = read::<u64>("[]", "every").unwrap_err().to_string();
+        assert!(error.starts_with("the parameter \"every\" cannot be read"), "{error}");
     }
 }

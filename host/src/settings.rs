@@ -1,6 +1,5 @@
 //! What the environment says of the store: the same variables, with the same defaults, as the Python package.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -38,21 +37,14 @@ pub struct Settings {
 }
 
 /// A variable of the environment has a value that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {error}")]
 pub struct BadVariable {
     /// The variable.
     pub name: &'static str,
     /// What is wrong with its value.
     pub error: InvalidValue,
 }
-
-impl fmt::Display for BadVariable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.error)
-    }
-}
-
-impl std::error::Error for BadVariable {}
 
 impl Settings {
     /// What the process's environment says.

@@ -5,108 +5,83 @@ use std::str::FromStr;
 
 use super::InvalidValue;
 
-/// A stage in the life of a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Status {
-    /// Registered, not yet picked up.
-    Pending,
-    /// Picked up by a scheduler, not yet started.
-    Dispatching,
-    /// At work.
-    Running,
-    /// Ended well. Terminal.
-    Completed,
-    /// Ended with an error. Terminal.
-    Failed,
-    /// Someone has asked for the task to stop.
-    CancelRequested,
-    /// Stopped because it was asked to. Terminal.
-    Cancelled,
+/// An enum whose cases are words of the wire.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$case_doc:meta])* $case:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$case_doc])* $case,)+
+        }
+
+        impl $name {
+            /// Every one, in the order in which they are declared.
+            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$case),+];
+
+            /// The spelling on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$case => $word,)+
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidValue;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let found = Self::ALL.into_iter().find(|word| word.as_str() == text);
+                found.ok_or_else(|| {
+                    let known = Self::ALL.map(Self::as_str).join(", ");
+                    InvalidValue::new($what, text, format!("it must be one of {known}"))
+                })
+            }
+        }
+    };
+}
+
+words! {
+    /// A stage in the life of a task.
+    Status, "status" {
+        /// Registered, not yet picked up.
+        Pending = "pending",
+        /// Picked up by a scheduler, not yet started.
+        Dispatching = "dispatching",
+        /// At work.
+        Running = "running",
+        /// Ended well. Terminal.
+        Completed = "completed",
+        /// Ended with an error. Terminal.
+        Failed = "failed",
+        /// Someone has asked for the task to stop.
+        CancelRequested = "cancel_requested",
+        /// Stopped because it was asked to. Terminal.
+        Cancelled = "cancelled",
+    }
+}
+
+words! {
+    /// How urgently the platform should schedule a task.
+    #[derive(Default)]
+    Priority, "priority" {
+        /// Before the others.
+        High = "high",
+        /// The default.
+        #[default]
+        Low = "low",
+    }
 }
 
 impl Status {
-    /// Every status, in the order in which they are declared.
-    pub const ALL: [Self; 7] = [
-        Self::Pending,
-        Self::Dispatching,
-        Self::Running,
-        Self::Completed,
-        Self::Failed,
-        Self::CancelRequested,
-        Self::Cancelled,
-    ];
-
-    /// The spelling on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Dispatching => "dispatching",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::CancelRequested => "cancel_requested",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
     /// Whether the task has ended.
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for Status {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
-            let known = Self::ALL.map(Self::as_str).join(", ");
-            InvalidValue::new("status", text, format!("it must be one of {known}"))
-        })
-    }
-}
-
-/// How urgently the platform should schedule a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Priority {
-    /// Before the others.
-    High,
-    /// The default.
-    #[default]
-    Low,
-}
-
-impl Priority {
-    /// The spelling on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::High => "high",
-            Self::Low => "low",
-        }
-    }
-}
-
-impl fmt::Display for Priority {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for Priority {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        match text {
-            "high" => Ok(Self::High),
-            "low" => Ok(Self::Low),
-            _ => Err(InvalidValue::new("priority", text, "it must be one of high, low")),
-        }
     }
 }
 
