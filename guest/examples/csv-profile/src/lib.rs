@@ -51,7 +51,7 @@ impl Plugin for CsvProfile {
         let mut out = io::stdout().lock();
         report::write(&profile, format, &mut out)?;
         out.flush()?;
-        current_task::log(format!("profiled {} rows", profile.rows()))?;
+        current_task::log(format!("profiled {} rows", profile.rows))?;
         Ok(())
     }
 }
@@ -71,8 +71,8 @@ fn read(rows: &mut Rows<impl io::Read>, log_every: NonZeroU64) -> Result<Option<
     while let Some(row) = rows.next_row()? {
         profile.add(row);
         let mut stop = false;
-        if profile.rows().is_multiple_of(log_every.get()) {
-            let status = current_task::log(format!("{} rows, line {}", profile.rows(), rows.line()))?;
+        if profile.rows.is_multiple_of(log_every.get()) {
+            let status = current_task::log(format!("{} rows, line {}", profile.rows, rows.line()))?;
             stop = status == TaskStatus::CancelRequested;
         }
         if rows.bytes() >= next_check {

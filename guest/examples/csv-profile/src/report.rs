@@ -1,10 +1,11 @@
 //! How a profile is printed.
 
+use std::array;
 use std::io::{self, Write};
 use std::str::FromStr;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::column::{Column, Kind};
@@ -43,52 +44,38 @@ pub(crate) fn write(profile: &Profile, format: Format, out: &mut impl Write) -> 
 /// The widest that a cell of the table may be, in columns of a terminal.
 const MAX_CELL: usize = 24;
 
-/// The table's headings, and whether what is below is aligned to the right.
-const HEADINGS: [(&str, bool); 8] = [
-    ("column", false),
-    ("kind", false),
-    ("count", true),
-    ("empty", true),
-    ("distinct", true),
-    ("min", true),
-    ("max", true),
-    ("mean", true),
-];
+/// The table's headings.
+const HEADINGS: [&str; 8] = ["column", "kind", "count", "empty", "distinct", "min", "max", "mean"];
+
+/// How many columns of the table are aligned to the left: those of text. The others are aligned to the right.
+const LEFT_ALIGNED: usize = 2;
 
 fn write_table(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
-    let rows: Vec<[String; 8]> =
-        profile.columns().iter().enumerate().map(|(index, column)| cells(index, column)).collect();
-    let mut widths = HEADINGS.map(|(heading, _)| heading.width());
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.width().max(*width);
+    let mut lines = vec![HEADINGS.map(str::to_owned)];
+    lines.extend(profile.columns.iter().enumerate().map(|(index, column)| cells(index, column)));
+    let widths: [usize; 8] = array::from_fn(|at| lines.iter().map(|cells| cells[at].width()).max().unwrap_or(0));
+    writeln!(out, "{} rows, {} columns", profile.rows, profile.columns.len())?;
+    for cells in &lines {
+        let mut line = String::new();
+        for (at, cell) in cells.iter().enumerate() {
+            let padding = " ".repeat(widths[at] - cell.width());
+            line += &if at < LEFT_ALIGNED { format!("{cell}{padding}  ") } else { format!("{padding}{cell}  ") };
         }
+        writeln!(out, "{}", line.trim_end())?;
     }
-    writeln!(out, "{} rows, {} columns", profile.rows(), rows.len())?;
-    write_line(&HEADINGS.map(|(heading, _)| heading.to_owned()), &widths, out)?;
-    rows.iter().try_for_each(|row| write_line(row, &widths, out))
-}
-
-fn write_line(cells: &[String; 8], widths: &[usize; 8], out: &mut impl Write) -> io::Result<()> {
-    let mut line = String::new();
-    for ((cell, width), (_, is_right)) in cells.iter().zip(widths).zip(HEADINGS) {
-        let padding = " ".repeat(width - cell.width());
-        let (before, after) = if is_right { (padding.as_str(), "") } else { ("", padding.as_str()) };
-        line.extend([before, cell, after, "  "]);
-    }
-    writeln!(out, "{}", line.trim_end())
+    Ok(())
 }
 
 fn cells(index: usize, column: &Column) -> [String; 8] {
-    let name = if column.name().is_empty() { format!("(column {})", index + 1) } else { cell(column.name()) };
-    let distinct = match column.distinct().count() {
+    let name = if column.name.is_empty() { format!("(column {})", index + 1) } else { cell(&column.name) };
+    let distinct = match column.distinct.count() {
         Some(count) => count.to_string(),
-        None => format!(">{}", column.distinct().bound()),
+        None => format!(">{}", column.distinct.bound),
     };
     let (min, max) = column.range().map_or_else(Default::default, |(min, max)| (cell(min), cell(max)));
-    let mean = column.mean().map(short_number).unwrap_or_default();
-    let kind = column.kind().as_str().to_owned();
-    [name, kind, column.count().to_string(), column.empty().to_string(), distinct, min, max, mean]
+    let mean = column.mean.mean().map(short_number).unwrap_or_default();
+    let kind = format!("{:?}", column.kind()).to_lowercase();
+    [name, kind, column.count.to_string(), column.empty.to_string(), distinct, min, max, mean]
 }
 
 /// A text on one line, cut where it is too wide.
@@ -128,60 +115,49 @@ struct JsonProfile<'a> {
 #[derive(Serialize)]
 struct JsonColumn<'a> {
     name: &'a str,
-    kind: &'static str,
+    kind: Kind,
     count: u64,
     empty: u64,
     /// At least so many, unless it is exact.
     distinct: usize,
     distinct_is_exact: bool,
     numbers: u64,
-    min: Option<JsonValue<'a>>,
-    max: Option<JsonValue<'a>>,
+    min: Option<Box<RawValue>>,
+    max: Option<Box<RawValue>>,
     mean: Option<f64>,
 }
 
-#[derive(Serialize)]
-#[serde(untagged)]
-enum JsonValue<'a> {
-    Text(&'a str),
-    /// As it is spelled in the file, where that is JSON.
-    Exact(&'a RawValue),
-    Number(f64),
-}
-
 fn write_json(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
-    let columns = profile.columns().iter().map(JsonColumn::new).collect();
-    serde_json::to_writer(&mut *out, &JsonProfile { rows: profile.rows(), columns })?;
+    let columns = profile.columns.iter().map(JsonColumn::new).collect::<Result<_, _>>()?;
+    serde_json::to_writer(&mut *out, &JsonProfile { rows: profile.rows, columns })?;
     writeln!(out)
 }
 
 impl<'a> JsonColumn<'a> {
-    fn new(column: &'a Column) -> Self {
-        let value = |text: &'a str| json_value(text, column.kind());
-        let distinct = column.distinct();
-        Self {
-            name: column.name(),
-            kind: column.kind().as_str(),
-            count: column.count(),
-            empty: column.empty(),
-            distinct: distinct.count().unwrap_or(distinct.bound() + 1),
+    fn new(column: &'a Column) -> serde_json::Result<Self> {
+        let (kind, distinct) = (column.kind(), &column.distinct);
+        let (min, max) = column.range().unzip();
+        let value = |text: Option<&str>| text.map(|text| json_value(text, kind)).transpose();
+        Ok(Self {
+            name: &column.name,
+            kind,
+            count: column.count,
+            empty: column.empty,
+            distinct: distinct.count().unwrap_or(distinct.bound + 1),
             distinct_is_exact: distinct.count().is_some(),
-            numbers: column.number_count(),
-            min: column.range().map(|(min, _)| value(min)),
-            max: column.range().map(|(_, max)| value(max)),
-            mean: column.mean(),
-        }
+            numbers: column.mean.count,
+            min: value(min)?,
+            max: value(max)?,
+            mean: column.mean.mean(),
+        })
     }
 }
 
-fn json_value(text: &str, kind: Kind) -> JsonValue<'_> {
-    if kind == Kind::Text {
-        return JsonValue::Text(text);
-    }
-    match (serde_json::from_str(text), text.parse()) {
-        (Ok(raw), _) => JsonValue::Exact(raw),
-        (_, Ok(number)) => JsonValue::Number(number),
-        _ => JsonValue::Text(text),
+/// A number as it is spelled in the file, where that is JSON.
+fn json_value(text: &str, kind: Kind) -> serde_json::Result<Box<RawValue>> {
+    match text.parse::<f64>() {
+        Ok(number) if kind != Kind::Text => serde_json::from_str(text).or_else(|_| to_raw_value(&number)),
+        _ => to_raw_value(text),
     }
 }
 

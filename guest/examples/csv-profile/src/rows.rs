@@ -3,7 +3,6 @@
 //! The CSV reader underneath ends a quoted field at the end of the input, and would hold a row of any length. Both are
 //! refused here: in a large file they mean that a quote has swallowed the rest of it.
 
-use std::fmt;
 use std::io::{self, Read};
 use std::mem;
 
@@ -85,11 +84,8 @@ impl<R: Read> Rows<R> {
         if self.reader.get_ref().has_given_all(self.bytes()) {
             // The row has the end mark in it: as its only field, or in a quoted one that has swallowed it.
             let is_end = !found || bytes.iter().eq([END_FIELD]);
-            return if is_end {
-                Ok(false)
-            } else {
-                Err(InputError::OpenQuote { line: self.line_of(bytes.as_slice()) })
-            };
+            let open_quote = || InputError::OpenQuote { line: self.line_of(bytes.as_slice()) };
+            return is_end.then_some(false).ok_or_else(open_quote);
         }
         self.record = StringRecord::from_byte_record(bytes).map_err(|error| InputError::NotUtf8 {
             field: error.utf8_error().field() + 1,
@@ -111,46 +107,24 @@ impl<R: Read> Rows<R> {
     }
 }
 
-/// Why the input cannot be profiled.
-#[derive(Debug)]
+/// Why the input cannot be profiled. Fields are counted from 1.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
-    /// There is no row at all.
+    #[error("the input is empty; it starts with a row of column names")]
     Empty,
-    /// The first row has more than [`MAX_COLUMNS`] fields.
+    #[error("line {line}: {columns} columns, which is more than {MAX_COLUMNS}")]
     TooManyColumns { line: u64, columns: usize },
-    /// A row has more or fewer fields than there are columns.
+    #[error("line {line}: the row has {fields} fields, but there are {columns} columns")]
     Fields { line: u64, fields: usize, columns: usize },
-    /// A row is longer than [`MAX_ROW_BYTES`].
+    #[error("line {line}: the row is longer than {MAX_ROW_BYTES} bytes; perhaps a quote is not closed")]
     RowTooLong { line: u64 },
-    /// A quote in the row that starts here is not closed before the input ends.
+    #[error("line {line}: a quote is opened in this row and never closed")]
     OpenQuote { line: u64 },
-    /// A field, counted from 1, is not UTF-8.
+    #[error("line {line}: field {field} is not UTF-8 text")]
     NotUtf8 { line: u64, field: usize },
-    /// The input could not be read.
+    #[error("cannot read the input: {0}")]
     Io(io::Error),
 }
-
-impl fmt::Display for InputError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("the input is empty; it starts with a row of column names"),
-            Self::TooManyColumns { line, columns } => {
-                write!(f, "line {line}: {columns} columns, which is more than {MAX_COLUMNS}")
-            }
-            Self::Fields { line, fields, columns } => {
-                write!(f, "line {line}: the row has {fields} fields, but there are {columns} columns")
-            }
-            Self::RowTooLong { line } => {
-                write!(f, "line {line}: the row is longer than {MAX_ROW_BYTES} bytes; perhaps a quote is not closed")
-            }
-            Self::OpenQuote { line } => write!(f, "line {line}: a quote is opened in this row and never closed"),
-            Self::NotUtf8 { line, field } => write!(f, "line {line}: field {field} is not UTF-8 text"),
-            Self::Io(error) => write!(f, "cannot read the input: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for InputError {}
 
 #[cfg(test)]
 #[path = "rows_tests.rs"]

@@ -57,13 +57,9 @@ fn lines_are_counted_alike_whatever_ends_them() {
 }
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_the_first_name() {
+fn a_byte_order_mark_is_no_part_of_the_first_name_and_names_alone_are_a_file_without_rows() {
     assert_eq!(rows("\u{feff}a,b\n1,2"), Ok(vec![row(1, &["a", "b"]), row(2, &["1", "2"])]));
     assert_eq!(rows("\u{feff}\"a\",b"), Ok(vec![row(1, &["a", "b"])]));
-}
-
-#[test]
-fn names_alone_are_a_file_without_rows() {
     assert_eq!(rows("a, b ,"), Ok(vec![row(1, &["a", "b", ""])]));
 }
 
