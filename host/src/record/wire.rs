@@ -7,7 +7,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -74,30 +74,28 @@ impl TaskRecord {
     /// [`Unreadable`] if the text is not a JSON object with the fields that a record needs, or one of them has a value of
     /// another type.
     pub fn decode(text: &[u8], zone: &TimeZone) -> Result<Self, Unreadable> {
-        let fields: Fields = serde_json::from_slice(text).map_err(Unreadable::new)?;
-        let mut known = fields.known;
-        let mut required = |index: usize| {
-            known[index].take().ok_or_else(|| Unreadable(format!("the field \"{}\" is missing", FIELDS[index])))
-        };
-        let task_id = required(0)?;
-        let service = required(1)?;
-        let user_id = required(2)?;
-        let status = required(3)?;
-        let mut time = |index: usize| match known[index].take() {
-            Some(raw) => time(FIELDS[index], &raw, zone).map(|at| (raw, at)),
+        let mut fields: Fields = serde_json::from_slice(text).map_err(Unreadable::new)?;
+        let mut required =
+            |name: &str| fields.take(name).ok_or_else(|| Unreadable(format!("the field \"{name}\" is missing")));
+        let task_id = required("task_id")?;
+        let service = required("service")?;
+        let user_id = required("user_id")?;
+        let status = required("status")?;
+        let mut time = |name: &str| match fields.take(name) {
+            Some(raw) => time(name, &raw, zone).map(|at| (raw, at)),
             None => {
                 let now = SystemClock::new(zone.clone()).now();
                 Ok((quote(now.as_str()), now))
             }
         };
-        let (raw_created_at, created_at) = time(6)?;
-        let (_, updated_at) = time(7)?;
-        let mut optional = |index: usize, default: &str| known[index].take().unwrap_or_else(|| default.to_owned());
-        let parameters = optional(4, "{}");
-        let active_jobs = optional(5, "[]");
-        let logs = optional(8, "[]");
-        let result = optional(9, "{}");
-        let priority = optional(10, "\"low\"");
+        let (raw_created_at, created_at) = time("created_at")?;
+        let (_, updated_at) = time("updated_at")?;
+        let mut optional = |name: &str, default: &str| fields.take(name).unwrap_or_else(|| default.to_owned());
+        let parameters = optional("parameters", "{}");
+        let active_jobs = optional("active_jobs", "[]");
+        let logs = optional("logs", "[]");
+        let result = optional("result", "{}");
+        let priority = optional("priority", "\"low\"");
 
         if !parameters.starts_with('{') {
             return Err(mistyped("parameters", "an object"));
@@ -107,7 +105,7 @@ impl TaskRecord {
         if !result.starts_with('{') {
             return Err(mistyped("result", "an object"));
         }
-        let Results { pod_status, launcher_output, rest } = serde_json::from_str(&result).map_err(Unreadable::new)?;
+        let mut result: Fields = serde_json::from_str(&result).map_err(Unreadable::new)?;
         Ok(Self {
             task_id: string("task_id", &task_id)?,
             service: string("service", &service)?,
@@ -124,10 +122,10 @@ impl TaskRecord {
                 // The next change replaces it in any case: a number has its usual width from here on.
                 updated_at: quote(updated_at.as_str()),
                 logs: logs.join(","),
-                pod_status,
-                launcher_output,
-                result_rest: rest,
-                rest: fields.rest,
+                pod_status: result.take_text("pod_status")?,
+                launcher_output: result.take_text("launcher_output")?,
+                result_rest: result.rest(),
+                rest: fields.rest(),
             },
             created_at,
             updated_at,
@@ -353,21 +351,6 @@ fn log_end(end: &[u8]) -> Option<usize> {
     })?
 }
 
-/// The fields that we know, in the order of the wire.
-const FIELDS: [&str; 11] = [
-    "task_id",
-    "service",
-    "user_id",
-    "status",
-    "parameters",
-    "active_jobs",
-    "created_at",
-    "updated_at",
-    "logs",
-    "result",
-    "priority",
-];
-
 /// A text as a JSON string in its plain spelling: nothing escaped but `"`, `\` and control characters below 0x20.
 pub(crate) fn quote(text: &str) -> String {
     // Writing a string into memory cannot fail.
@@ -400,11 +383,11 @@ fn time(name: &str, raw: &str, zone: &TimeZone) -> Result<Timestamp, Unreadable>
 fn strings<'a>(name: &str, raw: &'a str) -> Result<Vec<&'a str>, Unreadable> {
     let mistyped = || mistyped(name, "an array of strings");
     let items: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| mistyped())?;
-    let readable = |item: &&RawValue| serde_json::from_str::<Text>(item.get()).is_ok();
-    if !items.iter().all(readable) {
-        return Err(mistyped());
-    }
-    Ok(items.into_iter().map(RawValue::get).collect())
+    // Of a string only its escapes can be wrong by now.
+    let readable =
+        |raw: &&str| raw.starts_with('"') && (!raw.contains('\\') || serde_json::from_str::<String>(raw).is_ok());
+    let raws = items.into_iter().map(RawValue::get);
+    raws.map(|raw| Some(raw).filter(readable).ok_or_else(mistyped)).collect()
 }
 
 fn read_strings(raw: &str) -> Vec<String> {
@@ -412,49 +395,8 @@ fn read_strings(raw: &str) -> Vec<String> {
     serde_json::from_str(raw).unwrap_or_default()
 }
 
-/// A JSON string that is checked and not kept.
-struct Text;
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Check;
-        impl Visitor<'_> for Check {
-            type Value = Text;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_str<E>(self, _: &str) -> Result<Text, E> {
-                Ok(Text)
-            }
-        }
-        deserializer.deserialize_str(Check)
-    }
-}
-
-/// The raw texts of an object's fields: known ones by their place in `names`, the others as `,"name":value` in the
-/// order in which they came. Of a field that is given twice the last counts.
-fn collect<'de, A: MapAccess<'de>>(mut map: A, names: &[&str]) -> Result<(Vec<Option<String>>, String), A::Error> {
-    let mut known = vec![None; names.len()];
-    let mut rest: Vec<(String, Box<RawValue>)> = Vec::new();
-    while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
-        if let Some(index) = names.iter().position(|known| *known == name) {
-            known[index] = Some(value.get().to_owned());
-        } else if let Some(earlier) = rest.iter_mut().find(|(other, _)| *other == name) {
-            earlier.1 = value;
-        } else {
-            rest.push((name, value));
-        }
-    }
-    let rest = rest.iter().map(|(name, value)| format!(",{}:{value}", quote(name))).collect();
-    Ok((known, rest))
-}
-
-struct Fields {
-    known: Vec<Option<String>>,
-    rest: String,
-}
+/// The fields of a JSON object in the order in which they came. Of one that is given twice the last counts.
+struct Fields(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -466,44 +408,38 @@ impl<'de> Deserialize<'de> for Fields {
                 f.write_str("a task record, which is a JSON object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Fields, A::Error> {
-                let (known, rest) = collect(map, &FIELDS)?;
-                Ok(Fields { known, rest })
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields: Vec<(String, Box<RawValue>)> = Vec::new();
+                while let Some((name, value)) = map.next_entry()? {
+                    match fields.iter_mut().find(|(earlier, _)| *earlier == name) {
+                        Some(earlier) => earlier.1 = value,
+                        None => fields.push((name, value)),
+                    }
+                }
+                Ok(Fields(fields))
             }
         }
         deserializer.deserialize_map(Collect)
     }
 }
 
-struct Results {
-    pod_status: String,
-    launcher_output: String,
-    rest: String,
-}
+impl Fields {
+    /// Takes out the raw text of a field.
+    fn take(&mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|(known, _)| known == name)?;
+        Some(self.0.remove(at).1.get().to_owned())
+    }
 
-impl<'de> Deserialize<'de> for Results {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Results;
+    /// Takes out the raw text of a field that may be a string or null.
+    fn take_text(&mut self, name: &str) -> Result<String, Unreadable> {
+        let raw = self.take(name).unwrap_or_else(|| "null".to_owned());
+        serde_json::from_str::<Option<String>>(&raw).map_err(|_| mistyped(name, "a string or null"))?;
+        Ok(raw)
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a task result, which is a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Results, A::Error> {
-                const NAMES: [&str; 2] = ["pod_status", "launcher_output"];
-                let (mut known, rest) = collect(map, &NAMES)?;
-                let mut take = |index: usize| {
-                    let raw: String = known[index].take().unwrap_or_else(|| "null".to_owned());
-                    serde_json::from_str::<Option<String>>(&raw)
-                        .map_err(|_| A::Error::custom(mistyped(NAMES[index], "a string or null")))?;
-                    Ok(raw)
-                };
-                Ok(Results { pod_status: take(0)?, launcher_output: take(1)?, rest })
-            }
-        }
-        deserializer.deserialize_map(Collect)
+    /// What was not taken out, each field as `,"name":value`.
+    fn rest(&self) -> String {
+        self.0.iter().map(|(name, value)| format!(",{}:{value}", quote(name))).collect()
     }
 }
 
