@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use tokio::task::block_in_place;
 
-use crate::bare::Recording;
+use crate::bare::{Recorded, Recording};
 use crate::fixture::Fixture;
 use crate::meter::Spent;
 use crate::native;
@@ -64,17 +64,17 @@ async fn sample(fixture: &mut Fixture, side: Side, load: Load, recording: &Recor
     match side {
         Side::Native | Side::Peer => {
             prepare(fixture, &tasks, load, "{}").await?;
-            if side == Side::Native {
-                native::append(&fixture.store, &tasks, 1).await?;
-                let start = fixture.meter.look().await?;
-                let seconds = native::append(&fixture.store, &tasks, load.times).await?;
-                return Ok((seconds, fixture.meter.since(start).await?));
+            let Fixture { meter, store, peer, .. } = fixture;
+            match peer {
+                Some(peer) if side == Side::Peer => {
+                    peer.append(&tasks, 1).await?;
+                    meter.around(peer.append(&tasks, load.times)).await
+                }
+                _ => {
+                    native::append(store, &tasks, 1).await?;
+                    meter.around(native::append(store, &tasks, load.times)).await
+                }
             }
-            let Some(peer) = &mut fixture.peer else { return Ok((Vec::new(), Spent::default())) };
-            peer.append(&tasks, 1).await?;
-            let start = fixture.meter.look().await?;
-            let seconds = peer.append(&tasks, load.times).await?;
-            Ok((seconds, fixture.meter.since(start).await?))
         }
         Side::Guest | Side::GuestHeld => {
             let what = if side == Side::Guest { "append" } else { "log" };
@@ -89,9 +89,8 @@ async fn sample(fixture: &mut Fixture, side: Side, load: Load, recording: &Recor
         }
         Side::Bare | Side::BareGuest => {
             let replay = block_in_place(|| recording.commands.prepare(fixture.server.port()))?;
-            let start = fixture.meter.look().await?;
-            let seconds = block_in_place(|| replay.measure_each())?;
-            let spent = fixture.meter.since(start).await?;
+            let work = async { block_in_place(|| replay.measure_each()) };
+            let (seconds, spent) = fixture.meter.around(work).await?;
             for task in &recording.tasks {
                 let logs = fixture.record(task).await?.logs().len();
                 let expected = load.lines + 1 + load.times;
@@ -109,12 +108,6 @@ async fn prepare(fixture: &mut Fixture, tasks: &[String], load: Load, parameters
 }
 
 /// The commands of the acknowledged appends to some tasks.
-#[derive(Debug)]
-struct Recorded {
-    tasks: Vec<String>,
-    commands: Recording,
-}
-
 async fn record(fixture: &mut Fixture, load: Load) -> Result<Recorded> {
     fixture.flush().await?;
     let recorder = fixture.recorder().await?;
@@ -122,7 +115,6 @@ async fn record(fixture: &mut Fixture, load: Load) -> Result<Recorded> {
     let drafts = tasks.iter().map(|task| native::draft_with(&recorder.store, task, load.lines, "{}"));
     native::save_all(&recorder.store, drafts).await?;
     native::append(&recorder.store, &tasks, 1).await?;
-    let work = async { native::append(&recorder.store, &tasks, load.times).await.map(drop) };
-    let commands = Recording::of(&recorder.proxy, work).await?;
+    let commands = Recording::of(&recorder.proxy, native::append(&recorder.store, &tasks, load.times)).await?;
     Ok(Recorded { tasks, commands })
 }

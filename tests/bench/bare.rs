@@ -24,25 +24,26 @@ pub(crate) struct Recording {
     measured: Vec<Vec<u8>>,
 }
 
+/// The commands of what was done to some tasks.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub(crate) tasks: Vec<String>,
+    pub(crate) commands: Recording,
+}
+
 impl Recording {
-    /// The commands of the connection that did the work, of what a proxy has recorded before and since.
-    pub(crate) fn new(mut setup: Vec<Vec<u8>>, mut measured: Vec<Vec<u8>>) -> Result<Self> {
+    /// The commands of the connection that does some work. What a proxy has recorded so far are its preparations.
+    pub(crate) async fn of<T>(proxy: &Proxy, work: impl Future<Output = Result<T>>) -> Result<Self> {
+        let mut setup = proxy.recorded();
+        work.await?;
+        let mut measured = proxy.recorded();
         let total: usize = measured.iter().map(Vec::len).sum();
         let busiest = (0..measured.len()).max_by_key(|&at| measured[at].len()).context("nothing was recorded")?;
         let share = measured[busiest].len();
-        ensure!(
-            share * 100 >= total * 99,
-            "{total} bytes were spread over several connections, {share} over the busiest"
-        );
+        let is_alone = share * 100 >= total * 99;
+        ensure!(is_alone, "{total} bytes were spread over several connections, {share} over the busiest");
         ensure!(busiest < setup.len(), "the connection that did the work was opened late");
         Ok(Self { setup: split(&setup.swap_remove(busiest))?, measured: split(&measured.swap_remove(busiest))? })
-    }
-
-    /// Takes what a proxy has recorded so far for the preparations, and what it records during `work` for the rest.
-    pub(crate) async fn of(proxy: &Proxy, work: impl Future<Output = Result<()>>) -> Result<Self> {
-        let setup = proxy.recorded();
-        work.await?;
-        Self::new(setup, proxy.recorded())
     }
 
     /// Opens a connection and sends the preparations.

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use task_state_host::record::Status;
 use tokio::task::block_in_place;
 
-use crate::bare::Recording;
+use crate::bare::{Recorded, Recording};
 use crate::fixture::Fixture;
 use crate::meter::Spent;
 use crate::native::{self, ENTRIES};
@@ -12,13 +12,6 @@ use crate::table::{Measured, Results, Sample, Side};
 
 /// How many lifecycles are under way at once.
 const AT_ONCE: [usize; 3] = [1, 32, 256];
-
-/// The commands of the lifecycles of some tasks.
-#[derive(Debug)]
-struct Recorded {
-    tasks: Vec<String>,
-    commands: Recording,
-}
 
 /// What is measured at one number of lifecycles at once.
 #[derive(Debug)]
@@ -86,9 +79,7 @@ async fn run(fixture: &mut Fixture, side: Side, tasks: &[String], at_once: usize
 
 async fn replay(fixture: &mut Fixture, recorded: &Recorded, ahead: usize) -> Result<Sample> {
     let replay = block_in_place(|| recorded.commands.prepare(fixture.server.port()))?;
-    let start = fixture.meter.look().await?;
-    let seconds = block_in_place(|| replay.measure(ahead))?;
-    let spent = fixture.meter.since(start).await?;
+    let (seconds, spent) = fixture.meter.around(async { block_in_place(|| replay.measure(ahead)) }).await?;
     verify(fixture, &recorded.tasks).await?;
     Ok(sample_of(seconds, spent, recorded.tasks.len()))
 }
@@ -114,13 +105,11 @@ async fn record(fixture: &mut Fixture, side: Side, at_once: usize, lifecycles: u
     let (warm_up, tasks) = (fixture.ids(at_once), fixture.ids(lifecycles));
     let commands = if side == Side::Native {
         native::lifecycles(&recorder.store, &warm_up, at_once).await?;
-        let work = async { native::lifecycles(&recorder.store, &tasks, at_once).await.map(drop) };
-        Recording::of(&recorder.proxy, work).await?
+        Recording::of(&recorder.proxy, native::lifecycles(&recorder.store, &tasks, at_once)).await?
     } else {
         let guests = fixture.recorded_guests(&recorder).await?;
         guests.lifecycles(&warm_up, at_once, "lifecycle").await?;
-        let work = async { guests.lifecycles(&tasks, at_once, "lifecycle").await.map(drop) };
-        let commands = Recording::of(&recorder.proxy, work).await?;
+        let commands = Recording::of(&recorder.proxy, guests.lifecycles(&tasks, at_once, "lifecycle")).await?;
         guests.shutdown().await;
         commands
     };

@@ -117,15 +117,10 @@ fn replay(fixture: &Fixture, recording: &Recording, ahead: usize) -> Result<f64>
 
 async fn record(fixture: &mut Fixture, sweep: bool) -> Result<Recording> {
     let recorder = fixture.recorder().await?;
-    let work = async {
-        if sweep {
-            recorder.store.sweep().await?;
-        } else {
-            native::list(&recorder.store).await?;
-        }
-        Ok(())
-    };
-    Recording::of(&recorder.proxy, work).await
+    if sweep {
+        return Recording::of(&recorder.proxy, async { Ok(recorder.store.sweep().await?) }).await;
+    }
+    Recording::of(&recorder.proxy, native::list(&recorder.store)).await
 }
 
 /// Another client, that asks a small question every millisecond and notes its longest wait.

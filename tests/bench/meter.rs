@@ -56,6 +56,13 @@ impl Meter {
         })
     }
 
+    /// Does something, and gives what came of it and what the server spent on it.
+    pub(crate) async fn around<T>(&self, work: impl Future<Output = Result<T>>) -> Result<(T, Spent)> {
+        let start = self.look().await?;
+        let done = work.await?;
+        Ok((done, self.since(start).await?))
+    }
+
     /// What was spent since a look, but for the looking itself.
     pub(crate) async fn since(&self, start: Spent) -> Result<Spent> {
         Ok(self.look().await? - start - self.look)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use futures_util::{TryStreamExt, stream};
 use task_state_host::record::{Change, Draft, JsonObject, Service, Status, TaskId, UserId};
 use task_state_host::store::redis::RedisStore;
 use task_state_host::store::{Access, Precondition, Query, Scope, TaskStore};
@@ -54,20 +55,8 @@ pub(crate) fn draft_with(store: &RedisStore, id: &str, lines: usize, parameters:
 
 /// Saves tasks, many at once.
 pub(crate) async fn save_all(store: &Arc<RedisStore>, drafts: impl IntoIterator<Item = Result<Draft>>) -> Result<()> {
-    let mut saving = JoinSet::new();
-    for draft in drafts {
-        let (store, draft) = (Arc::clone(store), draft?);
-        if saving.len() >= PREPARED_AT_ONCE
-            && let Some(saved) = saving.join_next().await
-        {
-            saved??;
-        }
-        saving.spawn(async move { store.save(draft, Precondition::None, &Access::ANY).await });
-    }
-    while let Some(saved) = saving.join_next().await {
-        saved??;
-    }
-    Ok(())
+    let save = |draft| async move { Ok(drop(store.save(draft, Precondition::None, &Access::ANY).await?)) };
+    stream::iter(drafts).try_for_each_concurrent(PREPARED_AT_ONCE, save).await
 }
 
 /// Adds entries to each task in turn, each acknowledged before the next. Gives the time of each.

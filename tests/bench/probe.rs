@@ -1,7 +1,7 @@
 //! The store that the guests' host is given: the one that is measured, and a look at the server's counters when a guest
 //! says that its measurement begins or ends.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use task_state_host::record::{Change, Status, TaskId};
@@ -23,39 +23,22 @@ pub(crate) type ProbedStore = WrappedStore<Probe>;
 #[derive(Debug)]
 pub(crate) struct Probe {
     meter: Meter,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    begin: Option<Spent>,
-    spent: Spent,
+    /// What was spent; between the marks, less what the counters were at the first one.
+    spent: Mutex<Spent>,
 }
 
 impl Probe {
     pub(crate) fn around(store: SharedStore, meter: Meter) -> Arc<ProbedStore> {
-        Arc::new(WrappedStore { store, around: Self { meter, state: Mutex::default() } })
+        Arc::new(WrappedStore { store, around: Self { meter, spent: Mutex::default() } })
     }
 
     /// What was spent between the marks since this was last asked.
     pub(crate) fn take(&self) -> Spent {
-        std::mem::take(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner).spent)
+        std::mem::take(&mut self.spent())
     }
 
-    async fn begin(&self) -> anyhow::Result<()> {
-        let now = self.meter.look().await?;
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).begin = Some(now);
-        Ok(())
-    }
-
-    async fn end(&self) -> anyhow::Result<()> {
-        let begin = self.state.lock().unwrap_or_else(PoisonError::into_inner).begin.take();
-        if let Some(begin) = begin {
-            let spent = self.meter.since(begin).await?;
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.spent = state.spent + spent;
-        }
-        Ok(())
+    fn spent(&self) -> MutexGuard<'_, Spent> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -69,11 +52,15 @@ impl Around for Probe {
         let is_mark = |mark: &str| matches!(change.entries.as_slice(), [entry] if entry.message == mark);
         let begins = is_mark(BEGIN);
         if is_mark(END) {
-            self.end().await.map_err(broken)?;
+            let end = self.meter.since(Spent::default()).await.map_err(broken)?;
+            let mut spent = self.spent();
+            *spent = *spent + end;
         }
         let status = store.change(id, change, access).await?;
         if begins {
-            self.begin().await.map_err(broken)?;
+            let begin = self.meter.look().await.map_err(broken)?;
+            let mut spent = self.spent();
+            *spent = *spent - begin;
         }
         Ok(status)
     }

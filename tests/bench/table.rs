@@ -92,12 +92,10 @@ impl Results {
 
     fn row(&self, f: &mut fmt::Formatter<'_>, measured: Measured, side: Side) -> fmt::Result {
         let Some(sample) = self.median(measured, side) else { return Ok(()) };
-        let ours = matches!(side, Side::Native | Side::Guest | Side::GuestHeld);
-        let times =
-            |other| if ours { self.times(measured, other, side).map(|times| format!("{times:.2}")) } else { None };
+        let ours = matches!(side, Side::Native | Side::Guest | Side::GuestHeld).then_some(side);
+        let times = |other| Some(format!("{:.2}", self.times(measured, other, ours?)?));
         let bare = if side == Side::Native { Side::Bare } else { Side::BareGuest };
         let bare = if self.0.contains_key(&(measured, bare)) { bare } else { Side::Bare };
-        let growth = self.growth(measured, side);
         let shown = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
         writeln!(
             f,
@@ -108,7 +106,7 @@ impl Results {
             bytes(sample.received),
             shown(times(Side::Peer)),
             shown(times(bare)),
-            shown(growth),
+            shown(self.growth(measured, side)),
             shown(sample.longest_wait.map(time)),
         )
     }
@@ -168,10 +166,9 @@ impl fmt::Display for Results {
 
 impl Serialize for Results {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entries = self.0.iter();
         serializer.collect_seq(
-            self.0
-                .iter()
-                .map(|((measured, side), samples)| json!({"measured": measured, "side": side, "samples": samples})),
+            entries.map(|((measured, side), samples)| json!({"measured": measured, "side": side, "samples": samples})),
         )
     }
 }

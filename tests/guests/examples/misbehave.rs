@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use task_state_guest::{Failure, Plugin, TaskRecord, TaskStatus, current_task};
+use test_guests::spin;
 
 struct Misbehave;
 
@@ -27,13 +28,6 @@ impl Plugin for Misbehave {
             other => return Err(format!("no such mode: {other:?}").into()),
         }
         Ok(())
-    }
-}
-
-fn spin() {
-    let mut turns = 0_u64;
-    loop {
-        turns = std::hint::black_box(turns + 1);
     }
 }
 

@@ -1,10 +1,11 @@
 //! Reports on its task, in the way that the first line of its input names.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::time::{Duration, Instant};
 
 use task_state_guest::{Failure, Plugin, Precondition, TaskDraft, TaskRecord, TaskResult, TaskStatus};
 use task_state_guest::{current_task, repository};
+use test_guests::spin;
 
 struct Report;
 
@@ -25,7 +26,7 @@ impl Plugin for Report {
                 spin();
             }
             "log-until-told" => log_until_told()?,
-            "count-input" => println!("{} bytes", count(&mut input)?),
+            "count-input" => println!("{} bytes", std::io::copy(&mut input, &mut std::io::sink())?),
             "stop-when-asked" => stop_when_asked("stopping")?,
             "heed-in-answers" => heed_in_answers()?,
             "work-on" => work_on()?,
@@ -55,13 +56,6 @@ impl Plugin for Report {
     }
 }
 
-fn spin() {
-    let mut turns = 0_u64;
-    loop {
-        turns = std::hint::black_box(turns + 1);
-    }
-}
-
 fn everything() -> task_state_guest::Result<()> {
     let task = current_task::get()?;
     current_task::log(format!("status at the start: {}", task.status))?;
@@ -70,8 +64,7 @@ fn everything() -> task_state_guest::Result<()> {
     current_task::set_status(TaskStatus::Running, "still running")?;
     println!("printed, but the output is set");
     current_task::set_status(TaskStatus::Completed, None)?;
-    current_task::log("after the end")?;
-    Ok(())
+    current_task::log("after the end").map(drop)
 }
 
 fn log_many() -> task_state_guest::Result<()> {
@@ -108,19 +101,7 @@ fn log_before_others(task: &TaskRecord) -> task_state_guest::Result<()> {
     assert!(repository::get(&task.task_id)?.logs.iter().any(|entry| entry.ends_with(",five")));
     current_task::log("six")?;
     assert!(current_task::set_status(TaskStatus::Pending, "refused").is_err());
-    current_task::log("seven")?;
-    Ok(())
-}
-
-fn count(input: &mut impl Read) -> std::io::Result<u64> {
-    let mut piece = vec![0; 64 << 10];
-    let mut total = 0;
-    loop {
-        match input.read(&mut piece)? {
-            0 => return Ok(total),
-            length => total += length as u64,
-        }
-    }
+    current_task::log("seven").map(drop)
 }
 
 /// Says that it runs, and returns once it was asked to stop.
@@ -129,8 +110,7 @@ fn stop_when_asked(last_words: &str) -> task_state_guest::Result<()> {
     while !current_task::cancel_requested() {
         std::thread::sleep(Duration::from_millis(10));
     }
-    current_task::log(last_words)?;
-    Ok(())
+    current_task::log(last_words).map(drop)
 }
 
 fn heed_in_answers() -> task_state_guest::Result<()> {
@@ -155,19 +135,20 @@ fn work_on() -> task_state_guest::Result<()> {
 /// Is in twenty statuses, one right after the other.
 fn change_often(task: &TaskRecord) -> task_state_guest::Result<()> {
     for _ in 0..10 {
-        let draft = TaskDraft::new(&task.service, &task.user_id).task_id(&task.task_id).status(TaskStatus::Pending);
-        repository::save(draft, Precondition::None)?;
+        save_pending(task)?;
         current_task::set_status(TaskStatus::Running, None)?;
     }
-    current_task::log("changed")?;
-    Ok(())
+    current_task::log("changed").map(drop)
 }
 
 fn save_myself_anew(task: &TaskRecord) -> task_state_guest::Result<()> {
+    save_pending(task)?;
+    current_task::log("saved anew").map(drop)
+}
+
+fn save_pending(task: &TaskRecord) -> task_state_guest::Result<()> {
     let draft = TaskDraft::new(&task.service, &task.user_id).task_id(&task.task_id).status(TaskStatus::Pending);
-    repository::save(draft, Precondition::None)?;
-    current_task::log("saved anew")?;
-    Ok(())
+    repository::save(draft, Precondition::None).map(drop)
 }
 
 task_state_guest::export!(Report);

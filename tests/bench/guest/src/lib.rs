@@ -18,16 +18,11 @@ impl Plugin for Bench {
             Some("append") => append(&task.task_id, times),
             Some("log") => log(times),
             Some("lifecycle") => {
-                for number in 0..times {
-                    repository::append_logs(&task.task_id, [message(number)])?;
-                }
-                Ok(())
+                let append = |number| repository::append_logs(&task.task_id, [message(number)]).map(drop);
+                Ok((0..times).try_for_each(append)?)
             }
             Some("lifecycle-log") => {
-                for number in 0..times {
-                    current_task::log(message(number))?;
-                }
-                Ok(())
+                Ok((0..times).try_for_each(|number| current_task::log(message(number)).map(drop))?)
             }
             Some("list") => list(),
             other => Err(format!("unknown parameter do: {other:?}").into()),
