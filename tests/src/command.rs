@@ -14,6 +14,8 @@ use tempfile::TempDir;
 
 pub use rustix::process::Signal;
 
+use crate::cargo::{built_by, cargo};
+
 /// How long a process may take to do what a test waits for. It only bounds a test that fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -26,26 +28,12 @@ pub fn program() -> &'static Path {
 /// Builds the whole workspace's command: a package on its own has its dependencies built with fewer features, and so once
 /// more.
 fn build() -> Result<PathBuf> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What cargo tells a test of its package would have ring built anew, and with it all that depends on it.
-    for (name, _) in std::env::vars_os() {
-        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
-            cargo.env_remove(name);
-        }
-    }
-    let built = cargo
-        .args(["build", "--quiet", "--workspace", "--exclude", "xtask", "--bin", "task-state"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()?;
-    ensure!(built.status.success(), "cargo build: {}", built.status);
-    let messages = String::from_utf8(built.stdout)?;
-    let mut programs = messages.lines().filter_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        Some(PathBuf::from(message["executable"].as_str()?))
-    });
-    programs.rfind(|path| path.file_stem() == Some(OsStr::new("task-state"))).context("no such program")
+    let built = built_by(cargo().args(["build", "--workspace", "--exclude", "xtask", "--bin", "task-state"]))?;
+    built
+        .into_iter()
+        .filter(|built| built.target.name == "task-state")
+        .find_map(|built| built.executable)
+        .context("no such program")
 }
 
 /// How a command has ended, and what it wrote.

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use anyhow::Result;
+
+use crate::cargo::{Built, built_by, cargo};
 
 /// The packages that plugins are built from.
 const PACKAGES: [&str; 3] = ["test-guests", "quickstart", "csv-profile"];
@@ -20,35 +20,14 @@ pub fn guest(name: &str) -> &'static Path {
     BUILT.get(name).unwrap_or_else(|| panic!("there is no guest {name:?}, only {:?}", BUILT.keys()))
 }
 
-/// What cargo says of one thing that it has built.
-#[derive(Deserialize)]
-struct Artifact {
-    target: Target,
-    filenames: Vec<PathBuf>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-}
-
 fn build() -> Result<HashMap<String, PathBuf>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
-    command.args(["build", "--release", "--target", "wasm32-wasip2", "--lib", "--examples"]);
-    command.args(PACKAGES.iter().flat_map(|package| ["-p", package]));
-    command.args(["--quiet", "--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
-    let output = command.output().context("cargo did not start")?;
-    ensure!(output.status.success(), "cargo ended with {}", output.status);
-    let messages = String::from_utf8(output.stdout)?;
-    let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
-    Ok(artifacts.filter_map(component).collect())
-}
-
-/// The name of a plugin and its component, if the artifact is one.
-fn component(artifact: Artifact) -> Option<(String, PathBuf)> {
+    let mut cargo = cargo();
+    cargo.args(["build", "--release", "--target", "wasm32-wasip2", "--lib", "--examples"]);
+    cargo.args(PACKAGES.iter().flat_map(|package| ["-p", package]));
     let is_component = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "wasm");
-    let file = artifact.filenames.into_iter().find(is_component)?;
-    Some((artifact.target.name.replace('_', "-"), file))
+    let component = |built: Built| {
+        let file = built.filenames.into_iter().find(is_component)?;
+        Some((built.target.name.replace('_', "-"), file))
+    };
+    Ok(built_by(&mut cargo)?.into_iter().filter_map(component).collect())
 }

@@ -9,7 +9,6 @@ mod fault;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
@@ -57,11 +56,7 @@ struct Shared {
     cuts: watch::Sender<u64>,
     /// The requests of each connection, while they are recorded.
     recording: Mutex<Option<Vec<Vec<u8>>>>,
-    connections: AtomicU64,
-    requests: AtomicU64,
-    replies: AtomicU64,
-    bytes_up: AtomicU64,
-    bytes_down: AtomicU64,
+    counts: Mutex<Counts>,
 }
 
 impl Proxy {
@@ -75,11 +70,7 @@ impl Proxy {
                 faults: Mutex::default(),
                 cuts: watch::Sender::new(0),
                 recording: Mutex::default(),
-                connections: AtomicU64::default(),
-                requests: AtomicU64::default(),
-                replies: AtomicU64::default(),
-                bytes_up: AtomicU64::default(),
-                bytes_down: AtomicU64::default(),
+                counts: Mutex::default(),
             });
             let listening = Mutex::new(Some(tokio::spawn(accept(listener, Arc::clone(&shared)))));
             return Ok(Self { port, shared, listening });
@@ -99,13 +90,7 @@ impl Proxy {
 
     /// What has gone through so far.
     pub fn counts(&self) -> Counts {
-        Counts {
-            connections: self.shared.connections.load(Relaxed),
-            requests: self.shared.requests.load(Relaxed),
-            replies: self.shared.replies.load(Relaxed),
-            bytes_up: self.shared.bytes_up.load(Relaxed),
-            bytes_down: self.shared.bytes_down.load(Relaxed),
-        }
+        *lock(&self.shared.counts)
     }
 
     /// Makes something go wrong with the next request that the trigger picks. Of several faults, the one injected first
@@ -200,7 +185,7 @@ fn listen(port: u16) -> io::Result<TcpListener> {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let Ok((client, _)) = listener.accept().await else { continue };
-        shared.connections.fetch_add(1, Relaxed);
+        lock(&shared.counts).connections += 1;
         tokio::spawn(serve(client, Arc::clone(&shared)));
     }
 }

@@ -52,11 +52,11 @@ fn compact(text: &str) -> Result<String, String> {
     while let Some(first) = rest.bytes().next() {
         let length = match first {
             b'"' => {
-                let length = string_length(rest);
-                let string: String = serde_json::from_str(&rest[..length])
-                    .map_err(|error| format!("one of its strings cannot be read: {error}"))?;
-                out.push_str(&quote(&string));
-                rest = &rest[length..];
+                let mut strings = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+                let read = strings.next().transpose();
+                let string = read.map_err(|error| format!("one of its strings cannot be read: {error}"))?;
+                out.push_str(&quote(&string.unwrap_or_default()));
+                rest = &rest[strings.byte_offset()..];
                 continue;
             }
             b'-' | b'0'..=b'9' => {
@@ -103,20 +103,6 @@ fn check_number(text: &str) -> Result<(), String> {
         return Err(format!("it holds the number {text}, which is beyond the range of a double"));
     }
     Ok(())
-}
-
-/// The length of the string token at the start of valid JSON, its quotes included.
-fn string_length(text: &str) -> usize {
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return at + 1,
-            _ => {}
-        }
-    }
-    text.len()
 }
 
 #[cfg(test)]

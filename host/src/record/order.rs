@@ -130,26 +130,11 @@ mod tests {
 
     #[test]
     fn an_integer_is_what_python_reads_as_one() {
-        for (text, reads) in [
-            ("0", true),
-            ("+1", true),
-            ("-1", true),
-            ("1_000", true),
-            ("\t7\n", true),
-            ("٣", true),
-            ("-0", true),
-            ("", false),
-            ("_1", false),
-            ("1_", false),
-            ("1__0", false),
-            ("+", false),
-            ("+-1", false),
-            ("- 1", false),
-            ("1.0", false),
-            ("0x1", false),
-            ("²", false),
-        ] {
-            assert_eq!(Integer::read(text).is_some(), reads, "{text:?}");
+        for text in ["0", "+1", "-1", "1_000", "\t7\n", "٣", "-0"] {
+            assert!(Integer::read(text).is_some(), "{text:?}");
+        }
+        for text in ["", "_1", "1_", "1__0", "+", "+-1", "- 1", "1.0", "0x1", "²"] {
+            assert!(Integer::read(text).is_none(), "{text:?}");
         }
     }
 

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -58,8 +57,10 @@ struct Requests<'a> {
 impl Requests<'_> {
     async fn forward(mut self, mut from_client: OwnedReadHalf) -> Result<(), Cut> {
         let mut messages = Messages::default();
-        while let Some(request) = messages.next(&mut from_client, &self.shared.bytes_up).await {
-            self.shared.requests.fetch_add(1, Relaxed);
+        while let Some(request) =
+            messages.next(&mut from_client, |read| lock(&self.shared.counts).bytes_up += read).await
+        {
+            lock(&self.shared.counts).requests += 1;
             self.record(&request);
             self.send(&request).await?;
         }
@@ -132,11 +133,13 @@ impl Replies<'_> {
     async fn forward(mut self, mut from_server: OwnedReadHalf) -> Result<(), Cut> {
         let mut messages = Messages::default();
         let mut silent = false;
-        while let Some(reply) = messages.next(&mut from_server, &self.shared.bytes_down).await {
+        while let Some(reply) =
+            messages.next(&mut from_server, |read| lock(&self.shared.counts).bytes_down += read).await
+        {
             let is_push = reply.starts_with(b">");
             let met = if is_push { None } else { lock(self.expected).pop_front().flatten() };
             if !is_push {
-                self.shared.replies.fetch_add(1, Relaxed);
+                lock(&self.shared.counts).replies += 1;
             }
             if let Some(met) = met {
                 met.note_executed();
@@ -188,14 +191,14 @@ struct Messages {
 
 impl Messages {
     /// The next complete message; `None` at the end of the stream.
-    async fn next(&mut self, from: &mut OwnedReadHalf, count: &AtomicU64) -> Option<Bytes> {
+    async fn next(&mut self, from: &mut OwnedReadHalf, count: impl Fn(u64)) -> Option<Bytes> {
         loop {
             if let Some(length) = resp::message_length(&self.buffer) {
                 return Some(self.buffer.split_to(length).freeze());
             }
             self.buffer.reserve(READ_BYTES);
             let read = from.read_buf(&mut self.buffer).await.ok().filter(|&read| read > 0)?;
-            count.fetch_add(read as u64, Relaxed);
+            count(read as u64);
         }
     }
 }

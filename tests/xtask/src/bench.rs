@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what a benchmark needs is built and installed here; what it measures is said in `tests/bench`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -34,30 +34,18 @@ pub(crate) fn store(arguments: &StoreArguments) -> Result<()> {
     let redis = redis::ensure()?;
     build::plugins(&["bench-guest"])?;
     let target = build::target_directory()?;
-    let python = match python::ensure(&target) {
-        Ok(python) => Some(python),
-        Err(error) => {
-            eprintln!("The peer's way is left out: {error:#}");
-            None
-        }
-    };
+    let python = python::ensure(&target).map_err(|error| eprintln!("The peer's way is left out: {error:#}")).ok();
+    let checkout = |path: &PathBuf| fs::canonicalize(path).with_context(|| format!("--peer {}", path.display()));
+    let peer = arguments.peer.as_ref().map(checkout).transpose()?;
     heading("The benchmark");
     let mut bench = cargo();
     bench.args(["bench", "--workspace", "--bench", "store", "--profile", &arguments.profile, "--"]);
     bench.arg("--plugin").arg(build::plugin(&target, "bench-guest"));
     bench.arg("--json").arg(target.join("bench-store.json"));
-    if let Some(python) = python {
-        bench.arg("--python").arg(python);
-    }
-    if let Some(checkout) = &arguments.peer {
-        let path = fs::canonicalize(checkout).with_context(|| format!("--peer {}", checkout.display()))?;
-        bench.arg("--peer").arg(path);
-    }
-    if let Some(rounds) = arguments.rounds {
-        bench.arg("--rounds").arg(rounds.to_string());
-    }
-    if let Some(only) = &arguments.only {
-        bench.arg("--only").arg(only);
+    let rounds = arguments.rounds.map(|rounds| rounds.to_string().into());
+    let only = arguments.only.as_ref().map(PathBuf::from);
+    for (option, value) in [("--python", python), ("--peer", peer), ("--rounds", rounds), ("--only", only)] {
+        bench.args(value.iter().flat_map(|value| [Path::new(option), value]));
     }
     if arguments.quick {
         bench.arg("--quick");
