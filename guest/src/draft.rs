@@ -1,5 +1,6 @@
 //! A task as a plugin saves it.
 
+use crate::record::setters;
 use crate::{Priority, TaskResult, TaskStatus};
 
 /// A task as a plugin saves it. The host stamps `updated_at`.
@@ -53,60 +54,23 @@ impl TaskDraft {
         }
     }
 
-    /// The same task under an id of the caller's choice: 1 to 128 bytes without `:`, `{`, `}`, white space and control
-    /// characters.
-    #[must_use]
-    pub fn task_id(mut self, id: impl Into<String>) -> Self {
-        self.task_id = Some(id.into());
-        self
-    }
-
-    /// The same task in another status.
-    #[must_use]
-    pub fn status(mut self, status: TaskStatus) -> Self {
-        self.status = status;
-        self
-    }
-
-    /// The same task with other parameters: a JSON object, as text.
-    #[must_use]
-    pub fn parameters(mut self, json: impl Into<String>) -> Self {
-        self.parameters = json.into();
-        self
-    }
-
-    /// The same task with other job identifiers.
-    #[must_use]
-    pub fn active_jobs<J: Into<String>>(mut self, jobs: impl IntoIterator<Item = J>) -> Self {
-        self.active_jobs = jobs.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// The same task, registered at another time.
-    #[must_use]
-    pub fn created_at(mut self, time: impl Into<String>) -> Self {
-        self.created_at = Some(time.into());
-        self
-    }
-
-    /// The same task with another log. A save takes entries as they are, `<time>,<message>`, and stamps none.
-    #[must_use]
-    pub fn logs<E: Into<String>>(mut self, entries: impl IntoIterator<Item = E>) -> Self {
-        self.logs = entries.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// The same task with another result.
-    #[must_use]
-    pub fn result(mut self, result: TaskResult) -> Self {
-        self.result = result;
-        self
-    }
-
-    /// The same task with another priority.
-    #[must_use]
-    pub fn priority(mut self, priority: Priority) -> Self {
-        self.priority = priority;
-        self
+    setters! {
+        /// The same task under an id of the caller's choice: 1 to 128 bytes without `:`, `{`, `}`, white space and control
+        /// characters.
+        task_id(id: impl Into<String>) = Some(id.into());
+        /// The same task in another status.
+        status(status: TaskStatus) = status;
+        /// The same task with other parameters: a JSON object, as text.
+        parameters(json: impl Into<String>) = json.into();
+        /// The same task with other job identifiers.
+        active_jobs<J: Into<String>>(jobs: impl IntoIterator<Item = J>) = jobs.into_iter().map(Into::into).collect();
+        /// The same task, registered at another time.
+        created_at(time: impl Into<String>) = Some(time.into());
+        /// The same task with another log. A save takes entries as they are, `<time>,<message>`, and stamps none.
+        logs<E: Into<String>>(entries: impl IntoIterator<Item = E>) = entries.into_iter().map(Into::into).collect();
+        /// The same task with another result.
+        result(result: TaskResult) = result;
+        /// The same task with another priority.
+        priority(priority: Priority) = priority;
     }
 }

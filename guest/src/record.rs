@@ -2,6 +2,19 @@
 
 use crate::{Priority, TaskStatus};
 
+/// Methods that set the field of their name.
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident $(<$item:ident: $bound:path>)? ($value:ident: $type:ty) = $set:expr;)+) => {$(
+        $(#[$doc])*
+        #[must_use]
+        pub fn $name $(<$item: $bound>)? (mut self, $value: $type) -> Self {
+            self.$name = $set;
+            self
+        }
+    )+};
+}
+pub(crate) use setters;
+
 /// A task as the store holds it.
 ///
 /// Times are ISO 8601 with a numeric offset, such as `2025-11-17T10:00:16.515926+09:00`.
@@ -79,18 +92,11 @@ impl TaskResult {
         Self::default()
     }
 
-    /// The same result with another pod status.
-    #[must_use]
-    pub fn pod_status(mut self, text: impl Into<String>) -> Self {
-        self.pod_status = Some(text.into());
-        self
-    }
-
-    /// The same result with another launcher output.
-    #[must_use]
-    pub fn launcher_output(mut self, text: impl Into<String>) -> Self {
-        self.launcher_output = Some(text.into());
-        self
+    setters! {
+        /// The same result with another pod status.
+        pod_status(text: impl Into<String>) = Some(text.into());
+        /// The same result with another launcher output.
+        launcher_output(text: impl Into<String>) = Some(text.into());
     }
 }
 

@@ -100,11 +100,7 @@ impl RedisServer {
 
     /// What the server has logged since it was first started.
     pub fn log(&self) -> Result<String> {
-        Ok(std::fs::read_to_string(self.log_path())?)
-    }
-
-    fn log_path(&self) -> PathBuf {
-        self.directory.path().join("log")
+        Ok(std::fs::read_to_string(self.directory().join("log"))?)
     }
 
     /// A new connection of the default user to database 0. It answers late rather than never: its response timeout is a
@@ -200,8 +196,7 @@ impl RedisServer {
                 Ok(Err(error)) => error,
                 Err(_) => anyhow::anyhow!("no answer within {FIRST_ANSWER_LIMIT:?}"),
             };
-            if self.has_ended().map_err(Failure::Other)? {
-                self.process = None;
+            if self.process.take_if(|process| matches!(process.try_wait(), Ok(Some(_)))).is_some() {
                 let log = self.log().unwrap_or_default();
                 return Err(if log.contains("Address already in use") {
                     Failure::PortTaken
@@ -227,10 +222,6 @@ impl RedisServer {
             .with_context(|| format!("cannot start {}", self.program.display()))?;
         self.process = Some(process);
         Ok(())
-    }
-
-    fn has_ended(&mut self) -> Result<bool> {
-        Ok(self.process.as_mut().context("the server was killed")?.try_wait()?.is_some())
     }
 
     /// Whether the server on the port has its data and is this one, not another test's.
