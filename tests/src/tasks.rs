@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use task_state_host::record::{ResultChange, SystemClock};
+use task_state_host::record::SystemClock;
 
 // What nearly every test names.
 pub use task_state_host::record::{
@@ -64,12 +64,12 @@ pub fn claim(id: &str) -> Claim {
 
 /// A change of the pod's status.
 pub fn pod(text: &str) -> Change {
-    Change::result(ResultChange { pod_status: Some(text.to_owned()), ..ResultChange::default() })
+    Change::result(TaskResult { pod_status: Some(text.to_owned()), ..TaskResult::default() })
 }
 
 /// A change of the launcher's output.
 pub fn output(text: &str) -> Change {
-    Change::result(ResultChange { launcher_output: Some(text.to_owned()), ..ResultChange::default() })
+    Change::result(TaskResult { launcher_output: Some(text.to_owned()), ..TaskResult::default() })
 }
 
 /// What one owner's programs may touch.

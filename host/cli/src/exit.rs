@@ -1,7 +1,6 @@
 //! How the command ends: what each exit code means, and which one an error gets.
 
 use std::error::Error;
-use std::fmt;
 use std::process::ExitCode;
 
 use task_state_host::record::{InvalidValue, Status};
@@ -91,16 +90,9 @@ fn of_start_error(error: &StartError) -> Exit {
 }
 
 /// Something that was given to the command cannot be used; the text names it.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct Misuse(pub(crate) String);
-
-impl fmt::Display for Misuse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for Misuse {}
 
 #[cfg(test)]
 mod tests {

@@ -3,56 +3,29 @@
 use super::bindings::dms::task_state::repository as wit_repository;
 use super::bindings::dms::task_state::types as wit;
 use crate::record::{
-    Draft, InvalidValue, JsonObject, Priority, ResultChange, Service, Status, TaskId, TaskRecord, TaskResult,
-    Timestamp, UserId,
+    Draft, InvalidValue, JsonObject, Priority, Service, Status, TaskId, TaskRecord, TaskResult, Timestamp, UserId,
 };
 use crate::store::{Page, Precondition, Scope};
 
-impl From<Status> for wit::TaskStatus {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Pending => Self::Pending,
-            Status::Dispatching => Self::Dispatching,
-            Status::Running => Self::Running,
-            Status::Completed => Self::Completed,
-            Status::Failed => Self::Failed,
-            Status::CancelRequested => Self::CancelRequested,
-            Status::Cancelled => Self::Cancelled,
+/// Two enums with the same variants, each made of the other.
+macro_rules! same_variants {
+    ($ours:ty, $wit:ty: $($variant:ident)*) => {
+        impl From<$ours> for $wit {
+            fn from(ours: $ours) -> Self {
+                match ours { $(<$ours>::$variant => Self::$variant,)* }
+            }
         }
-    }
+
+        impl From<$wit> for $ours {
+            fn from(wit: $wit) -> Self {
+                match wit { $(<$wit>::$variant => Self::$variant,)* }
+            }
+        }
+    };
 }
 
-impl From<wit::TaskStatus> for Status {
-    fn from(status: wit::TaskStatus) -> Self {
-        match status {
-            wit::TaskStatus::Pending => Self::Pending,
-            wit::TaskStatus::Dispatching => Self::Dispatching,
-            wit::TaskStatus::Running => Self::Running,
-            wit::TaskStatus::Completed => Self::Completed,
-            wit::TaskStatus::Failed => Self::Failed,
-            wit::TaskStatus::CancelRequested => Self::CancelRequested,
-            wit::TaskStatus::Cancelled => Self::Cancelled,
-        }
-    }
-}
-
-impl From<Priority> for wit::Priority {
-    fn from(priority: Priority) -> Self {
-        match priority {
-            Priority::High => Self::High,
-            Priority::Low => Self::Low,
-        }
-    }
-}
-
-impl From<wit::Priority> for Priority {
-    fn from(priority: wit::Priority) -> Self {
-        match priority {
-            wit::Priority::High => Self::High,
-            wit::Priority::Low => Self::Low,
-        }
-    }
-}
+same_variants!(Status, wit::TaskStatus: Pending Dispatching Running Completed Failed CancelRequested Cancelled);
+same_variants!(Priority, wit::Priority: High Low);
 
 impl From<TaskResult> for wit::TaskResult {
     fn from(result: TaskResult) -> Self {
@@ -61,12 +34,6 @@ impl From<TaskResult> for wit::TaskResult {
 }
 
 impl From<wit::TaskResult> for TaskResult {
-    fn from(result: wit::TaskResult) -> Self {
-        Self { pod_status: result.pod_status, launcher_output: result.launcher_output }
-    }
-}
-
-impl From<wit::TaskResult> for ResultChange {
     fn from(result: wit::TaskResult) -> Self {
         Self { pod_status: result.pod_status, launcher_output: result.launcher_output }
     }

@@ -47,7 +47,6 @@ impl From<InvalidValue> for GuestError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Denied;
 
     #[test]
     fn no_key_url_or_address_reaches_a_guest() {
@@ -60,11 +59,5 @@ mod tests {
             let told = format!("{:?}", for_guest(error));
             assert!(!["redis", "10.0.0.7", "task:7", "pw"].iter().any(|part| told.contains(part)), "{told}");
         }
-    }
-
-    #[test]
-    fn a_task_of_others_is_denied_without_saying_whose_it_is() {
-        let GuestError::Denied(text) = for_guest(Error::Denied(Denied::Service)) else { panic!("not denied") };
-        assert_eq!(text, "the task's service is not granted");
     }
 }

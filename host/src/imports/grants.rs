@@ -110,11 +110,8 @@ impl Grants {
     /// # Errors
     /// [`MissingGrant`], naming the operation.
     pub fn permit(&self, operation: Operation) -> Result<(), MissingGrant> {
-        if self.operations.contains(&operation) {
-            Ok(())
-        } else {
-            Err(MissingGrant(format!("operation \"{operation}\"")))
-        }
+        let is_granted = self.operations.contains(&operation);
+        is_granted.then_some(()).ok_or_else(|| MissingGrant(format!("operation \"{operation}\"")))
     }
 
     /// Whether a service that the plugin named itself is granted.

@@ -58,12 +58,12 @@ impl Job {
 
     async fn guest(self, output: Output) -> End {
         let Self { plugin, claimed, task, input, limits, .. } = self;
-        let context = TaskStateCtx::with_current(claimed.store.clone(), plugin.grants(), claimed.clone());
+        let context = TaskStateCtx::with_current(claimed.store.clone(), plugin.grants.clone(), claimed.clone());
         let guest = Guest::new(context, input, output, limits.memory_bytes);
-        let mut store = guest.into_store(plugin.engine());
-        let _ticking = plugin.tick();
+        let mut store = guest.into_store(&plugin.host.engine);
+        let _ticking = plugin.host.ticker.tick();
         let ended = {
-            let mut guest = pin!(work(plugin.component(), &mut store, &task));
+            let mut guest = pin!(work(&plugin.component, &mut store, &task));
             let watched = async {
                 let ended = tokio::select! {
                     biased;

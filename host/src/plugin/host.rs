@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::{self, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
@@ -37,9 +36,9 @@ pub(super) struct Inner {
     runtime: Option<Runtime>,
     pub(super) default_limits: Limits,
     permits: Arc<Semaphore>,
+    queue: Semaphore,
     max_runs: usize,
     max_queued: usize,
-    queued: AtomicUsize,
     runs: Arc<Registry>,
 }
 
@@ -68,7 +67,7 @@ impl HostBuilder {
 
     /// How many more may wait for their turn: 1,024 unless set.
     pub fn max_queued_runs(mut self, most: usize) -> Self {
-        self.max_queued_runs = most;
+        self.max_queued_runs = most.min(Semaphore::MAX_PERMITS);
         self
     }
 
@@ -109,7 +108,7 @@ impl HostBuilder {
             permits: Arc::new(Semaphore::new(self.max_concurrent_runs)),
             max_runs: self.max_concurrent_runs,
             max_queued: self.max_queued_runs,
-            queued: AtomicUsize::new(0),
+            queue: Semaphore::new(self.max_queued_runs),
             runs: Registry::new(),
         })))
     }
@@ -203,30 +202,14 @@ impl Inner {
             Err(TryAcquireError::Closed) => return Err(StartError::ShuttingDown),
             Err(TryAcquireError::NoPermits) => {}
         }
-        let _waiting = Waiting::enter(&self.queued, self.max_queued)
-            .ok_or(StartError::Full { running: self.max_runs, queued: self.max_queued })?;
+        let full = |_| StartError::Full { running: self.max_runs, queued: self.max_queued };
+        let _waiting = self.queue.try_acquire().map_err(full)?;
         self.permits.clone().acquire_owned().await.map_err(|_| StartError::ShuttingDown)
     }
 }
 
 fn broken() -> store::Error {
     store::Error::Failed("the store broke while the task was claimed".to_owned())
-}
-
-/// One of those who wait for their turn, until it is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn enter(count: &'a AtomicUsize, most: usize) -> Option<Self> {
-        let one_more = |waiting| (waiting < most).then_some(waiting + 1);
-        count.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok().map(|_| Self(count))
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
 }
 
 impl Drop for Inner {

@@ -1,13 +1,12 @@
 //! A guest's standard input, streamed: at any time little of it is in memory.
 
-use std::fs::File;
-use std::io::{Cursor, Error, ErrorKind, Read, Result};
+use std::io::{Cursor, Error, ErrorKind, Result};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::fs::File;
+use tokio::io::{AsyncRead, BufReader, ReadBuf};
 use wasmtime_wasi::cli::{AsyncStdinStream, StdinStream};
 
 use super::Input;
@@ -23,87 +22,38 @@ pub(super) async fn open(input: Input) -> Result<Box<dyn StdinStream + Sync>> {
         Input::Bytes(bytes) => Box::new(AsyncStdinStream::new(Cursor::new(bytes))),
         Input::Stdin => Box::new(std::io::stdin()),
         Input::File(path) => {
-            let source = spawn_blocking(move || Source::open(path)).await.map_err(Error::other)??;
-            Box::new(AsyncStdinStream::new(FileReader { state: State::Idle(source), piece: Vec::new(), taken: 0 }))
+            let file = open_file(path).await?;
+            Box::new(AsyncStdinStream::new(BufReader::with_capacity(PIECE, file)))
         }
     })
 }
 
-/// A file, opened or about to be.
-enum Source {
+async fn open_file(path: PathBuf) -> Result<InputFile> {
+    let kind = tokio::fs::metadata(&path).await?;
+    if kind.is_dir() {
+        Err(Error::from(ErrorKind::IsADirectory))
+    } else if kind.is_file() {
+        Ok(InputFile::Open(File::open(path).await?))
+    } else {
+        Ok(InputFile::Opening(Box::pin(File::open(path))))
+    }
+}
+
+/// A file that is read on threads that may block, opened or about to be.
+enum InputFile {
+    Opening(Pin<Box<dyn Future<Output = Result<File>> + Send + Sync>>),
     Open(File),
-    Pipe(PathBuf),
 }
 
-impl Source {
-    fn open(path: PathBuf) -> Result<Self> {
-        let kind = std::fs::metadata(&path)?;
-        if kind.is_dir() {
-            Err(Error::from(ErrorKind::IsADirectory))
-        } else if kind.is_file() {
-            Ok(Self::Open(File::open(path)?))
-        } else {
-            Ok(Self::Pipe(path))
-        }
-    }
-
-    fn read(self, mut piece: Vec<u8>) -> Result<(Self, Vec<u8>)> {
-        let mut file = match self {
-            Self::Open(file) => file,
-            Self::Pipe(path) => File::open(path)?,
-        };
-        piece.resize(PIECE, 0);
-        let length = loop {
-            match file.read(&mut piece) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                read => break read?,
-            }
-        };
-        piece.truncate(length);
-        Ok((Self::Open(file), piece))
-    }
-}
-
-/// Reads a file a piece at a time, on threads that may block.
-struct FileReader {
-    state: State,
-    piece: Vec<u8>,
-    taken: usize,
-}
-
-enum State {
-    Idle(Source),
-    Reading(JoinHandle<Result<(Source, Vec<u8>)>>),
-    Ended,
-}
-
-impl AsyncRead for FileReader {
+impl AsyncRead for InputFile {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
-        loop {
-            if self.taken < self.piece.len() {
-                let length = buffer.remaining().min(self.piece.len() - self.taken);
-                buffer.put_slice(&self.piece[self.taken..self.taken + length]);
-                self.taken += length;
-                return Poll::Ready(Ok(()));
-            }
-            match &mut self.state {
-                State::Ended => return Poll::Ready(Ok(())),
-                State::Reading(reading) => {
-                    let read = ready!(Pin::new(reading).poll(context)).map_err(Error::other);
-                    self.state = State::Ended;
-                    let (source, piece) = read??;
-                    if !piece.is_empty() {
-                        self.state = State::Idle(source);
-                    }
-                    (self.piece, self.taken) = (piece, 0);
-                }
-                State::Idle(_) => {
-                    let piece = std::mem::take(&mut self.piece);
-                    if let State::Idle(source) = std::mem::replace(&mut self.state, State::Ended) {
-                        self.state = State::Reading(spawn_blocking(move || source.read(piece)));
-                    }
-                }
-            }
+        if let Self::Opening(opening) = &mut *self {
+            let file = ready!(opening.as_mut().poll(context))?;
+            *self = Self::Open(file);
+        }
+        match &mut *self {
+            Self::Open(file) => Pin::new(file).poll_read(context, buffer),
+            Self::Opening(_) => Poll::Pending,
         }
     }
 }

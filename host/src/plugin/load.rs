@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use wasmtime::component::Component;
 
-use super::engine::Ticking;
 use super::host::Inner;
 use super::instance::Guest;
 use super::{Outcome, Run, RunRequest, StartError};
@@ -59,8 +58,8 @@ pub enum LoadError {
 #[derive(Clone)]
 pub struct Plugin {
     pub(super) host: Arc<Inner>,
-    component: PluginPre<Guest>,
-    grants: Arc<Grants>,
+    pub(super) component: PluginPre<Guest>,
+    pub(super) grants: Arc<Grants>,
 }
 
 impl Plugin {
@@ -92,22 +91,6 @@ impl Plugin {
     /// As `start`.
     pub async fn run(&self, request: RunRequest) -> Result<Outcome, StartError> {
         self.host.run(self.clone(), request).await
-    }
-
-    pub(super) fn grants(&self) -> Arc<Grants> {
-        self.grants.clone()
-    }
-
-    pub(super) fn engine(&self) -> &wasmtime::Engine {
-        &self.host.engine
-    }
-
-    pub(super) fn component(&self) -> &PluginPre<Guest> {
-        &self.component
-    }
-
-    pub(super) fn tick(&self) -> Ticking {
-        self.host.ticker.tick()
     }
 }
 
@@ -145,18 +128,4 @@ fn unserved(component: &Component, error: &wasmtime::Error) -> LoadError {
 /// An error with its causes, on one line.
 fn chain(error: &wasmtime::Error) -> String {
     error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ").replace('\n', " ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_known_by_its_first_bytes() {
-        assert!(matches!(check_kind(b"\0asm\x0d\0\x01\0rest"), Ok(())));
-        assert!(matches!(check_kind(b"\0asm\x01\0\0\0rest"), Err(LoadError::CoreModule)));
-        for bytes in [&b""[..], b"\0as", b"#!/bin/sh", b"\0asm", b"\0asm\x02\0\0\0"] {
-            assert!(matches!(check_kind(bytes), Err(LoadError::NotWasm(_))), "{bytes:?}");
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Every mutation of a task that exists, and the one function that makes it.
 
-use super::{Status, TaskRecord, Timestamp, TransitionRule, later_than};
+use super::{Status, TaskRecord, TaskResult, Timestamp, TransitionRule, later_than};
 
 /// A change to a task: any combination of a status, log entries, result fields and active jobs, made in one step.
 ///
@@ -18,7 +18,7 @@ pub struct Change {
     /// Log entries to add, in order.
     pub entries: Vec<Entry>,
     /// Result fields to overwrite.
-    pub result: ResultChange,
+    pub result: TaskResult,
     /// What replaces the identifiers of the task's jobs.
     pub active_jobs: Option<Vec<String>>,
 }
@@ -48,15 +48,6 @@ pub struct Entry {
     pub message: String,
 }
 
-/// Result fields to overwrite; absent ones are left alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ResultChange {
-    /// A snapshot of the workload's pod, as text.
-    pub pod_status: Option<String>,
-    /// Standard output and standard error of the workload, as one text.
-    pub launcher_output: Option<String>,
-}
-
 impl Change {
     /// A move to a status.
     pub fn status(status: Status) -> Self {
@@ -79,7 +70,7 @@ impl Change {
     }
 
     /// New result fields.
-    pub fn result(result: ResultChange) -> Self {
+    pub fn result(result: TaskResult) -> Self {
         Self { result, ..Self::default() }
     }
 
@@ -108,7 +99,7 @@ impl Change {
     /// Whether the change sets nothing but the status and log entries.
     pub(crate) fn is_small(&self) -> bool {
         let output = matches!(self.status, Some(StatusChange::Finish { output: Some(_), .. }));
-        !output && self.active_jobs.is_none() && self.result == ResultChange::default()
+        !output && self.active_jobs.is_none() && self.result == TaskResult::default()
     }
 
     /// Whether the change is the end of a run.

@@ -120,7 +120,7 @@ fn any_change() -> impl Strategy<Value = Change> {
     (status, prop::collection::vec(any::<String>(), 0..3), text(), text(), jobs).prop_map(
         |(status, messages, pod_status, launcher_output, active_jobs)| Change {
             status: status.map(StatusChange::To),
-            result: ResultChange { pod_status, launcher_output },
+            result: TaskResult { pod_status, launcher_output },
             active_jobs,
             ..Change::logs(messages)
         },

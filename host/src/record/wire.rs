@@ -24,7 +24,8 @@ impl Unreadable {
     }
 }
 
-/// What the workload left behind. An absent field has never been set.
+/// What the workload left behind. A field that is absent in a record has never been set; one that is absent in a
+/// [`Change`](super::Change) is left alone.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct TaskResult {
     /// A snapshot of the workload's pod, as text.

@@ -42,22 +42,17 @@ async fn a_run_can_be_cancelled_while_others_wait_for_it() {
 }
 
 #[tokio::test]
-async fn a_cancellation_in_the_store_is_noticed_by_a_guest_that_only_asks() {
+async fn a_cancellation_in_the_store_is_noticed_by_a_guest_that_only_asks_and_in_the_answers_of_other_calls() {
     let sandbox = Sandbox::new();
-    let run = sandbox.start("report", "stop-when-asked").await;
-    sandbox.ask_to_stop(run.task_id()).await;
-    let (status, log) = end(&run.wait().await).await;
-    assert_eq!(status, Status::Cancelled);
-    assert!(log.contains(&"asked by an operator".to_owned()) && log.contains(&"stopping".to_owned()), "{log:?}");
-}
-
-#[tokio::test]
-async fn a_cancellation_in_the_store_is_seen_in_the_answers_of_other_calls() {
-    let sandbox = Sandbox::new();
-    let run = sandbox.start("report", "heed-in-answers").await;
-    sandbox.logged(run.task_id(), "working").await;
-    sandbox.ask_to_stop(run.task_id()).await;
-    assert_eq!(run.wait().await.status, Status::Cancelled);
+    for (mode, said) in [("stop-when-asked", "running"), ("heed-in-answers", "working")] {
+        let run = sandbox.start("report", mode).await;
+        sandbox.logged(run.task_id(), said).await;
+        sandbox.ask_to_stop(run.task_id()).await;
+        let (status, log) = end(&run.wait().await).await;
+        assert_eq!(status, Status::Cancelled, "{mode}");
+        assert!(log.contains(&"asked by an operator".to_owned()), "{mode}: {log:?}");
+        assert_eq!(log.contains(&"stopping".to_owned()), mode == "stop-when-asked", "{mode}: {log:?}");
+    }
 }
 
 #[tokio::test]

@@ -20,8 +20,9 @@ async fn a_file_that_is_not_there_is_named() {
 
 #[tokio::test]
 async fn what_is_no_component_is_said_to_be_none() {
-    assert!(matches!(refusal(b"#!/bin/sh\nexit 0\n").await, LoadError::NotWasm(_)));
-    assert!(matches!(refusal(b"").await, LoadError::NotWasm(_)));
+    for bytes in [&b""[..], b"\0as", b"#!/bin/sh\nexit 0\n", b"\0asm", b"\0asm\x02\0\0\0"] {
+        assert!(matches!(refusal(bytes).await, LoadError::NotWasm(_)), "{bytes:?}");
+    }
     assert!(matches!(refusal(b"\0asm\x01\0\0\0").await, LoadError::CoreModule));
     assert!(matches!(refusal(b"\0asm\x0d\0\x01\0\xff\xff").await, LoadError::Compile(_)));
     let whole = std::fs::read(guest("report")).unwrap();

@@ -27,35 +27,22 @@ async fn a_guest_that_returns_completes_its_task_without_an_entry() {
 }
 
 #[tokio::test]
-async fn an_error_fails_the_task_with_its_text_as_the_entry() {
-    let outcome = Sandbox::new().run("misbehave", "error").await;
-    assert_end(&outcome, Status::Failed, &["the input makes no sense"]).await;
-}
-
-#[tokio::test]
-async fn a_trap_fails_the_task_with_its_message_and_the_backtrace() {
-    let outcome = Sandbox::new().run("misbehave", "trap").await;
-    let (status, log) = end(&outcome).await;
-    assert_eq!((status, log.len()), (Status::Failed, 1));
-    assert!(log[0].starts_with("wasm trap: wasm `unreachable` instruction executed\n"), "{}", log[0]);
-    assert!(log[0].contains("panic_fmt") && log[0].contains("worker"), "{}", log[0]);
-    assert!(printed(&outcome).await.contains("the guest panics"));
-}
-
-#[tokio::test]
-async fn a_guest_that_exits_instead_of_returning_fails() {
-    let (status, log) = end(&Sandbox::new().run("misbehave", "exit").await).await;
-    assert_eq!(status, Status::Failed);
-    assert!(log[0].contains("the guest exited with status"), "{log:?}");
-}
-
-#[tokio::test]
-async fn a_stack_overflow_is_a_trap() {
-    let (status, log) = end(&Sandbox::new().run("misbehave", "dive").await).await;
-    assert_eq!(status, Status::Failed);
-    assert!(log[0].starts_with("wasm trap: "), "{log:?}");
-    assert!(log[0].contains("misbehave::dive"), "{log:?}");
-    assert!(log[0].len() < 10_000);
+async fn a_guest_that_fails_says_why_in_one_entry_and_a_trap_says_where() {
+    let sandbox = Sandbox::new();
+    for (mode, start, parts) in [
+        ("error", "the input makes no sense", &[][..]),
+        ("trap", "wasm trap: wasm `unreachable` instruction executed\n", &["panic_fmt", "worker"]),
+        ("exit", "the guest exited with status", &[]),
+        ("dive", "wasm trap: ", &["misbehave::dive"]),
+    ] {
+        let outcome = sandbox.run("misbehave", mode).await;
+        let (status, log) = end(&outcome).await;
+        assert_eq!((status, log.len()), (Status::Failed, 1), "{mode}: {log:?}");
+        assert!(log[0].starts_with(start) && log[0].len() < 10_000, "{mode}: {log:?}");
+        assert!(parts.iter().all(|part| log[0].contains(part)), "{mode}: {log:?}");
+        assert!(mode != "error" || log[0] == start, "{log:?}");
+        assert_eq!(printed(&outcome).await.contains("the guest panics"), mode == "trap", "{mode}");
+    }
 }
 
 #[tokio::test]

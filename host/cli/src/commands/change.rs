@@ -1,6 +1,6 @@
 //! The commands that change a task.
 
-use task_state_host::record::{Change, Draft, ResultChange, Status, TaskId};
+use task_state_host::record::{Change, Draft, Status, TaskId, TaskResult};
 use task_state_host::store::{Access, Error, Precondition};
 
 use super::{AboutTask, Session};
@@ -29,7 +29,7 @@ pub(super) async fn set_status(args: SetStatusArgs, session: &mut Session) -> an
 }
 
 pub(super) async fn update_result(args: UpdateResultArgs, session: &mut Session) -> anyhow::Result<()> {
-    let result = ResultChange { pod_status: args.pod_status, launcher_output: args.launcher_output };
+    let result = TaskResult { pod_status: args.pod_status, launcher_output: args.launcher_output };
     make(&args.id, Change::result(result), session).await
 }
 

@@ -1,12 +1,13 @@
 //! The commands that look at one task, at a service and at the sequence.
 
 use futures_util::StreamExt as _;
+use serde_json::json;
 use task_state_host::record::{Status, TaskId};
 use task_state_host::store::Access;
 
 use super::{AboutTask, Session};
 use crate::args::LogsArgs;
-use crate::output::{NextId, Users, entry, name};
+use crate::output::{entry, name};
 
 pub(super) async fn get(id: &TaskId, session: &mut Session) -> anyhow::Result<()> {
     let record = session.store.get(id, &Access::ANY).await.about(id)?;
@@ -16,7 +17,7 @@ pub(super) async fn get(id: &TaskId, session: &mut Session) -> anyhow::Result<()
 pub(super) async fn users(service: &str, session: &mut Session) -> anyhow::Result<()> {
     let users = session.store.users(service).await?;
     if session.out.is_json() {
-        return session.out.result("", &Users { service, users: &users });
+        return session.out.result("", &json!({"service": service, "users": users}));
     }
     for user in &users {
         session.out.write(&format!("{}\n", name(user)))?;
@@ -26,12 +27,12 @@ pub(super) async fn users(service: &str, session: &mut Session) -> anyhow::Resul
 
 pub(super) async fn next_id(session: &mut Session) -> anyhow::Result<()> {
     let id = session.store.next_task_id().await?;
-    session.out.result(&id, &NextId { task_id: &id })
+    session.out.result(&id, &json!({"task_id": id}))
 }
 
 pub(super) async fn peek_id(session: &mut Session) -> anyhow::Result<()> {
     let id = session.store.peek_next_task_id().await?;
-    session.out.result(&id, &NextId { task_id: &id })
+    session.out.result(&id, &json!({"task_id": id}))
 }
 
 /// Shows the log of a task from `--tail` entries before its end, and with `--follow` goes on until the task ends.

@@ -22,19 +22,6 @@ pub(crate) struct Deleted<'a> {
     pub(crate) deleted: bool,
 }
 
-/// A number of the sequence.
-#[derive(Serialize)]
-pub(crate) struct NextId<'a> {
-    pub(crate) task_id: &'a str,
-}
-
-/// The users of a service.
-#[derive(Serialize)]
-pub(crate) struct Users<'a> {
-    pub(crate) service: &'a str,
-    pub(crate) users: &'a [String],
-}
-
 /// How many tasks there are in each status, all of them named.
 pub(crate) fn counts(counts: &Counts) -> Value {
     Status::ALL.iter().map(|status| (status.as_str(), counts.get(status).copied().unwrap_or_default())).collect()

@@ -7,7 +7,7 @@ mod screen;
 mod table;
 mod text;
 
-pub(crate) use json::{ChangedTask, Deleted, NextId, Users, check_report, counts};
+pub(crate) use json::{ChangedTask, Deleted, check_report, counts};
 pub(crate) use live::Live;
 pub(crate) use out::Out;
 pub(crate) use screen::Screen;

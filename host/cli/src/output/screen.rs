@@ -84,7 +84,7 @@ impl Screen {
             .with_env_filter(filter)
             .with_ansi(self.is_terminal && console::colors_enabled_stderr())
             .with_target(false)
-            .with_writer(move || Traces { screen: screen.clone(), text: Vec::new() })
+            .with_writer(move || screen.clone())
             .log_internal_errors(false)
             .init();
     }
@@ -117,27 +117,14 @@ impl Screen {
     }
 }
 
-/// One event that is traced, on its way to the screen.
-struct Traces {
-    screen: Screen,
-    text: Vec<u8>,
-}
-
-impl Write for Traces {
+/// Each write is an event that is traced.
+impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.text.extend_from_slice(bytes);
+        self.line(String::from_utf8_lossy(bytes).trim_end());
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl Drop for Traces {
-    fn drop(&mut self) {
-        if !self.text.is_empty() {
-            self.screen.line(String::from_utf8_lossy(&self.text).trim_end());
-        }
     }
 }
