@@ -176,8 +176,8 @@ pub(crate) fn next_status(
 pub(crate) fn wire_entry(entry: &Entry, now: &Timestamp) -> String {
     // A caller's own spelling of a time may have a comma in it.
     match &entry.at {
-        Some(at) => format!("{},{}", at.to_isoformat(), entry.message),
-        None => format!("{now},{}", entry.message),
+        Some(at) if at.as_str().contains(',') => format!("{},{}", at.to_isoformat(), entry.message),
+        at => format!("{},{}", at.as_ref().unwrap_or(now), entry.message),
     }
 }
 
