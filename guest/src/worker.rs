@@ -95,44 +95,22 @@ macro_rules! export {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt;
-
     use super::*;
 
-    #[derive(Debug)]
-    struct Layer(&'static str, Option<Box<Layer>>);
-
-    impl fmt::Display for Layer {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(self.0)
-        }
-    }
-
-    impl Error for Layer {
-        fn source(&self) -> Option<&(dyn Error + 'static)> {
-            self.1.as_deref().map(|layer| layer as _)
-        }
-    }
-
-    fn layers(texts: &[&'static str]) -> Layer {
-        let (first, rest) = texts.split_first().unwrap();
-        Layer(first, (!rest.is_empty()).then(|| Box::new(layers(rest))))
-    }
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Layer(&'static str, #[source] Option<Box<Layer>>);
 
     #[test]
-    fn a_failure_is_told_with_its_sources() {
-        assert_eq!(
-            describe(&layers(&["reading row 3", "invalid number", "empty"])),
-            "reading row 3: invalid number: empty"
-        );
-    }
-
-    #[test]
-    fn a_source_that_the_error_already_tells_is_not_repeated() {
-        assert_eq!(
-            describe(&layers(&["reading: broken pipe", "broken pipe", "os error 32"])),
-            "reading: broken pipe: os error 32"
-        );
+    fn a_failure_is_told_with_those_of_its_sources_that_it_does_not_already_tell() {
+        for (layers, told) in [
+            (["reading row 3", "invalid number", "empty"], "reading row 3: invalid number: empty"),
+            (["reading: broken pipe", "broken pipe", "os error 32"], "reading: broken pipe: os error 32"),
+        ] {
+            let [first, second, third] = layers;
+            let source = Layer(second, Some(Box::new(Layer(third, None))));
+            assert_eq!(describe(&Layer(first, Some(Box::new(source)))), told);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The store called natively: what the other sides of this store are built on, and what they are prepared with.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -55,8 +56,8 @@ pub(crate) fn draft_with(store: &RedisStore, id: &str, lines: usize, parameters:
 
 /// Saves tasks, many at once.
 pub(crate) async fn save_all(store: &Arc<RedisStore>, drafts: impl IntoIterator<Item = Result<Draft>>) -> Result<()> {
-    let save = |draft| async move { Ok(drop(store.save(draft, Precondition::None, &Access::ANY).await?)) };
-    stream::iter(drafts).try_for_each_concurrent(PREPARED_AT_ONCE, save).await
+    let save = |draft| async move { anyhow::Ok(store.save(draft, Precondition::None, &Access::ANY).await?) };
+    stream::iter(drafts).map_ok(save).try_buffer_unordered(PREPARED_AT_ONCE).try_for_each(|_| ready(Ok(()))).await
 }
 
 /// Adds entries to each task in turn, each acknowledged before the next. Gives the time of each.

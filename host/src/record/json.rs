@@ -60,7 +60,8 @@ fn compact(text: &str) -> Result<String, String> {
                 continue;
             }
             b'-' | b'0'..=b'9' => {
-                let length = rest.bytes().position(|b| !is_number_byte(b)).unwrap_or(rest.len());
+                let is_over = |b: char| !matches!(b, '0'..='9' | '-' | '+' | '.' | 'e' | 'E');
+                let length = rest.find(is_over).unwrap_or(rest.len());
                 check_number(&rest[..length])?;
                 length
             }
@@ -85,10 +86,6 @@ fn compact(text: &str) -> Result<String, String> {
         rest = &rest[length..];
     }
     Ok(out)
-}
-
-fn is_number_byte(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
 }
 
 fn check_number(text: &str) -> Result<(), String> {

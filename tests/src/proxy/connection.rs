@@ -78,9 +78,9 @@ impl Requests<'_> {
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), Cut> {
-        let request = Request::new(bytes);
+        let request = Request { bytes };
         let met = lock(&self.shared.faults).iter().find(|fault| fault.meet(&request)).cloned();
-        let fault = met.as_ref().map(Injected::fault);
+        let fault = met.as_ref().map(|met| met.fault);
         if fault.is_none_or(Fault::reaches_server) && !is_subscription(&request) {
             lock(self.expected).push_back(met.clone());
         }
@@ -143,7 +143,7 @@ impl Replies<'_> {
             }
             if let Some(met) = met {
                 met.note_executed();
-                match met.fault() {
+                match met.fault {
                     Fault::CutBeforeReply => return Err(Cut),
                     Fault::CutInReply => {
                         self.write(&reply[..reply.len() / 2]).await;

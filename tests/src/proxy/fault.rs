@@ -47,19 +47,11 @@ impl Fault {
 /// A request on its way to the server.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    bytes: &'a [u8],
+    /// The request as it was sent.
+    pub bytes: &'a [u8],
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
-    }
-
-    /// The request as it was sent.
-    pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
     /// The command and its arguments.
     pub fn words(&self) -> Vec<&'a [u8]> {
         resp::words(self.bytes)
@@ -136,12 +128,12 @@ impl fmt::Debug for Trigger {
 /// A fault that a proxy was told of.
 #[derive(Debug, Clone)]
 pub struct Injected {
-    fault: Fault,
+    pub(super) fault: Fault,
     trigger: Trigger,
     state: Arc<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     /// Requests that matched.
     matched: AtomicU64,
@@ -154,13 +146,7 @@ struct State {
 
 impl Injected {
     pub(super) fn new(trigger: Trigger, fault: Fault) -> Self {
-        let state = State {
-            matched: AtomicU64::new(0),
-            hits: watch::Sender::new(0),
-            executed: watch::Sender::new(0),
-            released: watch::Sender::new(false),
-        };
-        Self { fault, trigger, state: Arc::new(state) }
+        Self { fault, trigger, state: Arc::default() }
     }
 
     /// How many requests it has befallen.
@@ -199,10 +185,6 @@ impl Injected {
             self.state.hits.send_modify(|hits| *hits += 1);
         }
         hit
-    }
-
-    pub(super) fn fault(&self) -> Fault {
-        self.fault
     }
 
     pub(super) fn note_executed(&self) {

@@ -16,7 +16,8 @@ const OLDEST: u32 = 7;
 /// The server program: what `REDIS_SERVER` names, else one on the `PATH`, else one installed now.
 pub(crate) fn ensure() -> Result<PathBuf> {
     heading("A Redis server");
-    let server = match wanted().or_else(present) {
+    let named = env::var_os("REDIS_SERVER").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let server = match named.or_else(present) {
         Some(server) => server,
         None => {
             install()?;
@@ -31,10 +32,6 @@ pub(crate) fn ensure() -> Result<PathBuf> {
         }
         _ => Ok(server),
     }
-}
-
-fn wanted() -> Option<PathBuf> {
-    env::var_os("REDIS_SERVER").filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 fn present() -> Option<PathBuf> {

@@ -34,7 +34,7 @@ pub(crate) fn cargo() -> Command {
 
 /// Shows a command line, runs it, and takes only success for an answer.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    show(command);
+    eprintln!("$ {}", line(command));
     let status = command.status().with_context(|| cannot_run(command))?;
     check(command, status)
 }
@@ -72,10 +72,6 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
 /// Says what comes next.
 pub(crate) fn heading(text: &str) {
     eprintln!("\n== {text}");
-}
-
-fn show(command: &Command) {
-    eprintln!("$ {}", line(command));
 }
 
 /// A command as it could be typed in the root of the workspace.

@@ -67,35 +67,14 @@ impl Column {
         self.count += 1;
         self.distinct.add(value);
         match parse(value) {
-            Some(number) => self.add_number(number, value),
-            None => self.add_text(value),
-        }
-    }
-
-    fn add_number(&mut self, value: f64, text: &str) {
-        self.mean.add(value);
-        let Some((min, max)) = &mut self.numbers else {
-            let number = Number::new(value, text);
-            self.numbers = Some((number.clone(), number));
-            return;
-        };
-        if min.compare(value, text) == Ordering::Greater {
-            *min = Number::new(value, text);
-        } else if max.compare(value, text) == Ordering::Less {
-            *max = Number::new(value, text);
-        }
-    }
-
-    fn add_text(&mut self, text: &str) {
-        let text = &text[..text.floor_char_boundary(MAX_TEXT_BYTES)];
-        let Some((min, max)) = &mut self.texts else {
-            self.texts = Some((text.to_owned(), text.to_owned()));
-            return;
-        };
-        if text < min.as_str() {
-            *min = text.to_owned();
-        } else if text > max.as_str() {
-            *max = text.to_owned();
+            Some(number) => {
+                self.mean.add(number);
+                widen(&mut self.numbers, |end| end.compare(number, value), || Number::new(number, value));
+            }
+            None => {
+                let text = &value[..value.floor_char_boundary(MAX_TEXT_BYTES)];
+                widen(&mut self.texts, |end| end.as_str().cmp(text), || text.to_owned());
+            }
         }
     }
 
@@ -113,6 +92,16 @@ impl Column {
     pub(crate) fn range(&self) -> Option<(&str, &str)> {
         let numbers = self.numbers.as_ref().map(|(min, max)| (min.text.as_str(), max.text.as_str()));
         numbers.or_else(|| self.texts.as_ref().map(|(min, max)| (min.as_str(), max.as_str())))
+    }
+}
+
+/// Widens a range by a value, which is made only to be an end of it.
+fn widen<T>(range: &mut Option<(T, T)>, compare: impl Fn(&T) -> Ordering, make: impl Fn() -> T) {
+    match range {
+        None => *range = Some((make(), make())),
+        Some((min, _)) if compare(min).is_gt() => *min = make(),
+        Some((_, max)) if compare(max).is_lt() => *max = make(),
+        Some(_) => {}
     }
 }
 
