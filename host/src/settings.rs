@@ -61,22 +61,16 @@ impl Settings {
     /// As [`from_env`](Self::from_env).
     pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Self, BadVariable> {
         let read = |name: &'static str| get(name).filter(|value| !value.is_empty());
-        let url = |name: &'static str| {
-            let parse = |text: String| StoreUrl::parse_redis(&text).map_err(|error| BadVariable { name, error });
-            read(name).map(parse).transpose()
-        };
-        let task_ttl = match read("DMS_REDIS_TASK_TTL_SECONDS") {
-            None => DEFAULT_TTL,
-            Some(text) => {
-                parse_ttl(&text).map_err(|error| BadVariable { name: "DMS_REDIS_TASK_TTL_SECONDS", error })?
-            }
-        };
+        let bad = |name| move |error| BadVariable { name, error };
+        let url = |name| read(name).map(|text| StoreUrl::parse_redis(&text)).transpose().map_err(bad(name));
+        let ttl = "DMS_REDIS_TASK_TTL_SECONDS";
+        let task_ttl = read(ttl).map_or(Ok(DEFAULT_TTL), |text| parse_ttl(&text)).map_err(bad(ttl))?;
         let zone = read("DMS_TIMEZONE").unwrap_or_else(|| "Asia/Seoul".to_owned());
         Ok(Self {
             write_url: url("DMS_REDIS_WRITE_URL")?,
             read_url: url("DMS_REDIS_READ_URL")?,
             task_ttl,
-            time_zone: TimeZone::named(&zone).map_err(|error| BadVariable { name: "DMS_TIMEZONE", error })?,
+            time_zone: TimeZone::named(&zone).map_err(bad("DMS_TIMEZONE"))?,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
+use task_state_host::store::redis::RedisStore;
 use tokio::task::block_in_place;
 
 use crate::bare::{Recorded, Recording};
@@ -63,7 +64,7 @@ async fn sample(fixture: &mut Fixture, side: Side, load: Load, recording: &Recor
     let tasks = fixture.ids(load.tasks);
     match side {
         Side::Native | Side::Peer => {
-            prepare(fixture, &tasks, load, "{}").await?;
+            prepare(&fixture.store, &tasks, load, "{}").await?;
             let Fixture { meter, store, peer, .. } = fixture;
             match peer {
                 Some(peer) if side == Side::Peer => {
@@ -78,7 +79,7 @@ async fn sample(fixture: &mut Fixture, side: Side, load: Load, recording: &Recor
         }
         Side::Guest | Side::GuestHeld => {
             let what = if side == Side::Guest { "append" } else { "log" };
-            prepare(fixture, &tasks, load, &format!(r#"{{"do":"{what}","times":{}}}"#, load.times)).await?;
+            prepare(&fixture.store, &tasks, load, &format!(r#"{{"do":"{what}","times":{}}}"#, load.times)).await?;
             let mut seconds = Vec::new();
             fixture.probe.around.take();
             for task in &tasks {
@@ -101,10 +102,9 @@ async fn sample(fixture: &mut Fixture, side: Side, load: Load, recording: &Recor
     }
 }
 
-async fn prepare(fixture: &mut Fixture, tasks: &[String], load: Load, parameters: &str) -> Result<()> {
-    let store = Arc::clone(&fixture.store);
-    let drafts = tasks.iter().map(|task| native::draft_with(&store, task, load.lines, parameters));
-    native::save_all(&store, drafts).await
+async fn prepare(store: &Arc<RedisStore>, tasks: &[String], load: Load, parameters: &str) -> Result<()> {
+    let drafts = tasks.iter().map(|task| native::draft_with(store, task, load.lines, parameters));
+    native::save_all(store, drafts).await
 }
 
 /// The commands of the acknowledged appends to some tasks.
@@ -112,8 +112,7 @@ async fn record(fixture: &mut Fixture, load: Load) -> Result<Recorded> {
     fixture.flush().await?;
     let recorder = fixture.recorder().await?;
     let tasks = fixture.ids(load.tasks);
-    let drafts = tasks.iter().map(|task| native::draft_with(&recorder.store, task, load.lines, "{}"));
-    native::save_all(&recorder.store, drafts).await?;
+    prepare(&recorder.store, &tasks, load, "{}").await?;
     native::append(&recorder.store, &tasks, 1).await?;
     let commands = Recording::of(&recorder.proxy, native::append(&recorder.store, &tasks, load.times)).await?;
     Ok(Recorded { tasks, commands })

@@ -71,10 +71,7 @@ async fn list(fixture: &mut Fixture, side: Side, tasks: usize, recording: &Recor
     let begin = fixture.meter.look().await?;
     let start = Instant::now();
     let (seconds, found) = match (side, &mut fixture.peer) {
-        (Side::Peer, Some(peer)) => {
-            let (seconds, found) = peer.list().await?;
-            (seconds, usize::try_from(found)?)
-        }
+        (Side::Peer, Some(peer)) => peer.list().await?,
         (Side::Guest, _) => {
             let printed = fixture.probed_guests.run(&own[0]).await?;
             let [nanos, found] = printed.as_slice() else { return Err(anyhow!("the plugin printed {printed:?}")) };

@@ -58,8 +58,9 @@ impl Peer {
     }
 
     /// The time, and how many tasks there are.
-    pub(crate) async fn list(&mut self) -> Result<(f64, u64)> {
+    pub(crate) async fn list(&mut self) -> Result<(f64, usize)> {
         let answer = self.ask(json!({"do": "list"})).await?;
-        Ok((answer["seconds"].as_f64().context("no time")?, answer["tasks"].as_u64().context("no count")?))
+        let tasks = answer["tasks"].as_u64().context("no count")?;
+        Ok((answer["seconds"].as_f64().context("no time")?, usize::try_from(tasks)?))
     }
 }

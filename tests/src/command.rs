@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
@@ -226,9 +226,8 @@ impl Running {
         if Instant::now() >= deadline {
             bail!("the command does not end; it said {:?} and {:?}", self.stdout.seen, self.stderr.seen);
         }
-        let status: ExitStatus = self.child.wait()?;
-        let (stdout, stderr) = (std::mem::take(&mut self.stdout.seen), std::mem::take(&mut self.stderr.seen));
-        Ok(Finished { code: status.code(), stdout, stderr })
+        let [stdout, stderr] = [&mut self.stdout, &mut self.stderr].map(|stream| std::mem::take(&mut stream.seen));
+        Ok(Finished { code: self.child.wait()?.code(), stdout, stderr })
     }
 }
 

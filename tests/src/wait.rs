@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 /// How long something may take that must happen. It only bounds a test that fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -37,9 +39,5 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     let running: Vec<_> = (0..count).map(|number| tokio::spawn(work(number))).collect();
-    let mut results = Vec::with_capacity(count);
-    for task in running {
-        results.push(task.await.unwrap());
-    }
-    results
+    join_all(running).await.into_iter().map(Result::unwrap).collect()
 }

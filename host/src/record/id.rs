@@ -28,8 +28,18 @@ fn check_new(what: &'static str, text: &str) -> Result<(), InvalidValue> {
     Err(InvalidValue::new(what, text, why))
 }
 
+fn check_stored(what: &'static str, text: &str, reserved: Option<&str>) -> Result<(), InvalidValue> {
+    match text {
+        "" => Err(InvalidValue::new(what, text, "it is empty")),
+        _ if Some(text) == reserved => {
+            Err(InvalidValue::new(what, text, "the store keeps its sequence of ids under it"))
+        }
+        _ => Ok(()),
+    }
+}
+
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $stored_doc:literal, |$stored:ident| $check_stored:expr) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $stored_doc:literal, $reserved:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -47,9 +57,9 @@ macro_rules! name {
 
             #[doc = $stored_doc]
             pub fn stored(text: impl Into<String>) -> Result<Self, InvalidValue> {
-                let $stored: String = text.into();
-                $check_stored?;
-                Ok(Self($stored))
+                let text = text.into();
+                check_stored($what, &text, $reserved)?;
+                Ok(Self(text))
             }
 
             /// Whether a save would take this name: see [`new`](Self::new).
@@ -90,13 +100,7 @@ name!(
     TaskId,
     "task id",
     "An id that a record already there may have: any but the empty one and that of the store's sequence.\n\n# Errors\n[`InvalidValue`] for those two.",
-    |text| if text.is_empty() {
-        Err(InvalidValue::new("task id", &text, "it is empty"))
-    } else if text == SEQUENCE {
-        Err(InvalidValue::new("task id", &text, "the store keeps its sequence of ids under it"))
-    } else {
-        Ok(())
-    }
+    Some(SEQUENCE)
 );
 
 name!(
@@ -104,7 +108,7 @@ name!(
     Service,
     "service",
     "A service that a record already there may name: any text that is not empty.\n\n# Errors\n[`InvalidValue`] if it is.",
-    |text| if text.is_empty() { Err(InvalidValue::new("service", &text, "it is empty")) } else { Ok(()) }
+    None
 );
 
 name!(
@@ -112,7 +116,7 @@ name!(
     UserId,
     "user id",
     "A user that a record already there may name: any text that is not empty.\n\n# Errors\n[`InvalidValue`] if it is.",
-    |text| if text.is_empty() { Err(InvalidValue::new("user id", &text, "it is empty")) } else { Ok(()) }
+    None
 );
 
 #[cfg(test)]

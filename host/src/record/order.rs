@@ -12,8 +12,8 @@ pub fn compare_ids(a: &str, b: &str) -> Ordering {
 /// the same, and none is empty.
 pub(crate) fn sort_key(id: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(2 * id.len() + 9);
-    match Integer::read(id) {
-        Some(Integer { negative, digits }) => {
+    match integer(id) {
+        Some((negative, digits)) => {
             let length = (digits.len() as u64).to_be_bytes();
             key.push(if negative { 1 } else { 2 });
             // Of two negative integers the larger magnitude comes first.
@@ -25,39 +25,30 @@ pub(crate) fn sort_key(id: &str) -> Vec<u8> {
     key
 }
 
-/// An integer of any size, as far as comparing needs it.
-struct Integer {
-    negative: bool,
-    /// Decimal digits without leading zeros; none for zero.
-    digits: Vec<u8>,
-}
-
-impl Integer {
-    /// Reads what Python's `int(text)` reads: white space around, one sign, decimal digits of any script, and single
-    /// underscores between digits.
-    fn read(text: &str) -> Option<Self> {
-        let text = text.trim_matches(is_python_space);
-        let (negative, body) = match text.as_bytes().first()? {
-            b'-' => (true, &text[1..]),
-            b'+' => (false, &text[1..]),
-            _ => (false, text),
-        };
-        let mut digits = Vec::with_capacity(body.len());
-        let mut after_digit = false;
-        for c in body.chars() {
-            if c == '_' && after_digit {
-                after_digit = false;
-                continue;
-            }
-            let digit = decimal_value(c)?;
-            after_digit = true;
-            if !(digits.is_empty() && digit == 0) {
-                digits.push(digit);
-            }
+/// Reads what Python's `int(text)` reads: white space around, one sign, decimal digits of any script, and single
+/// underscores between digits. Gives whether it is negative, and its digits without leading zeros; none for zero.
+fn integer(text: &str) -> Option<(bool, Vec<u8>)> {
+    let text = text.trim_matches(is_python_space);
+    let (negative, body) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let mut digits = Vec::with_capacity(body.len());
+    let mut after_digit = false;
+    for c in body.chars() {
+        if c == '_' && after_digit {
+            after_digit = false;
+            continue;
         }
-        let negative = negative && !digits.is_empty();
-        after_digit.then_some(Self { negative, digits })
+        let digit = decimal_value(c)?;
+        after_digit = true;
+        if !(digits.is_empty() && digit == 0) {
+            digits.push(digit);
+        }
     }
+    let negative = negative && !digits.is_empty();
+    after_digit.then_some((negative, digits))
 }
 
 /// What `str.strip()` takes off: Unicode white space and the four information separators.
@@ -99,10 +90,10 @@ mod tests {
     #[test]
     fn an_integer_is_what_python_reads_as_one() {
         for text in ["0", "+1", "-1", "1_000", "\t7\n", "٣", "-0"] {
-            assert!(Integer::read(text).is_some(), "{text:?}");
+            assert!(integer(text).is_some(), "{text:?}");
         }
         for text in ["", "_1", "1_", "1__0", "+", "+-1", "- 1", "1.0", "0x1", "²"] {
-            assert!(Integer::read(text).is_none(), "{text:?}");
+            assert!(integer(text).is_none(), "{text:?}");
         }
     }
 

@@ -114,13 +114,12 @@ impl TransitionRule {
         if matches!(self, Self::Any) {
             return true;
         }
-        match (from, to) {
-            (Pending, _) => true,
-            (Dispatching, Dispatching | Running | Completed | Failed | CancelRequested | Cancelled) => true,
-            (Running, Running | Completed | Failed | CancelRequested | Cancelled) => true,
-            (CancelRequested, CancelRequested | Completed | Failed | Cancelled) => true,
-            (Completed, Completed) | (Failed, Failed) | (Cancelled, Cancelled) => true,
-            (Dispatching | Running | CancelRequested | Completed | Failed | Cancelled, _) => false,
+        match from {
+            Pending => true,
+            Dispatching => !matches!(to, Pending),
+            Running => !matches!(to, Pending | Dispatching),
+            CancelRequested => !matches!(to, Pending | Dispatching | Running),
+            Completed | Failed | Cancelled => from as u8 == to as u8,
         }
     }
 }

@@ -31,9 +31,8 @@ impl TimeZone {
     /// # Errors
     /// [`InvalidValue`] if the database has no such zone.
     pub fn named(name: &str) -> Result<Self, InvalidValue> {
-        Zone::get(name)
-            .map(Self)
-            .map_err(|_| InvalidValue::new("time zone", name, "it is not the name of an IANA time zone"))
+        let unknown = |_| InvalidValue::new("time zone", name, "it is not the name of an IANA time zone");
+        Zone::get(name).map(Self).map_err(unknown)
     }
 
     /// Coordinated Universal Time.
@@ -298,11 +297,8 @@ pub(crate) fn later_than(before: &Timestamp, now: &Timestamp) -> Timestamp {
     if now > before {
         return now.clone();
     }
-    before
-        .micros
-        .checked_add(1)
-        .and_then(|micros| Timestamp::spell(with_fraction(micros), now.offset))
-        .unwrap_or_else(|| now.clone())
+    let next = before.micros.checked_add(1);
+    next.and_then(|micros| Timestamp::spell(with_fraction(micros), now.offset)).unwrap_or_else(|| now.clone())
 }
 
 #[cfg(test)]

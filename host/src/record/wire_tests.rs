@@ -152,7 +152,7 @@ fn of_a_field_given_twice_the_last_counts() {
 
 #[test]
 fn a_record_is_read_from_its_ends_however_long_its_log_is() {
-    let zone = TimeZone::named("Asia/Seoul").unwrap();
+    let zone = zone();
     let log = ",\"a]\\\"],\\\"result\\\":{\",\"],\"".repeat(1_000);
     let text = |parameters: &str, between: &str| {
         format!(

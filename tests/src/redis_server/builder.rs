@@ -92,10 +92,9 @@ impl Builder {
     }
 
     fn configuration(&self, server: &RedisServer) -> String {
-        let mut lines = String::from(
-            "bind 127.0.0.1\nlogfile log\nsave \"\"\nappendonly no\nrepl-diskless-sync yes\nrepl-diskless-sync-delay 0\n",
-        );
-        lines += "enable-debug-command local\n";
+        let mut lines =
+            "bind 127.0.0.1\nlogfile log\nsave \"\"\nappendonly no\nenable-debug-command local\n".to_owned();
+        lines += "repl-diskless-sync yes\nrepl-diskless-sync-delay 0\n";
         let mut line = |name: &str, value: &str| writeln!(lines, "{name} {value}").unwrap_or_default();
         let port = server.port.to_string();
         match &server.certificates {
