@@ -139,17 +139,15 @@ fn a_file_that_is_not_a_plugin_is_named_and_nothing_is_written() -> Result<()> {
     }
     let greedy = guest("greedy").to_str().context("a path")?;
     let good = guest("quickstart").to_str().context("a path")?;
-    let with = |plugin: &'static str| vec!["run", plugin, "--service", "s", "--user", "u"];
-    let of = |more: &[&'static str]| -> Vec<&str> {
-        ["run", good, "--service", "s", "--user", "u"].into_iter().chain(more.iter().copied()).collect()
-    };
+    let with = |plugin| vec!["run", plugin, "--service", "s", "--user", "u"];
+    let of = |more: &[&'static str]| [&with(good)[..], more].concat();
     for (arguments, texts) in [
         (with("script.wasm"), &["script.wasm", "not a WebAssembly component"][..]),
         (with("empty.wasm"), &["empty.wasm"]),
         (with("module.wasm"), &["module.wasm", "core"]),
         (with("no-worker.wasm"), &["no-worker.wasm", "worker"]),
         (with("nowhere.wasm"), &["nowhere.wasm"]),
-        (vec!["run", greedy, "--service", "s", "--user", "u"], &["acme:vault/secrets"]),
+        (with(greedy), &["acme:vault/secrets"]),
         (of(&["--task-id", "a:b"]), &[r#""a:b""#]),
         (of(&["--service", "s", "--user", "a b"]), &[]),
         (of(&["--param", "nothing"]), &[r#""nothing""#]),

@@ -2,12 +2,10 @@
 
 mod append;
 mod change;
-mod check;
 mod interrupt;
 mod listing;
 mod run;
 mod show;
-mod wait;
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -99,8 +97,8 @@ async fn tasks(command: TaskCommand, session: &mut Session) -> anyhow::Result<Ex
         TaskCommand::NextId => show::next_id(session).await?,
         TaskCommand::PeekId => show::peek_id(session).await?,
         TaskCommand::List(args) => listing::list(args, session).await?,
-        TaskCommand::Wait(args) => return wait::wait(args, session).await,
-        TaskCommand::Check(args) => return check::check(args.repair, session).await,
+        TaskCommand::Wait(args) => return show::wait(args, session).await,
+        TaskCommand::Check(args) => return show::check(args.repair, session).await,
     }
     Ok(Exit::Done)
 }

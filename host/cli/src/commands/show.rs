@@ -1,4 +1,6 @@
-//! The commands that look at one task, at a service and at the sequence.
+//! The commands that look at one task, at a service, at the sequence and at the whole store.
+
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use serde_json::json;
@@ -6,8 +8,9 @@ use task_state_host::record::{Status, TaskId};
 use task_state_host::store::Access;
 
 use super::{AboutTask, Session};
-use crate::args::LogsArgs;
-use crate::output::{entry, name};
+use crate::args::{LogsArgs, WaitArgs};
+use crate::exit::Exit;
+use crate::output::{check_report, entry, finding, name};
 
 pub(super) async fn get(id: &TaskId, session: &mut Session) -> anyhow::Result<()> {
     let record = session.store.get(id, &Access::ANY).await.about(id)?;
@@ -33,6 +36,59 @@ pub(super) async fn next_id(session: &mut Session) -> anyhow::Result<()> {
 pub(super) async fn peek_id(session: &mut Session) -> anyhow::Result<()> {
     let id = session.store.peek_next_task_id().await?;
     session.out.result(&id, &json!({"task_id": id}))
+}
+
+/// Compares records and indexes.
+pub(super) async fn check(repair: bool, session: &mut Session) -> anyhow::Result<Exit> {
+    let report = session.store.check(repair).await?;
+    if session.out.is_json() {
+        session.out.result("", &check_report(&report))?;
+    } else {
+        for one in &report.findings {
+            session.out.write(&format!("{}\n", finding(one)))?;
+        }
+        session.out.flush()?;
+        session.screen.line(&format!(
+            "checked {} records and {} index entries: {} disagreements, {} left",
+            report.records,
+            report.entries,
+            report.found(),
+            report.remaining(),
+        ));
+    }
+    Ok(if report.remaining() == 0 { Exit::Done } else { Exit::Failed })
+}
+
+/// Waits until a task has ended.
+pub(super) async fn wait(args: WaitArgs, session: &mut Session) -> anyhow::Result<Exit> {
+    let limit = args.timeout.unwrap_or(Duration::MAX);
+    let Ok(status) = tokio::time::timeout(limit, ended(&args.id, session)).await else {
+        session.screen.line(&format!("error: task {:?} has not ended within {limit:?}", args.id.as_str()));
+        return Ok(Exit::TimedOut);
+    };
+    let status = status?;
+    if session.out.is_json() {
+        let record = session.store.get(&args.id, &Access::ANY).await.about(&args.id)?;
+        session.out.record(&record)?;
+    } else {
+        session.out.write(&format!("{}: {status}\n", name(args.id.as_str())))?;
+        session.out.flush()?;
+    }
+    Ok(Exit::of_status(status))
+}
+
+/// The terminal status that a task comes to.
+async fn ended(id: &TaskId, session: &Session) -> anyhow::Result<Status> {
+    loop {
+        // Entries are not what is waited for.
+        let mut progress = session.store.follow(id, usize::MAX, &Access::ANY).await.about(id)?;
+        while let Some(news) = progress.next().await {
+            let status = news.about(id)?.status;
+            if status.is_terminal() {
+                return Ok(status);
+            }
+        }
+    }
 }
 
 /// Shows the log of a task from `--tail` entries before its end, and with `--follow` goes on until the task ends.

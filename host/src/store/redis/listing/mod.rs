@@ -122,5 +122,5 @@ fn covers(scope: &Scope, owners: &Owners, service: &str, user_id: &str) -> bool 
 
 /// Whether a server's answers are about the records rather than about itself.
 fn all_usable(answers: &[RedisResult<Value>]) -> bool {
-    answers.iter().all(|answer| answer.as_ref().err().is_none_or(|error| is_wrong_type(error)))
+    answers.iter().all(|answer| answer.as_ref().err().is_none_or(is_wrong_type))
 }
