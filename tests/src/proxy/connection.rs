@@ -20,7 +20,7 @@ const READ_BYTES: usize = 64 << 10;
 
 /// In how many pieces an answer trickles, and how long after each.
 const TRICKLE_PIECES: usize = 100;
-const TRICKLE_PAUSE: Duration = Duration::from_millis(10);
+const TRICKLE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Both directions end, without a farewell.
 struct Cut;
