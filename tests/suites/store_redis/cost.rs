@@ -130,3 +130,24 @@ fn who_waits_for_a_runtime_that_ends_goes_on_without_it() {
         assert_eq!(messages(&get(&store, &ids[2]).await), ["entry", "entry"]);
     });
 }
+
+#[tokio::test]
+async fn a_last_change_ahead_of_the_clock_is_followed_by_a_later_one() {
+    let fixture = Fixture::new().await;
+    let id = fixture.save("1").await;
+    append(&fixture.store, "before").await;
+    let text: String = fixture.run(&["GET", "task:1"]).await;
+    let (head, tail) = text.split_once("\"updated_at\":\"").unwrap();
+    let ahead = format!("{head}\"updated_at\":\"2099-01-01T00:00:00.999998+09:00{}", &tail[32..]);
+    fixture.run::<()>(&["SET", "task:1", &ahead]).await;
+    let mut last = get(&fixture.store, &id).await.updated_at().clone();
+    for store in [&fixture.store, &fixture.other_host().await] {
+        for message in ["one", "two", "three"] {
+            append(store, message).await;
+            let now = get(store, &id).await.updated_at().clone();
+            assert!(now > last, "{now} after {last}");
+            last = now;
+        }
+    }
+    assert_eq!(get(&fixture.store, &id).await.logs().len(), 7);
+}

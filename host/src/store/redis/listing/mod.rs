@@ -90,7 +90,7 @@ impl RedisStore {
     }
 
     /// Asks something of each of several records, where listings are read: the replica, or the primary while there is
-    /// none that keeps up.
+    /// none that is linked.
     async fn read_each(
         &self,
         ids: &[impl AsRef<str>],

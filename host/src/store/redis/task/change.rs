@@ -13,6 +13,9 @@ use crate::store::redis::RedisStore;
 use crate::store::redis::options::MAX_INDEXED_FOR;
 use crate::store::{Access, Error, Result};
 
+/// Of so many tries in a row, the last one writes the record whole.
+const MAX_SPLICES: usize = 4;
+
 impl RedisStore {
     pub(in crate::store::redis) async fn change_in_turn(
         &self,
@@ -58,8 +61,14 @@ impl RedisStore {
         cached: &mut Cached,
         deadline: Instant,
     ) -> Result<Status> {
+        let mut tries = 0_usize;
         loop {
+            tries += 1;
             let written = match cached.layout.take() {
+                // What a splice does not settle, such as a time that cannot be counted on, a whole record does.
+                _ if tries.is_multiple_of(MAX_SPLICES) => {
+                    Box::pin(self.rewrite(id, change, access, cached, deadline)).await?
+                }
                 Some(layout) if may_splice(change, &layout, access, self.options.rule) => {
                     self.splice_cached(id, change, access, layout, cached, deadline).await?
                 }
@@ -83,7 +92,11 @@ impl RedisStore {
         deadline: Instant,
     ) -> Result<Option<Status>> {
         let status = next_status(layout.status, change.status.as_ref(), self.options.rule)?;
-        let prefix = if status == layout.status { None } else { layout.prefix_with(status) };
+        let prefix = match layout.prefix_with(status) {
+            _ if status == layout.status => None,
+            None => return Ok(None),
+            prefix => prefix,
+        };
         let now = self.clock.now();
         let index = !cached.is_indexed(self.options.indexed_for.min(MAX_INDEXED_FOR));
         let splice = Splice {
@@ -104,8 +117,7 @@ impl RedisStore {
                 cached.written(Some(layout), index);
                 Ok(Some(status))
             }
-            Spliced::Missing => Err(Error::NotFound),
-            Spliced::Lost => Err(Error::NotFound),
+            Spliced::Missing | Spliced::Lost => Err(Error::NotFound),
             Spliced::Bare => {
                 *cached = Cached { layout: Some(layout), indexed: None };
                 Ok(None)
