@@ -199,16 +199,24 @@ impl TaskRecord {
     }
 
     /// Reads a record, but for its log entries, from how its text begins and ends. None unless it is spelled as
-    /// [`encode`](Self::encode) spells it, and both parts reach to the log.
-    pub(crate) fn decode_around_log(start: &[u8], end: &[u8], zone: &TimeZone) -> Option<(Self, Encoded)> {
-        let tail = &end[log_end(end)?..];
+    /// [`encode`](Self::encode) spells it, and both parts reach to the log. `end_at` is where the end begins in the whole.
+    pub(crate) fn decode_around_log(
+        start: &[u8],
+        end: &[u8],
+        end_at: usize,
+        zone: &TimeZone,
+    ) -> Option<(Self, Encoded)> {
         // The parameters may hold what looks like the beginning of the log: then the rest does not make a record.
         let begins = |at: &usize| start[*at..].starts_with(LOG_OPENING.as_bytes());
         (0..start.len()).filter(begins).take(MAX_LOG_OPENINGS).find_map(|at| {
-            let text = [&start[..at + LOG_OPENING.len()], tail].concat();
+            let head = &start[..at + LOG_OPENING.len()];
+            // Of a short record, the end reaches back to what comes before the log.
+            let log = end.get((head.len() - 1).saturating_sub(end_at)..)?;
+            let text = [head, &log[log_end(log)?..]].concat();
             let record = Self::decode(&text, zone).ok()?;
             let encoded = record.encoded();
-            (encoded.text.as_bytes() == text).then_some((record, encoded))
+            let is_log = encoded.log == (head.len()..head.len());
+            (is_log && encoded.text.as_bytes() == text).then_some((record, encoded))
         })
     }
 

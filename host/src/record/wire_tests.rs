@@ -165,7 +165,11 @@ fn a_record_is_read_from_its_ends_however_long_its_log_is() {
     };
     let ends = |text: &str| {
         let bytes = text.as_bytes();
-        TaskRecord::decode_around_log(&bytes[..1_000], &bytes[bytes.len() - 400..], &zone)
+        let end_at = bytes.len() - 400;
+        let whole = TaskRecord::decode_around_log(bytes, bytes, 0, &zone).map(|(_, encoded)| encoded);
+        let found = TaskRecord::decode_around_log(&bytes[..1_000], &bytes[end_at..], end_at, &zone);
+        assert_eq!(whole, found.as_ref().map(|(_, encoded)| encoded.clone()));
+        found
     };
     for parameters in ["{}", "{\"a\":\"b\",\"logs\":[\"c\"],\"result\":{}}"] {
         let text = text(parameters, "");

@@ -111,7 +111,9 @@ pub(super) async fn read_around_log(
         pipeline.cmd("GETRANGE").arg(&key).arg(format!("-{bytes}")).arg(-1);
         let (start, length, end, (.., run)): (Vec<u8>, usize, Vec<u8>, Metadata) =
             read_with(link, id, pipeline, deadline).await?;
-        if let Some((record, encoded)) = TaskRecord::decode_around_log(&start, &end, zone) {
+        if let Some((record, encoded)) =
+            TaskRecord::decode_around_log(&start, &end, length.saturating_sub(end.len()), zone)
+        {
             let last = length.saturating_sub(encoded.tail().len() + 1);
             return Ok(Some(AroundLog { record, encoded, last, run }));
         }
