@@ -6,12 +6,13 @@ use wasmtime::ResourceLimiter;
 const ELEMENT_BYTES: usize = size_of::<usize>();
 
 /// Counts the bytes of a guest's memories and tables, and traps the guest that wants more than its limit.
+///
+/// What was granted stays counted, although the engine may not have been able to give it: it also tells of failures that
+/// it never asked for, so that giving back on its word could be made to give back memory that is in use.
 #[derive(Debug)]
 pub(super) struct MemoryLimit {
     most: usize,
     used: usize,
-    /// What was granted last, in case the engine cannot give it.
-    last: usize,
     exceeded: bool,
 }
 
@@ -22,7 +23,7 @@ pub(super) struct MemoryExceeded(usize);
 
 impl MemoryLimit {
     pub(super) fn new(most: usize) -> Self {
-        Self { most, used: 0, last: 0, exceeded: false }
+        Self { most, used: 0, exceeded: false }
     }
 
     /// The limit, if the guest has wanted more.
@@ -30,10 +31,14 @@ impl MemoryLimit {
         self.exceeded.then_some(MemoryExceeded(self.most))
     }
 
-    fn grow(&mut self, bytes: usize) -> wasmtime::Result<bool> {
-        match self.used.checked_add(bytes) {
+    /// Whether a memory or a table may have so many more elements. What its own type forbids only fails.
+    fn grow(&mut self, current: usize, desired: usize, maximum: Option<usize>, size: usize) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        match self.used.checked_add(desired.saturating_sub(current).saturating_mul(size)) {
             Some(used) if used <= self.most => {
-                (self.used, self.last) = (used, bytes);
+                self.used = used;
                 Ok(true)
             }
             _ => {
@@ -42,29 +47,15 @@ impl MemoryLimit {
             }
         }
     }
-
-    fn give_back(&mut self) {
-        self.used -= std::mem::take(&mut self.last);
-    }
 }
 
 impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        self.grow(desired.saturating_sub(current))
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.grow(current, desired, maximum, 1)
     }
 
-    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.give_back();
-        Ok(())
-    }
-
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        self.grow(desired.saturating_sub(current).saturating_mul(ELEMENT_BYTES))
-    }
-
-    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.give_back();
-        Ok(())
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.grow(current, desired, maximum, ELEMENT_BYTES)
     }
 }
 
@@ -93,13 +84,21 @@ mod tests {
     }
 
     #[test]
-    fn what_the_engine_could_not_give_is_not_counted() {
+    fn what_a_type_forbids_is_refused_and_not_counted() {
         let mut limit = MemoryLimit::new(100);
         for _ in 0..3 {
-            assert!(limit.memory_growing(0, 100, Some(50)).unwrap());
-            limit.memory_grow_failed(wasmtime::Error::msg("no room")).unwrap();
+            assert!(!limit.memory_growing(0, 100, Some(50)).unwrap());
         }
+        assert!(limit.memory_growing(0, 100, Some(100)).unwrap());
         assert!(limit.exceeded().is_none());
+    }
+
+    #[test]
+    fn a_failure_gives_nothing_back() {
+        let mut limit = MemoryLimit::new(100);
+        assert!(limit.memory_growing(0, 100, None).unwrap());
+        limit.table_grow_failed(wasmtime::Error::msg("not asked for")).unwrap();
+        assert!(limit.memory_growing(100, 101, None).is_err());
     }
 
     #[test]

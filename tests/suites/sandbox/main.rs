@@ -5,6 +5,7 @@ mod claims;
 mod events;
 mod faults;
 mod grants;
+mod hostile;
 mod limits;
 mod loading;
 mod log;
