@@ -36,7 +36,7 @@
 //!  current-task.log          holds entries back for up to 50 ms, so that several go as one   plugin/
 //!  RedisStore::change        admission: so many calls may be under way, then they are refused mod.rs
 //!  WriteQueue                one write a task at a time; entries that wait go together         task/write_queue.rs
-//!  write_change, splice      one script: in place where the layout is known                    task/change.rs, splice.rs
+//!  write_change, splice      one script: in place where the layout is known                    task/change.rs
 //!  Session::carry_out        a slot and a number: once, however often it is sent               server/session.rs
 //!  Link::call                until there is an answer or the deadline has passed               server/link.rs
 //!  AutoPipeline::send        commands of many callers in one write to the socket               server/auto_pipeline.rs

@@ -12,6 +12,6 @@ mod stream;
 
 pub(super) use link::Link;
 pub(super) use reply::{parse, right_typed};
-pub(super) use retry::{Failure, is_wrong_type, random_fraction, within};
+pub(super) use retry::{Failure, is_wrong_type, random_fraction};
 pub(super) use script::Script;
-pub(super) use session::{Answer, Operation, Session};
+pub(super) use session::{Operation, Outcome, Session};

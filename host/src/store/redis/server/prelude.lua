@@ -16,7 +16,11 @@
 --   late        with this server's time in milliseconds: it is after the deadline, or before the earliest moment;
 --               nothing was written
 --   wrongtype   with the key, the type found and the type expected; nothing was written
--- or with one of its own.
+--   changed     the record is not what the operation builds on; nothing was written
+--   lost        the run that must hold the task does not; nothing was written
+--   held        another run holds the task that is to be claimed; nothing was written
+--   incomplete  keys are needed that were not given; nothing was written
+-- The last four are for the scripts to say.
 
 local session, record, metadata = KEYS[1], KEYS[2], KEYS[3]
 

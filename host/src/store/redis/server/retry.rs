@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use crate::store::Error;
 use crate::store::redis::options::RedisOptions;
-use crate::store::{Error, Result};
 
 /// What an error says of the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,14 +122,4 @@ pub(in crate::store::redis) fn random_fraction() -> f64 {
     use std::hash::{BuildHasher, RandomState};
     let bits = RandomState::new().hash_one(0_u8);
     f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / f64::from(u32::MAX)
-}
-
-/// Waits for something on this side, until the deadline of the call that needs it.
-pub(in crate::store::redis) async fn within<T>(
-    deadline: Instant,
-    what: &str,
-    wait: impl Future<Output = T>,
-) -> Result<T> {
-    let late = |_| Error::Unavailable(format!("{what} took too long"));
-    tokio::time::timeout_at(deadline.into(), wait).await.map_err(late)
 }

@@ -46,13 +46,15 @@ pub(in crate::store::redis) struct Operation<'a> {
     pub(in crate::store::redis) staged: Option<(usize, &'a str)>,
 }
 
-/// What a script may answer, beside what every script may.
-pub(in crate::store::redis) trait Answer: Sized {
-    /// The operation was carried out, now or by an earlier copy. Only the first is given the number that a script may add.
-    fn done(number: Option<usize>) -> Self;
-
-    /// It was not, and nothing was written: a word of the script's contract says why. None for words of other scripts.
-    fn not_done(why: &str) -> Option<Self>;
+/// What came of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store::redis) enum Outcome {
+    /// It was carried out, now or by an earlier copy. Only the first is given the number that a script may add.
+    Done(Option<usize>),
+    /// Nothing was written: what the operation builds on is another by now.
+    Changed,
+    /// Nothing was written: the script needs keys that were not given.
+    Incomplete,
 }
 
 /// A host's session on the server.
@@ -102,12 +104,16 @@ impl Session {
     }
 
     /// Carries an operation out, once.
-    pub(in crate::store::redis) async fn carry_out<A: Answer>(
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the run that must hold the task does not, [`Error::Held`] if another run holds the task that
+    /// is to be claimed; nothing was written then.
+    pub(in crate::store::redis) async fn carry_out(
         &self,
         link: &Link,
         operation: Operation<'_>,
         deadline: Instant,
-    ) -> Result<A> {
+    ) -> Result<Outcome> {
         let slot = self.take_slot();
         let mut with_text = false;
         let attempts = AtomicUsize::new(0);
@@ -135,8 +141,7 @@ impl Session {
                     }
                     attempts.store(0, Ordering::Relaxed);
                 }
-                Reply::Done(number) => return Ok(A::done(number)),
-                Reply::Not(why) => return A::not_done(&why).ok_or_else(|| unknown(&why)),
+                Reply::Settled(outcome) => return Ok(outcome),
             }
         }
     }
@@ -206,9 +211,8 @@ impl Session {
 
 /// What every script answers: see the prelude.
 enum Reply {
-    Done(Option<usize>),
+    Settled(Outcome),
     Late(u64),
-    Not(String),
 }
 
 fn read(value: Value) -> Result<Reply> {
@@ -217,7 +221,7 @@ fn read(value: Value) -> Result<Reply> {
         Value::Array(mut items) if matches!(items.as_slice(), [Value::Array(_)]) => items.remove(0),
         other => other,
     };
-    let Value::Array(items) = items else { return Err(unknown(&format!("{items:?}"))) };
+    let Value::Array(items) = items else { return Err(unknown(&[items])) };
     let word = |at: usize| match items.get(at) {
         Some(Value::BulkString(bytes)) => std::str::from_utf8(bytes).ok(),
         _ => None,
@@ -227,7 +231,11 @@ fn read(value: Value) -> Result<Reply> {
         _ => None,
     };
     match (word(0), items.len()) {
-        (Some("done"), _) => Ok(Reply::Done(number.and_then(|number| usize::try_from(number).ok()))),
+        (Some("done"), _) => Ok(Reply::Settled(Outcome::Done(number.and_then(|number| usize::try_from(number).ok())))),
+        (Some("changed"), 1) => Ok(Reply::Settled(Outcome::Changed)),
+        (Some("incomplete"), 1) => Ok(Reply::Settled(Outcome::Incomplete)),
+        (Some("lost"), 1) => Err(Error::NotFound),
+        (Some("held"), 1) => Err(Error::Held),
         (Some("late"), 2) => Ok(Reply::Late(number.ok_or_else(too_late)?)),
         (Some("superseded"), 1) => Err(too_late()),
         (Some("wrongtype"), 4) => Err(Error::WrongType {
@@ -239,8 +247,7 @@ fn read(value: Value) -> Result<Reply> {
                 _ => "string",
             },
         }),
-        (Some(why), 1) => Ok(Reply::Not(why.to_owned())),
-        _ => Err(unknown(&format!("{items:?}"))),
+        _ => Err(unknown(&items)),
     }
 }
 
@@ -248,6 +255,6 @@ fn too_late() -> Error {
     Error::Unavailable("the store was reached too late".to_owned())
 }
 
-fn unknown(answer: &str) -> Error {
-    Error::Failed(format!("a script gave an answer that is not known: {answer}"))
+fn unknown(answer: &[Value]) -> Error {
+    Error::Failed(format!("a script gave an answer that is not known: {answer:?}"))
 }

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use super::read::{Found, read_task, readable};
-use super::replace::{Expected, LeaseChange, Replaced, Replacement};
+use super::replace::{Expected, LeaseChange, Replacement};
 use crate::record::{Change, InvalidTransition, InvalidValue, Status, TaskId, TaskRecord, apply};
 use crate::store::redis::RedisStore;
-use crate::store::{Access, Claim, Claimed, Error, Owners, Result};
+use crate::store::{Access, Claim, Claimed, Owners, Result};
 
 impl RedisStore {
     pub(in crate::store::redis) async fn claim_task(&self, claim: &Claim) -> Result<Claimed> {
@@ -24,13 +24,12 @@ impl RedisStore {
             if let Some(claimed) = self.claim_new(id, claim, deadline).await? {
                 return Ok(claimed);
             }
-            let Some(found) = read_task(&self.primary, id, deadline).await? else {
-                self.once_more(deadline)?;
-                continue;
-            };
-            if let Some(claimed) = self.claim_found(id, claim, found, deadline).await? {
+            if let Some(found) = read_task(&self.primary, id, deadline).await?
+                && let Some(claimed) = self.claim_found(id, claim, found, deadline).await?
+            {
                 return Ok(claimed);
             }
+            self.once_more(deadline)?;
         }
     }
 
@@ -38,10 +37,8 @@ impl RedisStore {
     async fn claim_new(&self, id: &TaskId, claim: &Claim, deadline: Instant) -> Result<Option<Claimed>> {
         let task = TaskRecord::from_draft(id.as_str(), &claim.draft(), &self.clock.now());
         let lease = LeaseChange::Claim { run: &claim.run, life: claim.lease };
-        match self.replace_in_turn(id, Replacement { lease, ..Replacement::of(&task) }, deadline).await? {
-            Replaced::Done => Ok(Some(Claimed { task, is_new: true })),
-            _ => Ok(None),
-        }
+        let written = self.replace_in_turn(id, Replacement { lease, ..Replacement::of(&task) }, deadline).await?;
+        Ok(written.then_some(Claimed { task, is_new: true }))
     }
 
     /// Takes a task that is there. None if it has changed meanwhile.
@@ -68,15 +65,11 @@ impl RedisStore {
         }
         apply(&mut task, &Change::status(to), &self.clock.now(), self.options.rule)?;
         let replacement = Replacement { expected: Expected::text(&found.text), lease, ..Replacement::of(&task) };
-        match self.replace_in_turn(id, replacement, deadline).await? {
-            Replaced::Done => Ok(Some(Claimed { task, is_new: false })),
-            Replaced::Held => Err(Error::Held),
-            Replaced::Lost => Err(Error::NotFound),
-            Replaced::Changed => self.once_more(deadline).map(|()| None),
-        }
+        let written = self.replace_in_turn(id, replacement, deadline).await?;
+        Ok(written.then_some(Claimed { task, is_new: false }))
     }
 
-    async fn replace_in_turn(&self, id: &TaskId, replacement: Replacement<'_>, deadline: Instant) -> Result<Replaced> {
+    async fn replace_in_turn(&self, id: &TaskId, replacement: Replacement<'_>, deadline: Instant) -> Result<bool> {
         let queue = self.queues.of(id.as_str());
         let mut cached = queue.next_turn(deadline).await?;
         self.replace(replacement, &mut cached, deadline).await

@@ -9,8 +9,7 @@
 -- ARGV[8]     what the record must still be: see `unchanged` in the prelude
 -- ARGV[9..]   the user id of each owner
 --
--- Answers besides the prelude's: changed (the record is not what it must be), lost (another run holds it, or none).
--- Nothing was written then.
+-- May answer changed and lost.
 
 local wrong = wrong_types(4, #KEYS)
 if wrong then

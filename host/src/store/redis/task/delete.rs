@@ -9,34 +9,10 @@ use super::write_queue::Cached;
 use crate::record::{TaskId, TaskRecord};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::{self, Owner};
-use crate::store::redis::server::{Answer, Operation, Script};
+use crate::store::redis::server::{Operation, Outcome, Script};
 use crate::store::{Access, Error, Result};
 
 static DELETE: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("delete.lua")));
-
-/// What the script has done.
-enum Deleted {
-    /// The task is gone.
-    Done,
-    /// Nothing: the record is not what it must be.
-    Changed,
-    /// Nothing: another run holds the task, or none.
-    Lost,
-}
-
-impl Answer for Deleted {
-    fn done(_: Option<usize>) -> Self {
-        Self::Done
-    }
-
-    fn not_done(why: &str) -> Option<Self> {
-        match why {
-            "changed" => Some(Self::Changed),
-            "lost" => Some(Self::Lost),
-            _ => None,
-        }
-    }
-}
 
 impl RedisStore {
     pub(in crate::store::redis) async fn delete_task(&self, id: &TaskId, access: &Access) -> Result<bool> {
@@ -59,17 +35,15 @@ impl RedisStore {
             };
             owners.dedup();
             let mut cached = queue.next_turn(deadline).await?;
-            match self.delete(id.as_str(), &owners, expected, access.run(), deadline).await? {
-                Deleted::Done => {
-                    *cached = Cached::default();
-                    return Ok(true);
-                }
-                Deleted::Changed => self.once_more(deadline)?,
-                Deleted::Lost => return Err(Error::NotFound),
+            if self.delete(id.as_str(), &owners, expected, access.run(), deadline).await? {
+                *cached = Cached::default();
+                return Ok(true);
             }
+            self.once_more(deadline)?;
         }
     }
 
+    /// False if the record is not what it must be.
     async fn delete(
         &self,
         id: &str,
@@ -77,7 +51,7 @@ impl RedisStore {
         expected: Expected,
         held_by: Option<&str>,
         deadline: Instant,
-    ) -> Result<Deleted> {
+    ) -> Result<bool> {
         let expected = expected.into_arg();
         let mut keys = vec![keys::ALL_TASKS.to_owned()];
         let mut args = vec![id, held_by.unwrap_or_default(), &expected];
@@ -86,6 +60,6 @@ impl RedisStore {
             args.push(&owner.user_id);
         }
         let operation = Operation { script: &DELETE, id, keys: &keys, args: &args, staged: None };
-        self.session.carry_out(&self.primary, operation, deadline).await
+        Ok(matches!(self.session.carry_out(&self.primary, operation, deadline).await?, Outcome::Done(_)))
     }
 }

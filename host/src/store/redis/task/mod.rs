@@ -8,7 +8,6 @@ mod layout;
 mod read;
 mod replace;
 mod save;
-mod splice;
 mod write_queue;
 
 pub(super) use read::{OPENING_BYTES, read_task, readable};

@@ -15,9 +15,8 @@
 -- ARGV[15]     the life of a claim's lease, in milliseconds
 -- ARGV[16..]   the user id of each earlier owner
 --
--- Answers besides the prelude's: changed (the record is not what it must be), lost (another run holds it, or none), held
--- (another run holds a task that is claimed), leftover (an expired record of another owner, who has to be given, has left
--- its index entries). Nothing was written then.
+-- May answer changed, lost, held, and incomplete: an expired record of another owner, who has to be given, has left its
+-- index entries.
 
 local ttl, beyond, expected, run = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[11], ARGV[14]
 local wrong = wrong_types(4, 8)
@@ -35,7 +34,7 @@ end
 if expected == '' and #ARGV < 16 then
   local owner = redis.call('HMGET', metadata, 'service', 'user_id')
   if owner[1] and owner[2] and (owner[1] ~= ARGV[8] or owner[2] ~= ARGV[9]) then
-    return {'leftover'}
+    return {'incomplete'}
   end
 end
 

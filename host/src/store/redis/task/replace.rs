@@ -8,7 +8,7 @@ use super::read::metadata_owner;
 use super::write_queue::Cached;
 use crate::record::{Opening, TaskRecord};
 use crate::store::redis::keys::{self, Owner};
-use crate::store::redis::server::{Answer, Operation, Script};
+use crate::store::redis::server::{Operation, Outcome, Script};
 use crate::store::redis::{OUTLIVES, RedisStore};
 use crate::store::{Result, RunId};
 
@@ -75,69 +75,34 @@ pub(super) enum LeaseChange<'a> {
     Claim { run: &'a RunId, life: Duration },
 }
 
-/// What the script has done.
-pub(super) enum Replaced {
-    /// The record is written.
-    Done,
-    /// Nothing: the record is not what it must be.
-    Changed,
-    /// Nothing: another run holds the task, or none.
-    Lost,
-    /// Nothing: another run holds the task that was to be claimed.
-    Held,
-}
-
-/// The script's own answers: one is settled here.
-enum Attempt {
-    Settled(Replaced),
-    /// An expired record of another owner has left its index entries: he has to be given.
-    Leftover,
-}
-
-impl Answer for Attempt {
-    fn done(_: Option<usize>) -> Self {
-        Self::Settled(Replaced::Done)
-    }
-
-    fn not_done(why: &str) -> Option<Self> {
-        match why {
-            "changed" => Some(Self::Settled(Replaced::Changed)),
-            "lost" => Some(Self::Settled(Replaced::Lost)),
-            "held" => Some(Self::Settled(Replaced::Held)),
-            "leftover" => Some(Self::Leftover),
-            _ => None,
-        }
-    }
-}
-
 impl RedisStore {
-    /// Writes a record, and takes note of what it left.
+    /// Writes a record, and takes note of what it left. False if the record is not what it must be.
     pub(super) async fn replace(
         &self,
         mut replacement: Replacement<'_>,
         cached: &mut Cached,
         deadline: Instant,
-    ) -> Result<Replaced> {
+    ) -> Result<bool> {
         let record = replacement.record;
         let encoded = record.encoded();
-        let replaced = loop {
+        *cached = Cached::default();
+        loop {
             match self.try_replace(&replacement, &encoded.text, deadline).await? {
-                Attempt::Leftover if replacement.earlier.is_empty() => {
+                Outcome::Done(_) => {
+                    let layout = Layout::of(record, &encoded, &self.clock.now());
+                    *cached = Cached { layout, indexed: Some(Instant::now()) };
+                    return Ok(true);
+                }
+                Outcome::Incomplete if replacement.earlier.is_empty() => {
                     let owner = metadata_owner(&self.primary, record.task_id(), deadline).await?;
                     replacement.earlier.extend(owner);
                 }
-                Attempt::Leftover => break Replaced::Changed,
-                Attempt::Settled(replaced) => break replaced,
+                _ => return Ok(false),
             }
-        };
-        match replaced {
-            Replaced::Done => cached.written(Layout::of(record, &encoded, &self.clock.now()), true),
-            _ => *cached = Cached::default(),
         }
-        Ok(replaced)
     }
 
-    async fn try_replace(&self, replacement: &Replacement<'_>, text: &str, deadline: Instant) -> Result<Attempt> {
+    async fn try_replace(&self, replacement: &Replacement<'_>, text: &str, deadline: Instant) -> Result<Outcome> {
         /// Where the stage stands among the keys.
         const STAGE: usize = 5;
         let Replacement { record, expected, held_by, lease, earlier } = replacement;

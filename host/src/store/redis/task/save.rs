@@ -1,7 +1,7 @@
 //! Saves: a new record, or one in the place of another.
 
 use super::read::{Found, read_task, unreadable};
-use super::replace::{Expected, Replaced, Replacement};
+use super::replace::{Expected, Replacement};
 use crate::record::{Draft, TaskId, TaskRecord, Timestamp, later_than};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::Owner;
@@ -57,13 +57,12 @@ impl RedisStore {
                 earlier: earlier.into_iter().filter(|earlier| *earlier != owner).collect(),
                 ..Replacement::of(&record)
             };
-            match self.replace(replacement, &mut cached, deadline).await? {
-                Replaced::Done => return Ok(()),
-                Replaced::Changed if !look && *only_if == Precondition::Absent => return Err(Error::Conflict),
-                Replaced::Changed => self.once_more(deadline)?,
-                Replaced::Lost => return Err(Error::NotFound),
-                Replaced::Held => return Err(Error::Held),
+            if self.replace(replacement, &mut cached, deadline).await? {
+                return Ok(());
+            } else if !look && *only_if == Precondition::Absent {
+                return Err(Error::Conflict);
             }
+            self.once_more(deadline)?;
             look = true;
         }
     }

@@ -30,8 +30,8 @@
 -- ARGV[27..30]  with KEYS[4..8]: seconds by which an index outlives the record, service, user id, task id
 --
 -- An answer of done has a second element, unless it is given to a later copy: where the last byte before the tail is now.
--- Answers besides the prelude's: missing (no such record), lost (another run holds it, or none), stale (the layout is
--- another), bare (there is no metadata, and no index was given). Nothing was written then.
+-- May answer changed (the layout is another), lost (or there is no record), and incomplete: there is no metadata, and no
+-- index was given.
 
 local prefix, at, before, after, tail_length = ARGV[9], tonumber(ARGV[10]), ARGV[11], ARGV[13], tonumber(ARGV[17])
 local stamp, entries = ARGV[20], ARGV[21]
@@ -40,7 +40,7 @@ local head = redis.pcall('GETRANGE', record, '0', at < 1024 and ARGV[14] or '102
 if head.err then
   return wrong_type(record, 'string') or head
 elseif head == '' then
-  return {'missing'}
+  return {'lost'}
 end
 local region = at < 1024 and string.sub(head, at + 1) or redis.call('GETRANGE', record, ARGV[10], ARGV[14])
 
@@ -58,17 +58,17 @@ if string.sub(head, 1, #prefix) ~= prefix
   or (last ~= '"' and last ~= '[')
   or string.sub(tail, 1, #ARGV[18]) ~= ARGV[18]
   or string.sub(tail, -#ARGV[19]) ~= ARGV[19] then
-  return {'stale'}
+  return {'changed'}
 end
 
 -- The new time must be later than the old one; with the same offset, and of the same width, times compare as text.
 local old = string.sub(region, #before + 1, #before + #stamp)
 if string.sub(old, 27) ~= string.sub(stamp, 27) then
-  return {'stale'}
+  return {'changed'}
 elseif old >= stamp then
   local micros = tonumber(string.sub(old, 21, 26))
   if not micros or micros >= 999999 then
-    return {'stale'}
+    return {'changed'}
   end
   stamp = string.sub(old, 1, 20) .. string.format('%06d', micros + 1) .. string.sub(old, 27)
 end
@@ -80,7 +80,7 @@ if type(known) == 'table' then
 elseif run ~= '' and known ~= run then
   return {'lost'}
 elseif not known and #KEYS == 3 then
-  return {'bare'}
+  return {'incomplete'}
 end
 if #KEYS > 3 then
   local wrong = wrong_types(4, 8)

@@ -3,14 +3,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hashlink::LruCache;
 use tokio::sync::{MutexGuard, oneshot};
 
 use super::layout::Layout;
 use crate::record::{Change, Status};
-use crate::store::redis::server::within;
 use crate::store::{Access, Error, Result};
 
 /// How many tasks are remembered. Forgetting one costs a read of its record at the next change.
@@ -18,9 +17,6 @@ const MAX_TASKS: usize = 16_384;
 
 /// The most entries that go together in one write.
 const MAX_BATCH_ENTRIES: usize = 1_000;
-
-/// What a write waits for in the queue.
-const EARLIER_WRITES: &str = "earlier writes to the task";
 
 /// The bytes of entries after which a write takes no more.
 const MAX_BATCH_BYTES: usize = 1 << 20;
@@ -53,21 +49,6 @@ struct Waiting {
     access: Access,
     deadline: Instant,
     answer: oneshot::Sender<Result<Status>>,
-}
-
-impl Cached {
-    /// Whether the task's place in its indexes was made sure of within that time.
-    pub(super) fn is_indexed(&self, within: Duration) -> bool {
-        self.indexed.is_some_and(|at| at.elapsed() < within)
-    }
-
-    /// Takes note of a write.
-    pub(super) fn written(&mut self, layout: Option<Layout>, indexed: bool) {
-        self.layout = layout;
-        if indexed {
-            self.indexed = Some(Instant::now());
-        }
-    }
 }
 
 /// The changes that go together in one write.
@@ -114,14 +95,6 @@ impl Batch {
     }
 }
 
-/// What comes of waiting for a turn.
-pub(super) enum Turn<'a> {
-    /// Another caller has made the change.
-    Written(Result<Status>),
-    /// It is ours to write what waits.
-    Leader(MutexGuard<'a, Cached>),
-}
-
 impl WriteQueues {
     pub(in crate::store::redis) fn new() -> Self {
         Self { tasks: Mutex::new(LruCache::new(MAX_TASKS)) }
@@ -155,25 +128,10 @@ impl WriteQueue {
         if waiting.is_empty() { self.turn.try_lock().ok() } else { None }
     }
 
-    /// Waits for the turn, for a write that goes with no other.
+    /// Waits for the turn.
     pub(super) async fn next_turn(&self, deadline: Instant) -> Result<MutexGuard<'_, Cached>> {
-        within(deadline, EARLIER_WRITES, self.turn.lock()).await
-    }
-
-    /// Waits until a change is made, or it is our turn to make what waits.
-    pub(super) async fn turn<'a>(
-        &'a self,
-        outcome: &mut oneshot::Receiver<Result<Status>>,
-        deadline: Instant,
-    ) -> Turn<'a> {
-        tokio::select! {
-            biased;
-            made = &mut *outcome => Turn::Written(made.unwrap_or_else(|_| Err(abandoned()))),
-            turn = self.next_turn(deadline) => match turn {
-                Ok(cached) => Turn::Leader(cached),
-                Err(late) => Turn::Written(Err(late)),
-            },
-        }
+        let late = |_| Error::Unavailable("earlier writes to the task took too long".to_owned());
+        tokio::time::timeout_at(deadline.into(), self.turn.lock()).await.map_err(late)
     }
 
     /// Takes the next changes that go together out of the queue: log entries under the same access, or one other change.
@@ -204,9 +162,4 @@ impl WriteQueue {
         }
         Some(batch)
     }
-}
-
-/// The caller that was making the change has gone before it knew the outcome.
-fn abandoned() -> Error {
-    Error::Unavailable("the write was abandoned half-way".to_owned())
 }
