@@ -9,7 +9,7 @@ use crate::record::sort_key;
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys;
 use crate::store::redis::options::RedisOptions;
-use crate::store::redis::server::{Failure, Link};
+use crate::store::redis::server::{Answer, Failure, Link, Next};
 use crate::store::{Error, RedisUrl, Result, Scope};
 
 /// How long the ids of a scope are held, so that walking all pages scans once.
@@ -97,7 +97,7 @@ impl RedisStore {
         let scanned = match self.listings.replica().await {
             // A scan cannot go on at another server, so it is the whole scan that is tried there.
             Some((replica, link)) => match scan(link, key, || replica.deadline()).await {
-                Err(failure @ Failure::WrongType(_)) => Err(failure),
+                Err(failure @ Failure { next: Next::FailsByType, .. }) => Err(failure),
                 Err(failure) => {
                     replica.avoid(&failure.into()).await;
                     scan(&self.primary, key, || self.deadline()).await
@@ -126,9 +126,9 @@ fn in_order(mut ids: Vec<String>) -> Vec<String> {
 }
 
 /// Scans a set on one server. Members that are no text are left out.
-async fn scan(link: &Link, key: &str, deadline: impl Fn() -> Instant) -> std::result::Result<Vec<String>, Failure> {
+async fn scan(link: &Link, key: &str, deadline: impl Fn() -> Instant) -> Answer<Vec<String>> {
     for _ in 0..MAX_SCANS {
-        let server = link.connect(deadline()).await.map_err(Failure::Store)?;
+        let server = link.connect(deadline()).await?;
         let (mut members, mut undecodable, mut cursor) = (Vec::new(), 0, 0_u64);
         loop {
             let mut command = redis::cmd("SSCAN");
@@ -150,5 +150,5 @@ async fn scan(link: &Link, key: &str, deadline: impl Fn() -> Instant) -> std::re
             return Ok(members);
         }
     }
-    Err(Failure::Store(Error::Unavailable(format!("the connection to {} broke too often", link.location()))))
+    Err(Error::Unavailable(format!("the connection to {} broke too often", link.location())).into())
 }

@@ -8,7 +8,7 @@ use super::kept::Kept;
 use super::prune::Suspect;
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::IndexKind;
-use crate::store::redis::server::Failure;
+use crate::store::redis::server::{Answer, Failure, Next};
 use crate::store::{Finding, FindingKind, Result};
 
 /// How many members one step looks at: some tens of microseconds of the server's time.
@@ -59,19 +59,13 @@ impl RedisStore {
     /// One index. One that is no set is reported.
     async fn go_over_index(&self, key: &str, kind: &IndexKind<'_>, pass: Pass, findings: &mut Findings) -> Result<()> {
         match self.go_over_set(key, kind, pass, findings).await {
-            Err(Failure::WrongType(_)) => findings.add(Finding::new(FindingKind::WrongType, key)),
+            Err(Failure { next: Next::FailsByType, .. }) => findings.add(Finding::new(FindingKind::WrongType, key)),
             done => done?,
         }
         Ok(())
     }
 
-    async fn go_over_set(
-        &self,
-        key: &str,
-        kind: &IndexKind<'_>,
-        pass: Pass,
-        findings: &mut Findings,
-    ) -> std::result::Result<(), Failure> {
+    async fn go_over_set(&self, key: &str, kind: &IndexKind<'_>, pass: Pass, findings: &mut Findings) -> Answer<()> {
         let mut cursor = 0;
         loop {
             let (next, members) = self.scan_members(key, cursor, findings).await?;
@@ -95,19 +89,14 @@ impl RedisStore {
 
     /// The members of an index that a pass has to look at on the server: all, unless the records are looked into for their
     /// owners.
-    async fn suspects<'a>(
-        &self,
-        kind: &IndexKind<'_>,
-        members: &'a [String],
-        pass: Pass,
-    ) -> std::result::Result<Vec<Suspect<'a>>, Failure> {
+    async fn suspects<'a>(&self, kind: &IndexKind<'_>, members: &'a [String], pass: Pass) -> Answer<Vec<Suspect<'a>>> {
         if !pass.owners {
             return Ok(members.iter().map(|member| Suspect { member, foreign: None }).collect());
         }
         let mut suspects = Vec::new();
         for step in members.chunks(OWNERS_STEP) {
             let ids: Vec<&'a str> = step.iter().map(String::as_str).collect();
-            let kept = self.kept(&ids).await.map_err(Failure::Store)?;
+            let kept = self.kept(&ids).await?;
             suspects.extend(ids.into_iter().zip(kept).filter_map(|(member, kept)| match kept {
                 Kept::Nothing => Some(Suspect { member, foreign: None }),
                 Kept::Record { owner, expected } if !kind.covers(&owner) => {

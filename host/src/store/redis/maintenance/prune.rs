@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys;
-use crate::store::redis::server::{Failure, Script};
+use crate::store::redis::server::{Answer, Script};
 use crate::store::redis::task::Expected;
 
 static PRUNE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("prune.lua")));
@@ -23,7 +23,7 @@ impl RedisStore {
         index: &str,
         suspects: Vec<Suspect<'a>>,
         remove: bool,
-    ) -> Result<Vec<&'a str>, Failure> {
+    ) -> Answer<Vec<&'a str>> {
         if suspects.is_empty() {
             return Ok(Vec::new());
         }

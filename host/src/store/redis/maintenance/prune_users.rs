@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::record::quote;
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys;
-use crate::store::redis::server::{Failure, Script};
+use crate::store::redis::server::{Answer, Script};
 
 static PRUNE_USERS: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("prune_users.lua")));
 
@@ -16,7 +16,7 @@ impl RedisStore {
         service: &str,
         users: &'a [String],
         remove: bool,
-    ) -> Result<Vec<&'a str>, Failure> {
+    ) -> Answer<Vec<&'a str>> {
         let mut keys = vec![keys::service_users(service)];
         keys.extend(users.iter().flat_map(|user| [keys::service_user(service, user), keys::record(user)]));
         // Of a service with a strange name, several owners may have an index of this name.

@@ -2,7 +2,7 @@
 
 use super::findings::Findings;
 use crate::store::redis::RedisStore;
-use crate::store::redis::server::Failure;
+use crate::store::redis::server::Answer;
 use crate::store::{Finding, FindingKind, Result};
 
 /// How many keys or members one step looks at.
@@ -28,7 +28,7 @@ impl RedisStore {
         key: &str,
         cursor: u64,
         findings: &mut Findings,
-    ) -> std::result::Result<(u64, Vec<String>), Failure> {
+    ) -> Answer<(u64, Vec<String>)> {
         let mut command = redis::cmd("SSCAN");
         command.arg(key).arg(cursor).arg("COUNT").arg(SCAN_COUNT);
         let (next, members) = self.primary.query(&command, self.deadline()).await?;

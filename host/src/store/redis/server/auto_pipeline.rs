@@ -7,12 +7,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline, RedisResult, Value};
+use redis::{Cmd, Pipeline, RedisResult, ServerErrorKind, Value};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::retry::WRONG_TYPE;
+
 /// The most commands that go together. The first of them is answered with the last.
 const MAX_BATCH: usize = 16;
+
+/// A request: made anew for every attempt, since a deadline counts by the clock of the server that it is sent to.
+pub(super) enum Request {
+    /// One command.
+    One(Cmd),
+    /// Several, in one go; the answer is the array of their answers.
+    Several(Pipeline),
+    /// None: the user may not do it, for this reason.
+    Denied(Arc<str>),
+}
 
 /// A connection whose callers' commands go together.
 #[derive(Debug, Clone)]
@@ -48,21 +60,24 @@ impl AutoPipeline {
         Self { connection, runtime: Handle::current(), state: Arc::default() }
     }
 
-    /// Sends a command.
-    pub(super) async fn send(&self, cmd: Cmd) -> RedisResult<Value> {
-        let answer = match self.route(cmd) {
-            Route::Alone(cmd, _under_way) => self.connection.clone().send_packed_command(&cmd).await,
-            Route::WithOthers(answer) => {
-                answer.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::BrokenPipe).into()))
+    /// Sends a request: a command with those of others, a pipeline on its own.
+    pub(super) async fn send(&self, request: Request) -> RedisResult<Value> {
+        match request {
+            Request::One(cmd) => {
+                let answer = match self.route(cmd) {
+                    Route::Alone(cmd, _under_way) => self.connection.clone().send_packed_command(&cmd).await,
+                    Route::WithOthers(answer) => {
+                        answer.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::BrokenPipe).into()))
+                    }
+                };
+                answer?.extract_error()
             }
-        };
-        answer?.extract_error()
-    }
-
-    /// Sends a pipeline, on its own.
-    pub(super) async fn send_pipeline(&self, pipeline: &Pipeline) -> RedisResult<Value> {
-        let _under_way = self.under_way(&mut self.state());
-        pipeline.query_async(&mut self.connection.clone()).await
+            Request::Several(pipeline) => {
+                let _under_way = self.under_way(&mut self.state());
+                of_pipeline(Box::pin(pipeline.query_async(&mut self.connection.clone())).await?)
+            }
+            Request::Denied(why) => Err((ServerErrorKind::NoPerm.into(), "denied", why.to_string()).into()),
+        }
     }
 
     fn route(&self, cmd: Cmd) -> Route<'_> {
@@ -105,6 +120,21 @@ impl AutoPipeline {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A pipeline's answers, if its commands failed for their own keys only. What the server says of itself (it has lost its
+/// primary, say) is no answer.
+fn of_pipeline(answers: Value) -> RedisResult<Value> {
+    if let Value::Array(items) = &answers {
+        for item in items {
+            if let Value::ServerError(error) = item
+                && error.code() != WRONG_TYPE
+            {
+                return Err(error.clone().into());
+            }
+        }
+    }
+    Ok(answers)
 }
 
 /// One write under way, until it is dropped.

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisResult, ServerErrorKind, Value};
+use redis::{AsyncConnectionConfig, ConnectionInfo, ErrorKind, RedisResult, ServerErrorKind};
 
-use super::auto_pipeline::AutoPipeline;
-use super::reply;
+use super::auto_pipeline::{AutoPipeline, Request};
 use super::retry::{Next, after};
 use super::stream::{Stream, Traffic};
 use crate::store::redis::keys;
@@ -19,9 +18,10 @@ const REQUESTS_AHEAD: usize = 1_024;
 /// A live connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pipeline: AutoPipeline,
-    id: u64,
-    traffic: Arc<Traffic>,
+    pub(super) pipeline: AutoPipeline,
+    /// A number that no other connection has.
+    pub(super) id: u64,
+    pub(super) traffic: Arc<Traffic>,
     clock: Mutex<ServerClock>,
     /// Why the user may not run the scripts, if so.
     denied: Option<Arc<str>>,
@@ -34,22 +34,12 @@ struct ServerClock {
     millis: u64,
 }
 
-/// A request: made anew for every attempt, since a deadline counts by the clock of the server that it is sent to.
-pub(super) enum Request {
-    /// One command.
-    One(Cmd),
-    /// Several, in one go; the answer is the array of their answers.
-    Several(Pipeline),
-    /// None: the user may not do it, for this reason.
-    Denied(Arc<str>),
-}
-
 impl Connection {
     /// Connects, on the present runtime.
     pub(super) async fn open(info: &ConnectionInfo) -> RedisResult<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let stream = Stream::connect(info.addr()).await?;
-        let traffic = stream.traffic();
+        let traffic = Arc::clone(&stream.traffic);
         // Who sends a request has patience of his own: one timer for it is enough.
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_pipeline_buffer_size(REQUESTS_AHEAD);
         let (mut client, driver) =
@@ -83,29 +73,6 @@ impl Connection {
     /// it is not sent.
     pub(super) fn scripted(&self, request: impl FnOnce() -> Request) -> Request {
         self.denied.as_ref().map_or_else(request, |why| Request::Denied(Arc::clone(why)))
-    }
-
-    /// A number that no other connection has.
-    pub(super) fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// When a byte was last sent or received.
-    pub(super) fn last_traffic(&self) -> Instant {
-        self.traffic.last_received().max(self.traffic.last_sent())
-    }
-
-    /// When a byte was last received.
-    pub(super) fn last_received(&self) -> Instant {
-        self.traffic.last_received()
-    }
-
-    pub(super) async fn send(&self, request: Request) -> RedisResult<Value> {
-        match request {
-            Request::One(cmd) => self.pipeline.send(cmd).await,
-            Request::Several(pipeline) => reply::of_pipeline(Box::pin(self.pipeline.send_pipeline(&pipeline)).await?),
-            Request::Denied(why) => Err((ServerErrorKind::NoPerm.into(), "denied", why.to_string()).into()),
-        }
     }
 }
 

@@ -10,9 +10,9 @@ use redis::{
     ServerErrorKind, Value,
 };
 
-use super::connection::{Connection, Request};
-use super::parse;
-use super::retry::{Backoff, Failure, Late, Next, Pacing, after};
+use super::auto_pipeline::Request;
+use super::connection::Connection;
+use super::retry::{Answer, Backoff, Failure, Next, after, parse};
 use crate::store::redis::options::RedisOptions;
 use crate::store::{Error, RedisUrl, Result};
 
@@ -24,22 +24,14 @@ const MIN_SILENCE: Duration = Duration::from_millis(500);
 pub(in crate::store::redis) struct Link {
     info: ConnectionInfo,
     location: String,
-    pacing: Pacing,
+    options: RedisOptions,
     current: Mutex<Option<Arc<Connection>>>,
     /// Held while connecting, so that the callers who wait share one attempt.
     connecting: tokio::sync::Mutex<LastFailure>,
 }
 
 /// When connecting failed last, and how.
-type LastFailure = Option<(Instant, Error)>;
-
-/// Why an attempt failed.
-enum Attempt {
-    /// For good.
-    Last(Failure),
-    /// The next one may succeed.
-    Again(Error),
-}
+type LastFailure = Option<(Instant, Failure)>;
 
 impl Link {
     pub(in crate::store::redis) fn new(url: &RedisUrl, options: &RedisOptions) -> Self {
@@ -48,7 +40,7 @@ impl Link {
         Self {
             info: url.connection_info().clone(),
             location: url.to_string(),
-            pacing: Pacing::of(options),
+            options: options.clone(),
             current: Mutex::new(None),
             connecting: tokio::sync::Mutex::new(None),
         }
@@ -67,17 +59,16 @@ impl Link {
 
     /// The connection that requests go over now.
     pub(in crate::store::redis) fn connection_id(&self) -> Option<u64> {
-        self.live().map(|connection| connection.id())
+        self.live().map(|connection| connection.id)
     }
 
     /// Connects, if there is no connection. Gives the number of the one that there is then.
     pub(in crate::store::redis) async fn connect(&self, deadline: Instant) -> Result<u64> {
-        let mut backoff = Backoff::new(self.pacing);
+        let mut backoff = Backoff::new(&self.options);
         loop {
-            let connection = tokio::time::timeout_at(deadline.into(), self.connection()).await;
-            match connection.unwrap_or_else(|_| Err(self.late("take a connection"))) {
-                Err(error @ Error::Unavailable(_)) => backoff.pause(deadline).await.map_err(|Late| error)?,
-                connection => return connection.map(|connection| connection.id()),
+            match self.connection_until(deadline).await {
+                Ok(connection) => return Ok(connection.id),
+                Err(failure) => backoff.pause(failure, deadline).await?,
             }
         }
     }
@@ -103,9 +94,8 @@ impl Link {
         &self,
         command: &Cmd,
         deadline: Instant,
-    ) -> std::result::Result<T, Failure> {
-        let value = self.call(deadline, |_| Request::One(command.clone())).await?;
-        parse(value).map_err(Failure::Store)
+    ) -> Answer<T> {
+        Ok(parse(self.call(deadline, |_| Request::One(command.clone())).await?)?)
     }
 
     /// Sends several commands in one go. They may be carried out again.
@@ -113,9 +103,8 @@ impl Link {
         &self,
         commands: &Pipeline,
         deadline: Instant,
-    ) -> std::result::Result<T, Failure> {
-        let value = self.call(deadline, |_| Request::Several(commands.clone())).await?;
-        parse(value).map_err(Failure::Store)
+    ) -> Answer<T> {
+        Ok(parse(self.call(deadline, |_| Request::Several(commands.clone())).await?)?)
     }
 
     /// An error, with the key that holds another type than it should: the server does not say which of those touched it is.
@@ -125,7 +114,7 @@ impl Link {
         touched: &[(String, &'static str)],
         deadline: Instant,
     ) -> Error {
-        if let Failure::WrongType(_) = failure {
+        if failure.next == Next::FailsByType {
             for (key, expected) in touched {
                 match self.query::<String>(redis::cmd("TYPE").arg(key), deadline).await {
                     Ok(found) if found == *expected || found == "none" => {}
@@ -138,89 +127,61 @@ impl Link {
     }
 
     /// Sends what `request` makes for each attempt.
-    pub(super) async fn call(
-        &self,
-        deadline: Instant,
-        request: impl Fn(&Connection) -> Request,
-    ) -> std::result::Result<Value, Failure> {
-        let mut backoff = Backoff::new(self.pacing);
+    pub(super) async fn call(&self, deadline: Instant, request: impl Fn(&Connection) -> Request) -> Answer<Value> {
+        let mut backoff = Backoff::new(&self.options);
         loop {
-            let error = match self.attempt(deadline, &request).await {
+            match self.attempt(deadline, &request).await {
                 Ok(value) => return Ok(value),
-                Err(Attempt::Last(failure)) => return Err(failure),
-                Err(Attempt::Again(error)) => error,
-            };
-            tracing::debug!(%error, "trying again");
-            backoff.pause(deadline).await.map_err(|Late| Failure::Store(error))?;
+                Err(failure) => backoff.pause(failure, deadline).await?,
+            }
         }
     }
 
-    async fn attempt(
-        &self,
-        deadline: Instant,
-        request: &impl Fn(&Connection) -> Request,
-    ) -> std::result::Result<Value, Attempt> {
+    async fn attempt(&self, deadline: Instant, request: &impl Fn(&Connection) -> Request) -> Answer<Value> {
         let connection = match self.live() {
             Some(connection) => connection,
-            None => match Box::pin(tokio::time::timeout_at(deadline.into(), self.connection())).await {
-                Ok(Ok(connection)) => connection,
-                Ok(Err(error @ Error::Unavailable(_))) => return Err(Attempt::Again(error)),
-                Ok(Err(error)) => return Err(Attempt::Last(Failure::Store(error))),
-                Err(_) => return Err(Attempt::Last(Failure::Store(self.late("take a connection")))),
-            },
+            None => Box::pin(self.connection_until(deadline)).await?,
         };
-        let request = request(&connection);
-        let error = match self.answer(&connection, request, deadline).await? {
-            Ok(value) => return Ok(value),
-            Err(error) => error,
-        };
-        if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) {
-            // What the user may do is looked at anew by the next connection.
-            self.discard(connection.id());
-        }
-        let failed = || Error::Failed(format!("{}: {error}", self.location));
-        Err(match after(&error) {
-            Next::WithText => Attempt::Last(Failure::UnknownScript(failed())),
-            Next::FailsByType => Attempt::Last(Failure::WrongType(failed())),
-            Next::Fails => Attempt::Last(Failure::Store(failed())),
-            Next::Again => Attempt::Again(self.unavailable(&error)),
-            Next::Reconnect => {
-                self.discard(connection.id());
-                Attempt::Again(self.unavailable(&error))
-            }
-        })
+        self.answer(&connection, request(&connection), deadline).await
     }
 
     /// Waits for the answer to a request for as long as something comes over the connection, within the deadline.
-    async fn answer(
-        &self,
-        connection: &Connection,
-        request: Request,
-        deadline: Instant,
-    ) -> std::result::Result<RedisResult<Value>, Attempt> {
+    async fn answer(&self, connection: &Connection, request: Request, deadline: Instant) -> Answer<Value> {
         let sent = Instant::now();
-        let mut answer = pin!(connection.send(request));
-        let mut patience = sent + self.pacing.response_timeout;
+        let mut answer = pin!(connection.pipeline.send(request));
+        let mut patience = sent + self.options.response_timeout;
         loop {
             if let Ok(answer) = tokio::time::timeout_at(patience.min(deadline).into(), &mut answer).await {
-                return Ok(answer);
+                return answer.map_err(|error| {
+                    // What the user may do is looked at anew by the next connection.
+                    let may_not = error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm);
+                    if may_not || after(&error) == Next::Reconnect {
+                        self.discard(connection.id);
+                    }
+                    self.failure(&error)
+                });
             }
             if patience > deadline {
-                if connection.last_received() < sent && sent.elapsed() >= MIN_SILENCE {
-                    self.discard(connection.id());
+                if connection.traffic.last_received() < sent && sent.elapsed() >= MIN_SILENCE {
+                    self.discard(connection.id);
                 }
-                return Err(Attempt::Last(Failure::Store(self.late("answer"))));
+                return Err(self.late("answer", Next::Fails));
             }
-            let longer = connection.last_traffic().max(sent) + self.pacing.response_timeout;
+            let longer = connection.traffic.last().max(sent) + self.options.response_timeout;
             if longer <= Instant::now() {
-                self.discard(connection.id());
-                return Err(Attempt::Again(self.late("answer")));
+                self.discard(connection.id);
+                return Err(self.late("answer", Next::Again));
             }
             patience = longer;
         }
     }
 
-    async fn connection(&self) -> Result<Arc<Connection>> {
+    async fn connection_until(&self, deadline: Instant) -> Answer<Arc<Connection>> {
+        let connection = tokio::time::timeout_at(deadline.into(), self.connection()).await;
+        connection.unwrap_or_else(|_| Err(self.late("take a connection", Next::Fails)))
+    }
+
+    async fn connection(&self) -> Answer<Arc<Connection>> {
         if let Some(connection) = self.live() {
             return Ok(connection);
         }
@@ -228,10 +189,10 @@ impl Link {
         if let Some(connection) = self.live() {
             return Ok(connection);
         }
-        if let Some((at, error)) = &*last_failure
-            && at.elapsed() < self.pacing.min_backoff
+        if let Some((at, failure)) = &*last_failure
+            && at.elapsed() < self.options.min_backoff
         {
-            return Err(error.clone());
+            return Err(failure.clone());
         }
         match self.open().await {
             Ok(connection) => {
@@ -240,9 +201,9 @@ impl Link {
                 *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&connection));
                 Ok(connection)
             }
-            Err(error) => {
-                *last_failure = Some((Instant::now(), error.clone()));
-                Err(error)
+            Err(failure) => {
+                *last_failure = Some((Instant::now(), failure.clone()));
+                Err(failure)
             }
         }
     }
@@ -254,25 +215,27 @@ impl Link {
     /// Forgets a connection that is broken, unless another has taken its place already.
     fn discard(&self, id: u64) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref().is_some_and(|connection| connection.id() == id) {
+        if current.as_ref().is_some_and(|connection| connection.id == id) {
             *current = None;
         }
     }
 
-    async fn open(&self) -> Result<Connection> {
-        let Pacing { connect_timeout, response_timeout, .. } = self.pacing;
-        let connected = tokio::time::timeout(connect_timeout + response_timeout, Connection::open(&self.info)).await;
-        connected.map_err(|_| self.late("take a connection"))?.map_err(|error| match after(&error) {
-            Next::Again | Next::Reconnect => self.unavailable(&error),
-            _ => Error::Failed(format!("{}: {error}", self.location)),
-        })
+    async fn open(&self) -> Answer<Connection> {
+        let patience = self.options.connect_timeout + self.options.response_timeout;
+        let connected = tokio::time::timeout(patience, Connection::open(&self.info)).await;
+        connected.map_err(|_| self.late("take a connection", Next::Again))?.map_err(|error| self.failure(&error))
     }
 
-    fn late(&self, what: &str) -> Error {
-        Error::Unavailable(format!("{} did not {what} in time", self.location))
+    fn late(&self, what: &str, next: Next) -> Failure {
+        Failure { next, error: Error::Unavailable(format!("{} did not {what} in time", self.location)) }
     }
 
-    fn unavailable(&self, error: &RedisError) -> Error {
-        Error::Unavailable(format!("{}: {error}", self.location))
+    fn failure(&self, error: &RedisError) -> Failure {
+        let (next, why) = (after(error), format!("{}: {error}", self.location));
+        let error = match next {
+            Next::Again | Next::Reconnect => Error::Unavailable(why),
+            _ => Error::Failed(why),
+        };
+        Failure { next, error }
     }
 }

@@ -4,14 +4,12 @@
 mod auto_pipeline;
 mod connection;
 mod link;
-mod reply;
 mod retry;
 mod script;
 mod session;
 mod stream;
 
 pub(super) use link::Link;
-pub(super) use reply::{parse, right_typed};
-pub(super) use retry::{Failure, is_wrong_type, random_fraction};
+pub(super) use retry::{Answer, Failure, Next, is_wrong_type, parse, random_fraction, right_typed};
 pub(super) use script::Script;
 pub(super) use session::{Operation, Outcome, Session};

@@ -1,24 +1,25 @@
-//! What an error says of the next attempt, and how long to wait before it.
+//! What an answer is taken for: what was asked for, or an error that says something of the next attempt and of the pause
+//! before it.
 
 use std::time::{Duration, Instant};
 
-use redis::{ErrorKind, RedisError, ServerErrorKind};
+use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
 
-use crate::store::Error;
 use crate::store::redis::options::RedisOptions;
+use crate::store::{Error, Result};
 
 /// What an error says of the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(in crate::store::redis) enum Next {
     /// It would fail in the same way.
     Fails,
-    /// It would fail in the same way: a key holds a value of another type.
+    /// It would fail in the same way: a key holds a value of another type. The server does not say which one.
     FailsByType,
     /// It may succeed over the same connection.
     Again,
     /// It may succeed over another connection.
     Reconnect,
-    /// It may succeed with the script's text.
+    /// It may succeed with the script's text: the server does not know the script (any more).
     WithText,
 }
 
@@ -53,42 +54,42 @@ pub(in crate::store::redis) fn is_wrong_type(error: &RedisError) -> bool {
 }
 
 /// Why a request got no answer.
-#[derive(Debug)]
-pub(in crate::store::redis) enum Failure {
-    /// The server does not know the script (any more): it has to be sent whole.
-    UnknownScript(Error),
-    /// A key holds a value of another type. The server does not say which one.
-    WrongType(Error),
-    /// Everything else.
-    Store(Error),
+#[derive(Debug, Clone)]
+pub(in crate::store::redis) struct Failure {
+    pub(in crate::store::redis) next: Next,
+    pub(in crate::store::redis) error: Error,
+}
+
+/// What a request comes to.
+pub(in crate::store::redis) type Answer<T> = std::result::Result<T, Failure>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { next: Next::Fails, error }
+    }
 }
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::UnknownScript(error) | Failure::WrongType(error) | Failure::Store(error) => error,
-        }
+        failure.error
     }
 }
 
-/// How long things may take.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pacing {
-    pub(super) connect_timeout: Duration,
-    pub(super) response_timeout: Duration,
-    pub(super) min_backoff: Duration,
-    pub(super) max_backoff: Duration,
+/// An answer as what it was asked for.
+pub(in crate::store::redis) fn parse<T: FromRedisValue>(value: Value) -> Result<T> {
+    redis::from_redis_value(value).map_err(|error| Error::Failed(format!("an answer that cannot be read: {error}")))
 }
 
-impl Pacing {
-    pub(super) fn of(options: &RedisOptions) -> Self {
-        Self {
-            connect_timeout: options.connect_timeout,
-            response_timeout: options.response_timeout,
-            min_backoff: options.min_backoff,
-            max_backoff: options.max_backoff,
-        }
-    }
+/// The answers to several reads, of which those to keys of another type are None.
+pub(in crate::store::redis) fn right_typed<T: FromRedisValue>(
+    answers: Vec<RedisResult<Value>>,
+) -> Result<Vec<Option<T>>> {
+    let right_typed = |answer: RedisResult<Value>| match answer {
+        Ok(value) => parse(value).map(Some),
+        Err(error) if is_wrong_type(&error) => Ok(None),
+        Err(error) => Err(Error::Failed(error.to_string())),
+    };
+    answers.into_iter().map(right_typed).collect()
 }
 
 /// Pauses between attempts: they double, and a random part of each is left out, so that the hosts of a server that
@@ -98,20 +99,19 @@ pub(super) struct Backoff {
     most: Duration,
 }
 
-/// The deadline comes before the end of the pause.
-pub(super) struct Late;
-
 impl Backoff {
-    pub(super) fn new(pacing: Pacing) -> Self {
-        Self { next: pacing.min_backoff, most: pacing.max_backoff }
+    pub(super) fn new(options: &RedisOptions) -> Self {
+        Self { next: options.min_backoff, most: options.max_backoff }
     }
 
-    pub(super) async fn pause(&mut self, deadline: Instant) -> std::result::Result<(), Late> {
+    /// Waits before the next attempt. There is none after a failure that would come again, or after the deadline.
+    pub(super) async fn pause(&mut self, failure: Failure, deadline: Instant) -> Answer<()> {
         let pause = self.next.mul_f64(0.5 + 0.5 * random_fraction());
         self.next = (self.next * 2).min(self.most);
-        if Instant::now() + pause >= deadline {
-            return Err(Late);
+        if !matches!(failure.next, Next::Again | Next::Reconnect) || Instant::now() + pause >= deadline {
+            return Err(failure);
         }
+        tracing::debug!(error = %failure.error, "trying again");
         tokio::time::sleep(pause).await;
         Ok(())
     }

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use redis::{Cmd, FromRedisValue, ToRedisArgs};
 
-use super::connection::{Connection, Request};
-use super::{Failure, Link, parse};
+use super::auto_pipeline::Request;
+use super::connection::Connection;
+use super::{Answer, Failure, Link, Next, parse};
 use crate::store::Result;
 
 /// A script with its text and its name on the server.
@@ -33,14 +34,14 @@ impl Script {
         keys: &[impl ToRedisArgs],
         args: &[impl AsRef<[u8]>],
         deadline: Instant,
-    ) -> std::result::Result<T, Failure> {
+    ) -> Answer<T> {
         let request =
             |with_text: bool| move |on: &Connection| on.scripted(|| Request::One(self.command(with_text, keys, args)));
         let value = match link.call(deadline, request(false)).await {
-            Err(Failure::UnknownScript(_)) => link.call(deadline, request(true)).await?,
+            Err(Failure { next: Next::WithText, .. }) => link.call(deadline, request(true)).await?,
             answer => answer?,
         };
-        parse(value).map_err(Failure::Store)
+        Ok(parse(value)?)
     }
 
     /// Runs it once for each of several keys and arguments, in one go.

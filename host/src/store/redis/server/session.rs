@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 
-use super::connection::{Connection, Request};
-use super::{Failure, Link, Script};
+use super::auto_pipeline::Request;
+use super::connection::Connection;
+use super::{Failure, Link, Next, Script};
 use crate::store::redis::keys;
 use crate::store::{Error, Result};
 
@@ -125,7 +126,7 @@ impl Session {
                 connection.scripted(|| self.request(connection, operation, slot.slot, with_text, deadline))
             };
             let value = match link.call(deadline, request).await {
-                Err(Failure::UnknownScript(_)) if !with_text => {
+                Err(Failure { next: Next::WithText, .. }) if !with_text => {
                     with_text = true;
                     attempts.store(0, Ordering::Relaxed);
                     continue;

@@ -23,7 +23,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
 /// A connection's bytes.
 pub(super) struct Stream {
     bytes: Box<dyn Bytes>,
-    traffic: Arc<Traffic>,
+    pub(super) traffic: Arc<Traffic>,
 }
 
 /// When a byte was last sent, and when one was received: microseconds after the start.
@@ -35,12 +35,13 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    pub(super) fn last_sent(&self) -> Instant {
-        self.start + Duration::from_micros(self.sent.load(Ordering::Relaxed))
-    }
-
     pub(super) fn last_received(&self) -> Instant {
         self.start + Duration::from_micros(self.received.load(Ordering::Relaxed))
+    }
+
+    /// When a byte was last sent or received.
+    pub(super) fn last(&self) -> Instant {
+        self.last_received().max(self.start + Duration::from_micros(self.sent.load(Ordering::Relaxed)))
     }
 
     fn now(&self) -> u64 {
@@ -61,10 +62,6 @@ impl Stream {
         };
         let traffic = Arc::new(Traffic { start: Instant::now(), sent: AtomicU64::new(0), received: AtomicU64::new(0) });
         Ok(Self { bytes, traffic })
-    }
-
-    pub(super) fn traffic(&self) -> Arc<Traffic> {
-        Arc::clone(&self.traffic)
     }
 }
 

@@ -75,7 +75,7 @@ impl RedisStore {
         let deadline = self.deadline();
         match self.primary.query(command.arg(keys::SEQUENCE), deadline).await {
             Ok(answer) => Ok(answer),
-            Err(Failure::Store(Error::Failed(text))) if text.contains("not an integer") => {
+            Err(Failure { error: Error::Failed(text), .. }) if text.contains("not an integer") => {
                 Err(Error::Failed(format!("the key {:?} does not hold a number: {text}", keys::SEQUENCE)))
             }
             Err(failure) => {
