@@ -95,7 +95,7 @@ enum Begun {
 }
 
 async fn begin(plugin: Plugin, request: RunRequest, events: &Events) -> Result<Begun, StartError> {
-    let limits = request.limits.clone().unwrap_or_else(|| plugin.host.default_limits.clone());
+    let limits = request.limits.as_ref().unwrap_or(&plugin.host.default_limits).countable();
     let input = open(request.input.clone()).await?;
     let run_id = RunId::unique();
     let Claimed { task, .. } = plugin.host.store.claim(claim(&request, run_id.clone(), &limits)).await?;

@@ -13,7 +13,8 @@ use crate::record::InvalidValue;
 pub struct Limits {
     /// Bytes of linear memory and tables, summed over all of the guest's. 256 MiB unless set.
     pub memory_bytes: usize,
-    /// Time from the start of the guest to its end, whatever it does in between. One hour unless set.
+    /// Time from the start of the guest to its end, whatever it does in between. One hour unless set;
+    /// [`Duration::MAX`] is as good as none.
     pub wall_clock: Duration,
     /// How long a guest may go on after its cancellation has been noticed. 5 seconds unless set.
     pub grace: Duration,
@@ -29,6 +30,16 @@ impl Default for Limits {
             grace: Duration::from_secs(5),
             output_bytes: 64 << 10,
         }
+    }
+}
+
+/// The longest time that is counted, some thirty years. A later moment is one that clocks and stores may not know.
+const MAX_TIME: Duration = Duration::from_secs(30 * 365 * 24 * 3_600);
+
+impl Limits {
+    /// The same, with longer times cut to what can be counted.
+    pub(super) fn countable(&self) -> Self {
+        Self { wall_clock: self.wall_clock.min(MAX_TIME), grace: self.grace.min(MAX_TIME), ..self.clone() }
     }
 }
 

@@ -28,6 +28,18 @@ async fn a_guest_that_wants_too_much_memory_fails_as_one_that_needs_it_to_begin_
 }
 
 #[tokio::test]
+async fn times_without_an_end_are_limits_too() {
+    let endless = |mode| limited(mode, |limits| (limits.wall_clock, limits.grace) = (Duration::MAX, Duration::MAX));
+    let sandbox = Sandbox::new();
+    let plugin = sandbox.plugin("report").await;
+    assert_end(&plugin.run(endless("nothing")).await.unwrap(), Status::Completed, &[]).await;
+
+    let asked_to_stop = plugin.start(endless("stop-when-asked")).await.unwrap();
+    asked_to_stop.cancel();
+    assert_eq!(asked_to_stop.wait().await.status, Status::Cancelled);
+}
+
+#[tokio::test]
 async fn the_hosts_limits_hold_for_runs_that_bring_none() {
     let mut most = Limits::default();
     most.wall_clock = Duration::from_millis(100);
