@@ -75,10 +75,10 @@ async fn a_listing_says_once_which_record_it_leaves_out() -> Result<()> {
 #[test]
 fn what_others_wrote_does_not_reach_the_terminal_as_control_characters() -> Result<()> {
     let shell = Shell::with_task("pending")?;
-    shell.done(["append-log", "t", "\u{1b}[2J\u{7}red\nsecond line"])?;
+    shell.done(["append-log", "t", "\u{1b}[2J\u{7}red\u{202e}der\u{2066}\nsecond line"])?;
     for arguments in [&["get", "t"][..], &["logs", "t"], &["list"]] {
         let shown = shell.done(arguments)?;
-        assert!(shown.contains("red") && !shown.contains(['\u{1b}', '\u{7}']), "{shown:?}");
+        assert!(shown.contains("red") && !shown.contains(['\u{1b}', '\u{7}', '\u{202e}', '\u{2066}']), "{shown:?}");
     }
     assert_eq!(shell.done(["list"])?.lines().count(), 2);
     Ok(())

@@ -1,5 +1,5 @@
-//! Results for people. What others have written is shown without its control characters: a log line must not drive the
-//! reader's terminal.
+//! Results for people. What others have written is shown without its control characters and without those that turn the
+//! direction of writing: a log line must not drive the reader's terminal, nor read other than it is.
 
 use std::fmt::Write as _;
 
@@ -9,12 +9,19 @@ use task_state_host::store::Finding;
 
 /// A short text on one line.
 pub(crate) fn name(text: &str) -> String {
-    text.chars().flat_map(|c| escaped(c, c.is_control())).collect()
+    text.chars().flat_map(|c| escaped(c, drives(c))).collect()
 }
 
 /// A long text; its line breaks and tabs stay.
 pub(crate) fn message(text: &str) -> String {
-    text.chars().flat_map(|c| escaped(c, c.is_control() && c != '\n' && c != '\t')).collect()
+    text.chars().flat_map(|c| escaped(c, drives(c) && c != '\n' && c != '\t')).collect()
+}
+
+/// Whether a character acts on the terminal or on how the others are laid out: controls, breaks of lines and paragraphs,
+/// and the marks, embeddings, overrides and isolates of the Unicode bidirectional algorithm (UAX #9).
+fn drives(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A character, or its escape: `\u{1b}`.
@@ -92,7 +99,8 @@ mod tests {
     fn what_others_wrote_cannot_drive_the_terminal() {
         assert_eq!(name("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
         assert_eq!(message("a\u{7}\n\tb\u{9b}"), "a\\u{7}\n\tb\\u{9b}");
-        assert_eq!(name("앨리스"), "앨리스");
+        assert_eq!(message("a\u{202e}b\u{2067}c\u{2028}d"), "a\\u{202e}b\\u{2067}c\\u{2028}d");
+        assert_eq!(name("앨리스 👩\u{200d}🔬 علي"), "앨리스 👩\u{200d}🔬 علي");
     }
 
     #[test]
