@@ -10,11 +10,12 @@ use wasmtime::{Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationSt
 /// How long a guest computes before others have their turn.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Slots of the pool for each run that may be under way. A component of one language runtime has one memory, and as
-/// many core instances as its toolchain cuts it into: for Python some thirty.
-const MEMORIES_PER_RUN: u32 = 2;
-const TABLES_PER_RUN: u32 = 8;
-const INSTANCES_PER_RUN: u32 = 64;
+/// The most of each that a component may have. The pool holds as many for each run that may be under way, so that no
+/// plugin takes another's. A component of one language runtime has one memory, and as many core instances as its
+/// toolchain cuts it into: for Python some thirty.
+pub(super) const MAX_MEMORIES: u32 = 2;
+pub(super) const MAX_TABLES: u32 = 8;
+pub(super) const MAX_INSTANCES: u32 = 64;
 
 /// The most elements of one table. Python's runtime has some ten thousand.
 const TABLE_ELEMENTS: usize = 100_000;
@@ -54,13 +55,16 @@ fn pool(runs: usize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(runs)
         .total_stacks(runs)
-        .total_memories(runs.saturating_mul(MEMORIES_PER_RUN))
-        .total_tables(runs.saturating_mul(TABLES_PER_RUN))
-        .total_core_instances(runs.saturating_mul(INSTANCES_PER_RUN))
+        .total_memories(runs.saturating_mul(MAX_MEMORIES))
+        .total_tables(runs.saturating_mul(MAX_TABLES))
+        .total_core_instances(runs.saturating_mul(MAX_INSTANCES))
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
+        .max_core_instances_per_component(MAX_INSTANCES)
         .max_component_instance_size(INSTANCE_BYTES)
         .max_core_instance_size(INSTANCE_BYTES)
-        .max_tables_per_module(TABLES_PER_RUN)
-        .max_memories_per_module(MEMORIES_PER_RUN)
+        .max_tables_per_module(MAX_TABLES)
+        .max_memories_per_module(MAX_MEMORIES)
         .table_elements(TABLE_ELEMENTS)
         .linear_memory_keep_resident(KEPT_RESIDENT)
         .table_keep_resident(KEPT_RESIDENT)

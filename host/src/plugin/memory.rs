@@ -2,6 +2,8 @@
 
 use wasmtime::ResourceLimiter;
 
+use super::engine::{MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES};
+
 /// Bytes of one element of a table.
 const ELEMENT_BYTES: usize = size_of::<usize>();
 
@@ -56,6 +58,19 @@ impl ResourceLimiter for MemoryLimit {
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         self.grow(current, desired, maximum, ELEMENT_BYTES)
+    }
+
+    // The pool refuses a component with more when it is loaded. Without a pool it is stopped when it starts.
+    fn memories(&self) -> usize {
+        MAX_MEMORIES as usize
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES as usize
+    }
+
+    fn instances(&self) -> usize {
+        MAX_INSTANCES as usize
     }
 }
 

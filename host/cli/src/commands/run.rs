@@ -88,7 +88,7 @@ pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<E
     let screen = session.screen.clone();
     job.request.output = OutputSink::callback(move |bytes| screen.guest(bytes));
     let events = job.request.events();
-    let host = Host::builder(session.store.clone()).build()?;
+    let host = Host::builder(session.store.clone()).max_concurrent_runs(1).build()?;
     let loaded = tokio::select! {
         loaded = host.load_file(&job.plugin, job.grants) => loaded,
         () = interrupt.requested() => {
