@@ -1,56 +1,24 @@
 //! What a plugin may do. Grants are data; the decision is one small pure function.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
-use crate::record::InvalidValue;
+use crate::record::words;
 use crate::store::{Allowed, Owners};
 
-/// A group of operations of the repository, as grants name them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Operation {
-    /// `get`.
-    Read,
-    /// `save`, `set-status`, `append-logs`, `update-result`, `set-active-jobs`.
-    Write,
-    /// `delete`.
-    Delete,
-    /// `list-tasks`, `list-users`.
-    List,
-    /// `next-task-id`, `peek-next-task-id`.
-    Sequence,
-}
-
-impl Operation {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Read, Self::Write, Self::Delete, Self::List, Self::Sequence];
-
-    /// The name that manifests and messages use.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Delete => "delete",
-            Self::List => "list",
-            Self::Sequence => "sequence",
-        }
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for Operation {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let why = "it is one of read, write, delete, list and sequence";
-        Self::ALL.into_iter().find(|one| one.as_str() == text).ok_or_else(|| InvalidValue::new("operation", text, why))
+words! {
+    /// A group of operations of the repository, as grants name them.
+    #[non_exhaustive]
+    Operation, "operation" {
+        /// `get`.
+        Read = "read",
+        /// `save`, `set-status`, `append-logs`, `update-result`, `set-active-jobs`.
+        Write = "write",
+        /// `delete`.
+        Delete = "delete",
+        /// `list-tasks`, `list-users`.
+        List = "list",
+        /// `next-task-id`, `peek-next-task-id`.
+        Sequence = "sequence",
     }
 }
 

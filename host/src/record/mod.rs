@@ -25,6 +25,7 @@ pub use wire::{TaskRecord, TaskResult, Unreadable};
 pub(crate) use change::{next_status, wire_entry};
 pub(crate) use opening::{OPENING_END_BYTES, Opening};
 pub(crate) use order::sort_key;
+pub(crate) use status::words;
 pub(crate) use time::later_than;
 pub(crate) use wire::{Encoded, quote};
 

@@ -1,11 +1,6 @@
 //! The stages of a task's life and the moves between them.
 
-use std::fmt;
-use std::str::FromStr;
-
-use super::InvalidValue;
-
-/// An enum whose cases are words of the wire.
+/// An enum whose cases are words: of the wire, or of a manifest.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$case_doc:meta])* $case:ident = $word:literal,)+ }) => {
         $(#[$doc])*
@@ -18,7 +13,7 @@ macro_rules! words {
             /// Every one, in the order in which they are declared.
             pub const ALL: [Self; [$($word),+].len()] = [$(Self::$case),+];
 
-            /// The spelling on the wire.
+            /// The word.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$case => $word,)+
@@ -26,25 +21,26 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
 
-        impl FromStr for $name {
-            type Err = InvalidValue;
+        impl std::str::FromStr for $name {
+            type Err = $crate::record::InvalidValue;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let found = Self::ALL.into_iter().find(|word| word.as_str() == text);
                 found.ok_or_else(|| {
                     let known = Self::ALL.map(Self::as_str).join(", ");
-                    InvalidValue::new($what, text, format!("it must be one of {known}"))
+                    $crate::record::InvalidValue::new($what, text, format!("it must be one of {known}"))
                 })
             }
         }
     };
 }
+pub(crate) use words;
 
 words! {
     /// A stage in the life of a task.
