@@ -1,7 +1,6 @@
 //! What a caller may touch. Grants are data; the decision is one small pure function.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use super::Error;
 
@@ -63,22 +62,15 @@ impl Owners {
 }
 
 /// What a caller lacks. It does not say whose the task is: that is not the caller's to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denied {
     /// The task's service is not granted.
+    #[error("the task's service is not granted")]
     Service,
     /// The task's user is not granted.
+    #[error("the task's user is not granted")]
     User,
-}
-
-impl fmt::Display for Denied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Service => "the task's service is not granted",
-            Self::User => "the task's user is not granted",
-        })
-    }
 }
 
 /// One run of one task: a name that no other run has.

@@ -55,3 +55,9 @@ pub enum Error {
     #[error("the store failed: {0}")]
     Failed(String),
 }
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}

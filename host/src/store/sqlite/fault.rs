@@ -2,8 +2,7 @@
 
 use rusqlite::ErrorCode;
 
-use crate::record::{InvalidTransition, InvalidValue};
-use crate::store::{Denied, Error};
+use crate::store::Error;
 
 /// Why a step was not made. It exists so that `?` takes the errors of SQLite, which the store's own error does not show.
 #[derive(Debug)]
@@ -12,27 +11,9 @@ pub(super) struct Fault(pub(super) Error);
 /// The result of one step of work on a connection.
 pub(super) type Step<T> = Result<T, Fault>;
 
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self(error)
-    }
-}
-
-impl From<InvalidValue> for Fault {
-    fn from(error: InvalidValue) -> Self {
+impl<E: Into<Error>> From<E> for Fault {
+    fn from(error: E) -> Self {
         Self(error.into())
-    }
-}
-
-impl From<Denied> for Fault {
-    fn from(denied: Denied) -> Self {
-        Self(Error::Denied(denied))
-    }
-}
-
-impl From<InvalidTransition> for Fault {
-    fn from(refusal: InvalidTransition) -> Self {
-        Self(refusal.into())
     }
 }
 
