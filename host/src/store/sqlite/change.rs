@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::fault::Step;
 use super::task::{Policy, Stored};
 use super::write;
-use crate::record::{Change, Status, apply, later_than};
+use crate::record::{Change, Status, apply, later_than, wire_entry};
 
 /// Makes a change. Returns the status that the task is in afterwards.
 pub(super) fn apply_to(conn: &Connection, policy: &Policy, stored: &Stored, change: &Change) -> Step<Status> {
@@ -20,7 +20,8 @@ pub(super) fn apply_to(conn: &Connection, policy: &Policy, stored: &Stored, chan
         write::write_body(conn, stored.num, &record)?;
         (status, record.updated_at().clone())
     };
-    let last_seq = write::append(conn, stored, &change.entries, &now)?;
+    let entries = change.entries.iter().map(|entry| wire_entry(entry, &now));
+    let last_seq = write::add_entries(conn, stored.num, stored.last_seq, entries)?;
     write::touch(conn, policy, stored.num, status, &at, last_seq)?;
     if change.finishes() {
         // The run is over: the task, saved anew, is free for the next.

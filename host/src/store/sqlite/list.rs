@@ -29,9 +29,10 @@ pub(super) fn list(conn: &Connection, policy: &Policy, query: &Query) -> Step<Pa
             }
         }
     } else {
-        let (service, user) = narrow(query);
-        let mut statement = conn.prepare_cached(&in_order(service, user))?;
-        let mut rows = statement.query(params![now_ms(), start, service, user])?;
+        let (service, user) = narrow(&query.scope, &query.owners);
+        let sql = select(&format!("AND {} AND place > ?4 ORDER BY place", owned_by(service, user)));
+        let mut statement = conn.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![now_ms(), service, user, start])?;
         while let Some(row) = rows.next()? {
             if builder.offer(Stored::read(row)?)?.is_break() {
                 break;
@@ -42,14 +43,14 @@ pub(super) fn list(conn: &Connection, policy: &Policy, query: &Query) -> Step<Pa
 }
 
 /// The one service and the one user that a query comes down to, if it does, so that their index can be used.
-fn narrow(query: &Query) -> (Option<&str>, Option<&str>) {
-    let (service, user) = match &query.scope {
+fn narrow<'a>(scope: &'a Scope, owners: &'a Owners) -> (Option<&'a str>, Option<&'a str>) {
+    let (service, user) = match scope {
         Scope::Service(service) => (Some(service.as_str()), None),
         Scope::User(user) => (None, Some(user.as_str())),
         Scope::ServiceUser(service, user) => (Some(service.as_str()), Some(user.as_str())),
         Scope::All | Scope::Ids(_) => (None, None),
     };
-    (service.or_else(|| only(&query.owners.services)), user.or_else(|| only(&query.owners.users)))
+    (service.or_else(|| only(&owners.services)), user.or_else(|| only(&owners.users)))
 }
 
 fn only(names: &Allowed) -> Option<&str> {
@@ -59,11 +60,12 @@ fn only(names: &Allowed) -> Option<&str> {
     }
 }
 
-fn in_order(service: Option<&str>, user: Option<&str>) -> String {
+/// The condition that a row is theirs, who are the second and third parameter.
+fn owned_by(service: Option<&str>, user: Option<&str>) -> String {
     // A parameter that is not used has to be named all the same.
-    let service = if service.is_some() { "service = ?3" } else { "?3 IS NULL" };
-    let user = if user.is_some() { "user_id = ?4" } else { "?4 IS NULL" };
-    select(&format!("AND place > ?2 AND {service} AND {user} ORDER BY place"))
+    let service = if service.is_some() { "service = ?2" } else { "?2 IS NULL" };
+    let user = if user.is_some() { "user_id = ?3" } else { "?3 IS NULL" };
+    format!("{service} AND {user}")
 }
 
 /// A page as it fills up.
@@ -129,12 +131,10 @@ pub(super) fn count(conn: &Connection, scope: &Scope, owners: &Owners) -> Step<C
         }
         return Ok(counts);
     }
-    let query = Query { owners: owners.clone(), ..Query::new(scope.clone()) };
-    let (service, user) = narrow(&query);
+    let (service, user) = narrow(scope, owners);
     let sql = format!(
-        "SELECT service, user_id, status, count(*) FROM task WHERE expires_at > ?1 AND {} AND {} GROUP BY 1, 2, 3",
-        if service.is_some() { "service = ?2" } else { "?2 IS NULL" },
-        if user.is_some() { "user_id = ?3" } else { "?3 IS NULL" },
+        "SELECT service, user_id, status, count(*) FROM task WHERE expires_at > ?1 AND {} GROUP BY 1, 2, 3",
+        owned_by(service, user)
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query(params![now_ms(), service, user])?;

@@ -20,13 +20,6 @@ pub(super) struct Policy {
     pub(super) rule: TransitionRule,
 }
 
-impl Policy {
-    /// When a record that is changed now expires, in the terms of the tables.
-    pub(super) fn expiry(&self) -> i64 {
-        after(self.ttl)
-    }
-}
-
 /// The present in the terms of the tables: milliseconds since the Unix epoch.
 pub(super) fn now_ms() -> i64 {
     after(Duration::ZERO)

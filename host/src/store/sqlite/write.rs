@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Step;
 use super::remove::{remove, remove_entries, retire};
-use super::task::{Policy, Stored};
-use crate::record::{Draft, Entry, Status, TaskId, TaskRecord, Timestamp, later_than, quote, sort_key, wire_entry};
+use super::task::{Policy, Stored, after};
+use crate::record::{Draft, Status, TaskId, TaskRecord, Timestamp, later_than, quote, sort_key};
 
 /// Writes a task whole, in the place of the one that is there.
 ///
@@ -102,18 +102,13 @@ pub(super) fn touch(
     last_seq: i64,
 ) -> Step<()> {
     let sql = "UPDATE task SET status = ?2, updated_at = ?3, expires_at = ?4, last_seq = ?5 WHERE num = ?1";
-    let values = params![num, status.as_str(), at.as_str(), policy.expiry(), last_seq];
+    let values = params![num, status.as_str(), at.as_str(), after(policy.ttl), last_seq];
     conn.prepare_cached(sql)?.execute(values)?;
     Ok(())
 }
 
-/// Adds entries, stamped `now` unless they bring a time of their own. Returns the number of the last.
-pub(super) fn append(conn: &Connection, stored: &Stored, entries: &[Entry], now: &Timestamp) -> Step<i64> {
-    add_entries(conn, stored.num, stored.last_seq, entries.iter().map(|entry| wire_entry(entry, now)))
-}
-
 /// Adds entries after the one with the number `last_seq`. Returns the number of the last.
-fn add_entries<E: AsRef<str>>(
+pub(super) fn add_entries<E: AsRef<str>>(
     conn: &Connection,
     num: i64,
     mut last_seq: i64,
