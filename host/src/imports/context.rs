@@ -56,10 +56,8 @@ impl TaskStateCtx {
 
     /// Makes one call of the guest on the store, in its turn.
     pub(super) async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> std::result::Result<T, GuestError> {
-        let turn = self.task.enter().await.map_err(for_guest)?;
-        let answer = call.await;
-        drop(turn);
-        answer.map_err(for_guest)
+        let _turn = self.task.enter().await.map_err(for_guest)?;
+        call.await.map_err(for_guest)
     }
 }
 

@@ -19,16 +19,13 @@ pub(super) fn for_guest(error: Error) -> GuestError {
         }
         other => {
             tracing::warn!(error = %other, "a guest's call failed");
-            GuestError::Internal(internal(&other).to_owned())
+            let told = match other {
+                Error::Unreadable { .. } => "the task's record cannot be read",
+                Error::WrongType { .. } => "the store holds something else where the task belongs",
+                _ => "the store failed",
+            };
+            GuestError::Internal(told.to_owned())
         }
-    }
-}
-
-fn internal(error: &Error) -> &'static str {
-    match error {
-        Error::Unreadable { .. } => "the task's record cannot be read",
-        Error::WrongType { .. } => "the store holds something else where the task belongs",
-        _ => "the store failed",
     }
 }
 
