@@ -74,6 +74,15 @@ pub(super) fn id_of_record(key: &str) -> Option<&str> {
     (key != SEQUENCE && !id.is_empty() && !id.ends_with(":metadata")).then_some(id)
 }
 
+/// The type of the value that belongs under a key. None for keys that are somebody else's.
+pub(super) fn kind(key: &str) -> Option<&'static str> {
+    if key.starts_with(TASK) {
+        Some(if key.ends_with(":metadata") { "hash" } else { "string" })
+    } else {
+        IndexKind::of(key).map(|_| "set")
+    }
+}
+
 /// What the members of an index stand for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum IndexKind<'a> {
@@ -134,6 +143,11 @@ pub(super) struct Owner {
 impl Owner {
     pub(super) fn new(service: &str, user_id: &str) -> Self {
         Self { service: service.to_owned(), user_id: user_id.to_owned() }
+    }
+
+    /// The owner that a task's metadata names, if it does.
+    pub(super) fn named(service: Option<String>, user_id: Option<String>) -> Option<Self> {
+        Some(Self { service: service?, user_id: user_id? })
     }
 }
 

@@ -3,11 +3,13 @@
 //! It takes the keys as a scan gives them and holds no more than one step of them. What a step finds, and repairs, is
 //! decided in one go on the server, so that writers at work neither look like a disagreement nor lose anything.
 
-use super::findings::Findings;
+use redis::{FromRedisValue, ToRedisArgs};
+
 use super::index_walk::Pass;
 use super::kept::Kept;
 use super::repair::{Compared, Comparison};
-use crate::store::redis::keys::{self, IndexKind};
+use super::scan::{Findings, Scan};
+use crate::store::redis::keys;
 use crate::store::redis::{OUTLIVES_SECONDS, RedisStore};
 use crate::store::{Finding, FindingKind, Report, Result};
 
@@ -20,77 +22,53 @@ const MAX_LOOKS: usize = 5;
 impl RedisStore {
     pub(in crate::store::redis) async fn check_all(&self, repair: bool) -> Result<Report> {
         let mut findings = Findings::default();
-        self.check_tasks(repair, &mut findings).await?;
-        self.check_indexes(repair, &mut findings).await?;
+        self.check_keys("task:*", repair, &mut findings).await?;
+        self.check_keys("index:*", repair, &mut findings).await?;
         self.go_over_indexes(Pass { repair, owners: true }, &mut findings).await?;
         Ok(findings.report)
     }
 
-    async fn check_tasks(&self, repair: bool, findings: &mut Findings) -> Result<()> {
-        let mut cursor = 0;
-        loop {
-            let (next, keys) = self.scan_keys("task:*", cursor, findings).await?;
-            let kinds = self.kinds(&keys).await?;
-            let (mut ids, mut metadata) = (Vec::new(), Vec::new());
-            for (key, kind) in keys.iter().zip(&kinds) {
-                let expected = if key.ends_with(":metadata") { "hash" } else { "string" };
-                if !matches_kind(key, kind, expected, findings) {
-                    continue;
+    /// Every record, and that each key is of its kind and expires.
+    async fn check_keys(&self, pattern: &str, repair: bool, findings: &mut Findings) -> Result<()> {
+        let mut cursor = Some(0);
+        while let Some(keys) = self.scan(Scan::Keys(pattern), &mut cursor, findings).await? {
+            let (mut ids, mut expiring) = (Vec::new(), Vec::new());
+            for (key, kind) in keys.iter().zip(self.ask_each::<String>("TYPE", &keys).await?) {
+                let Some(expected) = keys::kind(key) else { continue };
+                if kind != expected {
+                    // Nothing of it is touched. A key that is gone is no finding.
+                    if kind != "none" {
+                        findings.add(Finding::new(FindingKind::WrongType, key));
+                    }
                 } else if let Some(id) = keys::id_of_record(key) {
                     ids.push(id);
-                } else if expected == "hash" {
-                    metadata.push(key.as_str());
+                } else if expected != "string" {
+                    expiring.push(key.as_str());
                 }
             }
             for step in ids.chunks(STEP) {
                 self.check_records(step, repair, findings).await?;
             }
-            self.check_lives(&metadata, repair, findings).await?;
-            cursor = next;
-            if cursor == 0 {
-                return Ok(());
-            }
+            self.check_lives(&expiring, repair, findings).await?;
         }
+        Ok(())
     }
 
-    /// What the indexes are, and that each of them expires.
-    async fn check_indexes(&self, repair: bool, findings: &mut Findings) -> Result<()> {
-        let mut cursor = 0;
-        loop {
-            let (next, mut keys) = self.scan_keys("index:*", cursor, findings).await?;
-            keys.retain(|key| IndexKind::of(key).is_some());
-            let kinds = self.kinds(&keys).await?;
-            let sets = keys.iter().zip(&kinds).filter(|(key, kind)| matches_kind(key, kind, "set", findings));
-            let sets: Vec<&str> = sets.map(|(key, _)| key.as_str()).collect();
-            self.check_lives(&sets, repair, findings).await?;
-            cursor = next;
-            if cursor == 0 {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn kinds(&self, keys: &[String]) -> Result<Vec<String>> {
+    /// Asks the same of each of several keys.
+    async fn ask_each<T: FromRedisValue>(&self, command: &str, keys: &[impl ToRedisArgs]) -> Result<Vec<T>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
         let mut pipeline = redis::pipe();
         for key in keys {
-            pipeline.cmd("TYPE").arg(key);
+            pipeline.cmd(command).arg(key);
         }
         Ok(self.primary.query_all(&pipeline, self.deadline()).await?)
     }
 
     /// Keys that must expire, whatever the records say.
     async fn check_lives(&self, keys: &[&str], repair: bool, findings: &mut Findings) -> Result<()> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let mut pipeline = redis::pipe();
-        for key in keys {
-            pipeline.cmd("TTL").arg(key);
-        }
-        let lives: Vec<i64> = self.primary.query_all(&pipeline, self.deadline()).await?;
+        let lives = self.ask_each::<i64>("TTL", keys).await?;
         for (key, _) in keys.iter().zip(lives).filter(|(_, life)| *life == -1) {
             if repair {
                 let mut cmd = redis::cmd("EXPIRE");
@@ -137,12 +115,4 @@ impl RedisStore {
         }
         Ok(())
     }
-}
-
-/// Reports a key that holds something else than it should. Nothing of it is touched. A key that is gone is no finding.
-fn matches_kind(key: &str, kind: &str, expected: &str, findings: &mut Findings) -> bool {
-    if kind != expected && kind != "none" {
-        findings.add(Finding::new(FindingKind::WrongType, key));
-    }
-    kind == expected
 }

@@ -30,7 +30,7 @@ impl RedisStore {
                 Some(text) => match Opening::read(text) {
                     Some(opening) => Kept::Record {
                         owner: Owner { service: opening.service, user_id: opening.user_id },
-                        expected: Expected::same_owner(text),
+                        expected: Expected::Begins(opening.owner_text),
                     },
                     None => self.kept_whole(id).await?,
                 },

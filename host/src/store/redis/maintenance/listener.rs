@@ -1,19 +1,21 @@
 //! The listener: clears what an expired task leaves behind as soon as the server tells of it. What it may have missed it
 //! tells the sweeper.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisError, Value};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use super::missed::Missed;
 use crate::store::Result;
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::{self, Owner};
-use crate::store::redis::server::parse;
+use crate::store::redis::server::Script;
+use crate::store::redis::task::metadata_owners;
+
+static CLEAR_EXPIRED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("clear_expired.lua")));
 
 /// How long to wait before listening again after the connection broke.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -37,14 +39,14 @@ struct Listener {
 }
 
 impl RedisStore {
-    /// Listens for expired events, over one connection after another.
-    pub(super) async fn keep_listening(&self, missed: &Missed) {
+    /// Listens for expired events, over one connection after another. Tells up to when some may have been missed.
+    pub(super) async fn keep_listening(&self, missed: &watch::Sender<Instant>) {
         let (mut before, mut complaint) = (false, None);
         loop {
             match self.listen().await {
                 Ok(listener) => {
                     if before {
-                        missed.report();
+                        missed.send_replace(Instant::now());
                     }
                     (before, complaint) = (true, None);
                     self.enable_events().await;
@@ -113,7 +115,7 @@ impl RedisStore {
     }
 
     /// Clears expired tasks as the server tells of them, until the connection is lost.
-    async fn clear_as_told(&self, mut listener: Listener, missed: &Missed) {
+    async fn clear_as_told(&self, mut listener: Listener, missed: &watch::Sender<Instant>) {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         let mut told = Vec::new();
         loop {
@@ -123,10 +125,10 @@ impl RedisStore {
                     let lost = ids.len() < count || count == 0;
                     if let Err(error) = self.clear_expired(&ids).await {
                         tracing::warn!(%error, tasks = ids.len(), "expired tasks are left to the sweep");
-                        missed.report();
+                        missed.send_replace(Instant::now());
                     }
                     if listener.overflown.swap(false, Ordering::Relaxed) {
-                        missed.report();
+                        missed.send_replace(Instant::now());
                     }
                     if lost {
                         return;
@@ -141,32 +143,24 @@ impl RedisStore {
         }
     }
 
-    /// Removes what expired tasks have left behind. The metadata outlives a record by a minute, and says where.
+    /// Removes what expired tasks have left behind, unless they were saved again meanwhile. The metadata outlives a record by
+    /// a minute, and says where.
     async fn clear_expired(&self, ids: &[String]) -> Result<()> {
-        let owners = self.metadata_owners(ids).await?;
-        let tasks: Vec<_> = ids.iter().zip(owners).filter_map(|(id, owner)| Some((id.as_str(), owner?))).collect();
-        for (task, index) in self.clear_owned(&tasks).await? {
-            tracing::warn!(task, index, "an index is no set, so an expired task stays in it");
+        let owners = metadata_owners(&self.primary, ids, self.deadline()).await?;
+        let call = |(id, owner): (&String, Option<Owner>)| {
+            let owner = owner?;
+            let mut keys = vec![keys::record(id), keys::metadata(id), keys::ALL_TASKS.to_owned()];
+            keys.extend(keys::owner_indexes(&owner));
+            Some((keys, vec![id.clone(), owner.service, owner.user_id]))
+        };
+        let calls: Vec<_> = ids.iter().zip(owners).filter_map(call).collect();
+        let answers: Vec<Vec<usize>> = CLEAR_EXPIRED.run_each(&self.primary, &calls, self.deadline()).await?;
+        for ((keys, args), passed_over) in calls.iter().zip(answers) {
+            for index in passed_over.into_iter().filter_map(|at| keys.get(at - 1)) {
+                tracing::warn!(task = args[0], index, "an index is no set, so an expired task stays in it");
+            }
         }
         Ok(())
-    }
-
-    /// The owners that the metadata of tasks names. None where there is none that can be read.
-    async fn metadata_owners(&self, ids: &[String]) -> Result<Vec<Option<Owner>>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut pipeline = redis::pipe();
-        pipeline.ignore_errors();
-        for id in ids {
-            pipeline.cmd("HMGET").arg(keys::metadata(id)).arg(&["service", "user_id"]);
-        }
-        let answers: Vec<Value> = self.primary.query_all(&pipeline, self.deadline()).await?;
-        let owner = |answer| {
-            let (service, user_id): (Option<String>, Option<String>) = parse(answer).ok()?;
-            service.zip(user_id).map(|(service, user_id)| Owner { service, user_id })
-        };
-        Ok(answers.into_iter().map(owner).collect())
     }
 }
 

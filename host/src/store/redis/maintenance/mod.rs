@@ -4,29 +4,25 @@
 //! The sweeper and the check go the same way over the indexes ([`index_walk`]). Each script is one step on the server, in a
 //! file beside the function that calls it; all of them are safe to send again.
 
-mod acquire_sweep;
 mod check;
-mod clear_expired;
-mod findings;
 mod index_walk;
 mod kept;
 mod listener;
-mod missed;
-mod prune;
-mod prune_users;
-mod remove_empty;
 mod repair;
 mod scan;
 mod sweeper;
 
-use self::missed::Missed;
+use std::time::Instant;
+
+use tokio::sync::watch;
+
 use super::RedisStore;
 
 impl RedisStore {
     /// Keeps the indexes free of expired tasks, until it is dropped.
     pub(super) async fn maintain_indexes(&self) {
         self.primary.move_here().await;
-        let missed = Missed::default();
-        tokio::join!(self.keep_listening(&missed), self.keep_sweeping(&missed));
+        let (missed, news) = watch::channel(Instant::now());
+        tokio::join!(self.keep_listening(&missed), self.keep_sweeping(news));
     }
 }

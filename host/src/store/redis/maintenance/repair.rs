@@ -1,4 +1,4 @@
-//! The script that compares one record with its metadata and its index entries.
+//! The scripts of the check: one compares a record with its metadata and its index entries, one finds empty records.
 
 use std::sync::LazyLock;
 
@@ -9,6 +9,7 @@ use crate::store::redis::{OUTLIVES, RedisStore};
 use crate::store::{Finding, FindingKind, Result};
 
 static REPAIR: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("repair.lua")));
+static REMOVE_EMPTY: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("remove_empty.lua")));
 
 /// A record to be compared.
 pub(super) struct Comparison<'a> {
@@ -47,6 +48,15 @@ impl RedisStore {
             Compared::Same(found.map(|found| found.repaired(repair)).collect())
         };
         Ok(calls.iter().zip(answers).map(compared).collect())
+    }
+
+    /// The keys among those of some tasks that hold an empty string, which are removed if asked to.
+    pub(super) async fn empty_records(&self, ids: &[&str], remove: bool) -> Result<Vec<String>> {
+        let remove = if remove { "1" } else { "" };
+        let calls: Vec<_> = ids.iter().map(|id| (vec![keys::record(id)], vec![remove.to_owned()])).collect();
+        let empty: Vec<u8> = REMOVE_EMPTY.run_each(&self.primary, &calls, self.deadline()).await?;
+        let keys = calls.into_iter().flat_map(|(keys, _)| keys);
+        Ok(keys.zip(empty).filter(|(_, empty)| *empty == 1).map(|(key, _)| key).collect())
     }
 }
 

@@ -1,13 +1,17 @@
 //! The sweeper: makes certain that an expired task leaves nothing in the indexes, whether or not anyone was listening.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use super::findings::Findings;
+use tokio::sync::watch;
+
 use super::index_walk::Pass;
-use super::missed::Missed;
-use crate::store::redis::RedisStore;
-use crate::store::redis::server::random_fraction;
+use super::scan::Findings;
+use crate::store::redis::server::{Script, random_fraction};
+use crate::store::redis::{RedisStore, keys};
 use crate::store::{Report, Result};
+
+static ACQUIRE_SWEEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("acquire_sweep.lua")));
 
 /// The longest wait between the news that events were missed and the sweep that makes up for them. Each host waits a
 /// random part of it, so that one sweep serves all the hosts whose connections broke together.
@@ -28,15 +32,15 @@ impl RedisStore {
         Ok(findings.report)
     }
 
-    /// Sweeps at every interval, and after events may have been missed.
-    pub(super) async fn keep_sweeping(&self, missed: &Missed) {
+    /// Sweeps at every interval, and after events may have been missed: up to the moment that `missed` gives.
+    pub(super) async fn keep_sweeping(&self, mut missed: watch::Receiver<Instant>) {
         // The first sweep makes up for the time in which no host lived.
         let mut next = Instant::now();
         let mut wanted_since = None;
         loop {
             tokio::select! {
-                since = missed.wait() => {
-                    wanted_since = Some(since);
+                Ok(()) = missed.changed() => {
+                    wanted_since = Some(*missed.borrow_and_update());
                     next = next.min(Instant::now() + GATHER.mul_f64(random_fraction()));
                     continue;
                 }
@@ -54,10 +58,12 @@ impl RedisStore {
         }
     }
 
-    /// Sweeps, unless a sweep began less than `age` ago.
+    /// Sweeps, unless a sweep of any host began less than `age` ago.
     async fn sweep_in_turn(&self, age: Duration) -> Result<()> {
         let began = Instant::now();
-        if self.acquire_sweep(age, self.options.sweep_interval).await? {
+        let [age, remember] = [age, self.options.sweep_interval].map(|time| time.as_millis().max(1).to_string());
+        let args = [age, remember, uuid::Uuid::new_v4().simple().to_string()];
+        if ACQUIRE_SWEEP.run(&self.primary, &[keys::SWEEP_TURN], &args, self.deadline()).await? {
             tell(&self.sweep().await?, began);
         }
         Ok(())

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use redis::{Cmd, FromRedisValue, Pipeline};
+use redis::{Cmd, FromRedisValue, Pipeline, Value};
 
 use crate::record::{Encoded, Opening, Status, TaskId, TaskRecord, TimeZone, Unreadable};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::{self, Owner};
-use crate::store::redis::server::{Failure, Link};
+use crate::store::redis::server::{Failure, Link, parse};
 use crate::store::{Access, Error, Result};
 
 /// How much of a record is read for its owner and status. A longer beginning has the record read whole.
@@ -136,17 +136,29 @@ async fn read_with<T: FromRedisValue>(link: &Link, id: &TaskId, mut reads: Pipel
     }
 }
 
-/// The owner that a task's metadata names: it outlives the record by a minute.
-pub(super) async fn metadata_owner(link: &Link, id: &str, deadline: Instant) -> Result<Option<Owner>> {
-    let mut command = redis::cmd("HMGET");
-    let (service, user_id): (Option<String>, Option<String>) =
-        link.query(command.arg(keys::metadata(id)).arg(&["service", "user_id"]), deadline).await?;
-    Ok(service.zip(user_id).map(|(service, user_id)| Owner { service, user_id }))
+/// The owners that the metadata of tasks names: it outlives the record by a minute. None where there is none that can be
+/// read.
+pub(in crate::store::redis) async fn metadata_owners(
+    link: &Link,
+    ids: &[impl AsRef<str>],
+    deadline: Instant,
+) -> Result<Vec<Option<Owner>>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut pipeline = redis::pipe();
+    pipeline.ignore_errors();
+    for id in ids {
+        pipeline.cmd("HMGET").arg(keys::metadata(id.as_ref())).arg(&["service", "user_id"]);
+    }
+    let answers: Vec<Value> = link.query_all(&pipeline, deadline).await?;
+    let owner = |answer| parse(answer).ok().and_then(|(service, user_id)| Owner::named(service, user_id));
+    Ok(answers.into_iter().map(owner).collect())
 }
 
 impl Found {
     fn of(text: Option<Vec<u8>>, (service, user_id, run): Metadata) -> Option<Self> {
-        let metadata = service.zip(user_id).map(|(service, user_id)| Owner { service, user_id });
+        let metadata = Owner::named(service, user_id);
         text.filter(|text| !text.is_empty()).map(|text| Self { text, metadata, run })
     }
 }

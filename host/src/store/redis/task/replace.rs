@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use super::layout::Layout;
-use super::read::metadata_owner;
+use super::read::metadata_owners;
 use super::write_queue::Cached;
 use crate::record::{Opening, TaskRecord};
 use crate::store::redis::keys::{self, Owner};
@@ -94,8 +94,8 @@ impl RedisStore {
                     return Ok(true);
                 }
                 Outcome::Incomplete if replacement.earlier.is_empty() => {
-                    let owner = metadata_owner(&self.primary, record.task_id(), deadline).await?;
-                    replacement.earlier.extend(owner);
+                    let owners = metadata_owners(&self.primary, &[record.task_id()], deadline).await?;
+                    replacement.earlier.extend(owners.into_iter().flatten());
                 }
                 _ => return Ok(false),
             }
