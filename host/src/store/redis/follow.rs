@@ -106,7 +106,7 @@ impl Follower {
             return Ok(progress);
         }
         let found = read_task(&self.link, &self.id, deadline).await?.ok_or(Error::NotFound)?;
-        let (found, record) = readable(&self.id, found, &self.access, self.clock.zone())?;
+        let record = readable(&self.id, &found, &self.access, self.clock.zone())?;
         let encoded = record.encoded();
         let resume = Resume { at: encoded.log.end, status: record.status() };
         self.resume = (encoded.text.as_bytes() == found.text).then_some(resume);

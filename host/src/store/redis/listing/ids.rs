@@ -1,8 +1,9 @@
 //! The ids of a scope: scanned once, and held for a short while so that walking all pages scans once.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use hashlink::LruCache;
 
 use super::replica::Replica;
 use crate::record::sort_key;
@@ -31,7 +32,7 @@ const MAX_SCANS: usize = 5;
 #[derive(Debug)]
 pub(in crate::store::redis) struct Listings {
     replica: Option<Replica>,
-    held: Mutex<HashMap<String, Held>>,
+    held: Mutex<LruCache<String, Held>>,
 }
 
 #[derive(Debug, Clone)]
@@ -42,7 +43,7 @@ struct Held {
 
 impl Listings {
     pub(in crate::store::redis) fn new(read_url: Option<&RedisUrl>, options: &RedisOptions) -> Self {
-        Self { replica: read_url.map(|url| Replica::new(url, options)), held: Mutex::default() }
+        Self { replica: read_url.map(|url| Replica::new(url, options)), held: Mutex::new(LruCache::new(MAX_HELD)) }
     }
 
     /// The replica, if there is one that is to be read from.
@@ -53,22 +54,16 @@ impl Listings {
 
     fn held(&self, key: &str) -> Option<Arc<Vec<String>>> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get(key).filter(|held| held.at.elapsed() < HOLD).map(|held| Arc::clone(&held.ids))
+        held.peek(key).filter(|held| held.at.elapsed() < HOLD).map(|held| Arc::clone(&held.ids))
     }
 
     fn hold(&self, key: &str, ids: &Arc<Vec<String>>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.remove(key);
         held.retain(|_, held| held.at.elapsed() < HOLD);
-        let too_many = |held: &HashMap<String, Held>| {
-            let others: usize = held.values().map(|held| held.ids.len()).sum();
-            held.len() >= MAX_HELD || others + ids.len() > MAX_HELD_IDS
-        };
-        while too_many(&held)
-            && let Some(oldest) = held.iter().min_by_key(|(_, held)| held.at).map(|(key, _)| key.clone())
-        {
-            held.remove(&oldest);
-        }
+        while held.iter().map(|(_, held)| held.ids.len()).sum::<usize>() + ids.len() > MAX_HELD_IDS
+            && held.remove_lru().is_some()
+        {}
         held.insert(key.to_owned(), Held { ids: Arc::clone(ids), at: Instant::now() });
     }
 }

@@ -4,7 +4,7 @@ mod ids;
 mod page;
 mod replica;
 
-use redis::{Pipeline, RedisResult, Value};
+use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 
 pub(super) use self::ids::Listings;
 use self::page::MAX_READ;
@@ -51,11 +51,10 @@ impl RedisStore {
     /// Empties the beginnings of those records whose ends do not show that they tell the whole: a field may be given
     /// twice, and then the last one counts.
     async fn forget_unsettled(&self, ids: &[String], openings: &mut [Vec<u8>]) -> Result<()> {
-        let ends = self.read_each(ids, |pipeline, key| {
+        let ends = self.read_each::<Vec<u8>>(ids, |pipeline, key| {
             pipeline.cmd("GETRANGE").arg(key).arg(-(OPENING_END_BYTES as i64)).arg(-1);
         });
-        let ends: Vec<Option<Vec<u8>>> = right_typed(ends.await?)?;
-        for (opening, end) in openings.iter_mut().zip(ends) {
+        for (opening, end) in openings.iter_mut().zip(ends.await?) {
             if !Opening::is_settled(&end.unwrap_or_default()) {
                 opening.clear();
             }
@@ -75,8 +74,7 @@ impl RedisStore {
         let openings = self.read_each(ids, |pipeline, key| {
             pipeline.cmd("GETRANGE").arg(key).arg(0).arg(OPENING_BYTES);
         });
-        let openings: Vec<Option<Vec<u8>>> = right_typed(openings.await?)?;
-        Ok(openings.into_iter().map(Option::unwrap_or_default).collect())
+        Ok(openings.await?.into_iter().map(Option::unwrap_or_default).collect())
     }
 
     /// The texts of records: empty for those that are not there, or are no strings.
@@ -85,17 +83,17 @@ impl RedisStore {
         let texts = self.read_each(ids, |pipeline, key| {
             pipeline.cmd("GET").arg(key);
         });
-        let texts: Vec<Option<Option<Vec<u8>>>> = right_typed(texts.await?)?;
+        let texts: Vec<Option<Option<Vec<u8>>>> = texts.await?;
         Ok(texts.into_iter().map(|text| text.flatten().unwrap_or_default()).collect())
     }
 
     /// Asks something of each of several records, where listings are read: the replica, or the primary while there is
-    /// none that is linked.
-    async fn read_each(
+    /// none that is linked. None for those that are no strings.
+    async fn read_each<T: FromRedisValue>(
         &self,
         ids: &[impl AsRef<str>],
         ask: impl Fn(&mut Pipeline, String),
-    ) -> Result<Vec<RedisResult<Value>>> {
+    ) -> Result<Vec<Option<T>>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -107,12 +105,12 @@ impl RedisStore {
         }
         if let Some((replica, link)) = self.listings.replica().await {
             match link.query_all::<Vec<_>>(&pipeline, replica.deadline()).await {
-                Ok(answers) if all_usable(&answers) => return Ok(answers),
+                Ok(answers) if all_usable(&answers) => return right_typed(answers),
                 Ok(_) => replica.avoid(&Error::Unavailable("it refuses to be read".to_owned())).await,
                 Err(failure) => replica.avoid(&failure.into()).await,
             }
         }
-        Ok(self.primary.query_all(&pipeline, self.deadline()).await?)
+        right_typed(self.primary.query_all(&pipeline, self.deadline()).await?)
     }
 }
 

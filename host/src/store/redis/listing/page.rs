@@ -3,7 +3,6 @@
 use super::covers;
 use crate::record::{InvalidValue, Opening, TaskRecord, Unreadable, compare_ids};
 use crate::store::redis::RedisStore;
-use crate::store::redis::server::right_typed;
 use crate::store::{MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, Owners, Page, Query, Result, Skipped};
 
 /// How many records are looked at in one go, at the most.
@@ -133,7 +132,7 @@ impl RedisStore {
         let sizes = self.read_each(ids, |pipeline, key| {
             pipeline.cmd("STRLEN").arg(key);
         });
-        let sizes: Vec<Option<usize>> = right_typed(sizes.await?)?;
+        let sizes: Vec<Option<usize>> = sizes.await?;
         let mut openings = if filtered { self.read_openings(ids).await? } else { vec![Vec::new(); ids.len()] };
         if query.status.is_some() {
             self.forget_unsettled(ids, &mut openings).await?;

@@ -35,18 +35,14 @@ impl Replica {
         let mut verdict = self.verdict.lock().await;
         if verdict.as_ref().is_none_or(|verdict| verdict.at.elapsed() >= VERDICT) {
             let against = self.fault().await;
-            self.tell(verdict.as_ref(), against.as_ref());
-            *verdict = Some(Verdict { at: Instant::now(), against });
+            self.judge(&mut verdict, against);
         }
         verdict.as_ref().is_some_and(|verdict| verdict.against.is_none()).then_some(&self.link)
     }
 
     /// Leaves the replica alone for a while: it failed.
     pub(super) async fn avoid(&self, why: &Error) {
-        let mut verdict = self.verdict.lock().await;
-        let why = why.to_string();
-        self.tell(verdict.as_ref(), Some(&why));
-        *verdict = Some(Verdict { at: Instant::now(), against: Some(why) });
+        self.judge(&mut *self.verdict.lock().await, Some(why.to_string()));
     }
 
     /// How long one request to it may take.
@@ -54,14 +50,15 @@ impl Replica {
         Instant::now() + self.response_timeout
     }
 
-    /// Says so when the place where listings are read changes.
-    fn tell(&self, before: Option<&Verdict>, against: Option<&String>) {
+    /// Passes a verdict, and says so when the place where listings are read changes.
+    fn judge(&self, verdict: &mut Option<Verdict>, against: Option<String>) {
         let replica = self.link.location();
-        match (before.and_then(|verdict| verdict.against.as_ref()), against) {
+        match (verdict.as_ref().and_then(|verdict| verdict.against.as_ref()), &against) {
             (None, Some(why)) => tracing::warn!(replica, why, "listings are read from the primary"),
             (Some(_), None) => tracing::info!(replica, "listings are read from the replica again"),
             _ => {}
         }
+        *verdict = Some(Verdict { at: Instant::now(), against });
     }
 
     /// Why the replica is not to be read from: it has lost its primary, or follows none.

@@ -42,9 +42,9 @@ pub(in crate::store::redis) struct Operation<'a> {
     pub(in crate::store::redis) keys: &'a [String],
     /// Arguments after the prelude's.
     pub(in crate::store::redis) args: &'a [&'a str],
-    /// A document too large to pass through a script's arguments: it is stored under a key of its own first, which
-    /// takes the place of this one among the keys.
-    pub(in crate::store::redis) staged: Option<(usize, &'a str)>,
+    /// A document too large to pass through a script's arguments: it is stored under a key of its own first, the last of
+    /// the keys.
+    pub(in crate::store::redis) staged: Option<&'a str>,
 }
 
 /// What came of an operation.
@@ -173,17 +173,14 @@ impl Session {
         deadline: Instant,
     ) -> Request {
         let Operation { script, id, keys, args, staged } = operation;
-        let stage = staged.map(|(at, _)| (at, keys::stage(&self.host, slot.number, slot.last_operation)));
+        let stage = staged.map(|document| (keys::stage(&self.host, slot.number, slot.last_operation), document));
         let bytes: usize = keys.iter().map(String::len).chain(args.iter().map(|arg| arg.len())).sum();
         let (name, code) = script.call(with_text);
-        let mut cmd = Cmd::with_capacity(11 + keys.len() + args.len(), bytes + code.len() + OVERHEAD_BYTES);
-        cmd.arg(name).arg(code).arg(3 + keys.len());
-        cmd.arg(&self.key).arg(keys::record(id)).arg(keys::metadata(id));
-        for (at, key) in keys.iter().enumerate() {
-            match &stage {
-                Some((stage_at, stage)) if *stage_at == at => cmd.arg(stage),
-                _ => cmd.arg(key),
-            };
+        let mut cmd = Cmd::with_capacity(12 + keys.len() + args.len(), bytes + code.len() + OVERHEAD_BYTES);
+        cmd.arg(name).arg(code).arg(3 + keys.len() + usize::from(stage.is_some()));
+        cmd.arg(&self.key).arg(keys::record(id)).arg(keys::metadata(id)).arg(keys);
+        if let Some((stage, _)) = &stage {
+            cmd.arg(stage);
         }
         let now = Instant::now();
         let earliest = connection.server_millis(now).saturating_sub(MAX_CLOCK_ERROR);
@@ -192,21 +189,15 @@ impl Session {
             .arg(connection.server_millis(deadline))
             .arg(earliest)
             .arg(&self.life);
-        for arg in args {
-            cmd.arg(arg);
-        }
-        match (stage, staged) {
-            (Some((_, stage)), Some((_, document))) => {
-                let life = deadline.saturating_duration_since(now) + STAGE_MARGIN;
-                let mut pipeline = redis::pipe();
-                pipeline.cmd("SET").arg(&stage).arg(document).arg("PX").arg(life.as_millis().to_string()).ignore();
-                pipeline.add_command(cmd);
-                // A script that does not write leaves it behind.
-                pipeline.cmd("DEL").arg(stage).ignore();
-                Request::Several(pipeline)
-            }
-            _ => Request::One(cmd),
-        }
+        cmd.arg(args);
+        let Some((stage, document)) = stage else { return Request::One(cmd) };
+        let life = deadline.saturating_duration_since(now) + STAGE_MARGIN;
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("SET").arg(&stage).arg(document).arg("PX").arg(life.as_millis().to_string()).ignore();
+        pipeline.add_command(cmd);
+        // A script that does not write leaves it behind.
+        pipeline.cmd("DEL").arg(stage).ignore();
+        Request::Several(pipeline)
     }
 }
 

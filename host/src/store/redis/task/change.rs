@@ -157,7 +157,7 @@ impl RedisStore {
     async fn rewrite(&self, write: Write<'_>, cached: &mut Cached) -> Result<Option<Status>> {
         let Write { id, change, access, deadline } = write;
         let found = read_task(&self.primary, id, deadline).await?.ok_or(Error::NotFound)?;
-        let (found, mut record) = readable(id, found, access, self.clock.zone())?;
+        let mut record = readable(id, &found, access, self.clock.zone())?;
         let status = apply(&mut record, change, &self.clock.now(), self.options.rule)?;
         let replacement = Replacement {
             expected: Expected::text(&found.text),

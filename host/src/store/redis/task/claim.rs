@@ -50,7 +50,7 @@ impl RedisStore {
         deadline: Instant,
     ) -> Result<Option<Claimed>> {
         let access = Access::of(Owners::only(claim.service.as_str(), claim.user_id.as_str()));
-        let (found, mut task) = readable(id, found, &access, self.clock.zone())?;
+        let mut task = readable(id, &found, &access, self.clock.zone())?;
         let from = task.status();
         let (to, lease) = match from {
             Status::Pending | Status::Dispatching => {

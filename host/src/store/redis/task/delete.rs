@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use super::read::{read_task, unreadable};
+use super::read::read_task;
 use super::replace::Expected;
 use super::write_queue::Cached;
-use crate::record::{TaskId, TaskRecord};
+use crate::record::TaskId;
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::{self, Owner};
 use crate::store::redis::server::{Operation, Outcome, Script};
@@ -20,20 +20,14 @@ impl RedisStore {
         let queue = self.queues.of(id.as_str());
         loop {
             let Some(found) = read_task(&self.primary, id, deadline).await? else { return Ok(false) };
-            let mut owners: Vec<Owner> = found.metadata.clone().into_iter().collect();
-            let expected = match TaskRecord::decode(&found.text, self.clock.zone()) {
-                Ok(record) => {
-                    match access.check(record.service(), record.user_id(), found.run.as_deref()) {
-                        Err(Error::NotFound) => return Ok(false),
-                        checked => checked?,
-                    }
-                    owners.push(Owner::new(record.service(), record.user_id()));
-                    Expected::same_owner(&found.text)
-                }
-                Err(why) if *access != Access::ANY => return Err(unreadable(id, why)),
-                Err(_) => Expected::text(&found.text),
+            let (record, owners) = match self.owned(id, &found, access) {
+                Err(Error::NotFound) => return Ok(false),
+                owned => owned?,
             };
-            owners.dedup();
+            let expected = match record {
+                Some(_) => Expected::same_owner(&found.text),
+                None => Expected::text(&found.text),
+            };
             let mut cached = queue.next_turn(deadline).await?;
             if self.delete(id.as_str(), &owners, expected, access.run(), deadline).await? {
                 *cached = Cached::default();

@@ -41,7 +41,7 @@ pub(super) struct AroundLog {
 impl RedisStore {
     pub(in crate::store::redis) async fn get_task(&self, id: &TaskId, access: &Access) -> Result<TaskRecord> {
         let found = read_task(&self.primary, id, self.deadline()).await?.ok_or(Error::NotFound)?;
-        readable(id, found, access, self.clock.zone()).map(|(_, record)| record)
+        readable(id, &found, access, self.clock.zone())
     }
 
     pub(in crate::store::redis) async fn status_of(&self, id: &TaskId, access: &Access) -> Result<Status> {
@@ -56,6 +56,27 @@ impl RedisStore {
             }
             None => self.get_task(id, access).await.map(|record| record.status()),
         }
+    }
+
+    /// The record of a task that is to be replaced or removed, if it can be read, and the owners under whom it may stand in
+    /// the indexes. Only who may touch everything may touch what nobody can read.
+    pub(super) fn owned(
+        &self,
+        id: &TaskId,
+        found: &Found,
+        access: &Access,
+    ) -> Result<(Option<TaskRecord>, Vec<Owner>)> {
+        let mut owners: Vec<Owner> = found.metadata.clone().into_iter().collect();
+        let record = match TaskRecord::decode(&found.text, self.clock.zone()) {
+            Err(why) if *access != Access::ANY => return Err(unreadable(id, why)),
+            decoded => decoded.ok(),
+        };
+        if let Some(record) = &record {
+            access.check(record.service(), record.user_id(), found.run.as_deref())?;
+            owners.push(Owner::new(record.service(), record.user_id()));
+        }
+        owners.dedup();
+        Ok((record, owners))
     }
 
     /// The next number of the sequence. A number whose answer was lost is skipped.
@@ -166,15 +187,15 @@ impl Found {
 /// A record that can be read and may be touched.
 pub(in crate::store::redis) fn readable(
     id: &TaskId,
-    found: Found,
+    found: &Found,
     access: &Access,
     zone: &TimeZone,
-) -> Result<(Found, TaskRecord)> {
+) -> Result<TaskRecord> {
     let record = TaskRecord::decode(&found.text, zone).map_err(|why| unreadable(id, why))?;
     access.check(record.service(), record.user_id(), found.run.as_deref())?;
-    Ok((found, record))
+    Ok(record)
 }
 
-pub(super) fn unreadable(id: &TaskId, why: Unreadable) -> Error {
+fn unreadable(id: &TaskId, why: Unreadable) -> Error {
     Error::Unreadable { id: id.as_str().to_owned(), why }
 }

@@ -2,8 +2,8 @@
 --
 -- KEYS[1..3]   see the prelude
 -- KEYS[4..8]   index:tasks, and the new owner's service, service users, service user and user indexes
--- KEYS[9]      where the record is staged, if ARGV[12] is ''
--- KEYS[10..]   four indexes of each earlier owner, in the same order
+-- KEYS[9..]    four indexes of each earlier owner, in the same order
+-- then         where the record is staged, if ARGV[12] is ''
 -- ARGV[1..5]   see the prelude
 -- ARGV[6]      seconds to live
 -- ARGV[7]      seconds by which the metadata and the indexes outlive the record
@@ -19,10 +19,7 @@
 -- index entries.
 
 local ttl, beyond, expected, run = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[11], ARGV[14]
-local wrong = wrong_types(4, 8)
-for i = 10, #KEYS do
-  wrong = wrong or wrong_type(KEYS[i], 'set')
-end
+local wrong = wrong_types(4, 8 + (#ARGV - 15) * 4)
 if wrong then
   return wrong
 elseif not unchanged(expected) then
@@ -47,17 +44,17 @@ if claims and expected ~= '' then
 end
 
 if ARGV[12] == '' then
-  if redis.call('EXISTS', KEYS[9]) == 0 then
+  if redis.call('EXISTS', KEYS[#KEYS]) == 0 then
     return {'changed'}
   end
-  redis.call('RENAME', KEYS[9], record)
+  redis.call('RENAME', KEYS[#KEYS], record)
   redis.call('EXPIRE', record, ARGV[6])
 else
   redis.call('SET', record, ARGV[12], 'EX', ARGV[6])
 end
 
 for i = 16, #ARGV do
-  unindex(10 + (i - 16) * 4, ARGV[10], ARGV[i])
+  unindex(9 + (i - 16) * 4, ARGV[10], ARGV[i])
 end
 redis.call('HSET', metadata, 'service', ARGV[8], 'user_id', ARGV[9])
 if claims then

@@ -103,13 +103,10 @@ impl RedisStore {
     }
 
     async fn try_replace(&self, replacement: &Replacement<'_>, text: &str, deadline: Instant) -> Result<Outcome> {
-        /// Where the stage stands among the keys.
-        const STAGE: usize = 5;
         let Replacement { record, expected, held_by, lease, earlier } = replacement;
         let owner = Owner::new(record.service(), record.user_id());
         let mut keys = keys::indexes(&owner);
-        keys.push(keys::record(record.task_id()));
-        let (text, staged) = if text.len() > MAX_ARGUMENT_BYTES { ("", Some((STAGE, text))) } else { (text, None) };
+        let (text, staged) = if text.len() > MAX_ARGUMENT_BYTES { ("", Some(text)) } else { (text, None) };
         let (run, life) = match lease {
             LeaseChange::Keep => ("keep", Duration::ZERO),
             LeaseChange::Release => ("release", Duration::ZERO),

@@ -1,6 +1,6 @@
 //! Saves: a new record, or one in the place of another.
 
-use super::read::{Found, read_task, unreadable};
+use super::read::{Found, read_task};
 use super::replace::{Expected, Replacement};
 use crate::record::{Draft, TaskId, TaskRecord, Timestamp, later_than};
 use crate::store::redis::RedisStore;
@@ -77,28 +77,19 @@ impl RedisStore {
         access: &Access,
         now: Timestamp,
     ) -> Result<(Expected, Vec<Owner>, Timestamp)> {
-        let decoded = TaskRecord::decode(&found.text, self.clock.zone());
-        let mut earlier: Vec<Owner> = found.metadata.clone().into_iter().collect();
-        match &decoded {
-            Ok(record) => {
-                access.check(record.service(), record.user_id(), found.run.as_deref())?;
-                earlier.push(Owner::new(record.service(), record.user_id()));
-            }
-            // Only who may touch everything may replace what nobody can read.
-            Err(why) if *access != Access::ANY => return Err(unreadable(id, why.clone())),
-            Err(_) => {}
+        let (record, earlier) = self.owned(id, found, access)?;
+        let holds = match only_if {
+            Precondition::None => true,
+            Precondition::Absent => false,
+            Precondition::UnchangedSince(at) => record.as_ref().is_some_and(|record| record.updated_at() == at),
+        };
+        if !holds {
+            return Err(Error::Conflict);
         }
-        earlier.dedup();
-        match (only_if, decoded) {
-            (Precondition::Absent, _) => Err(Error::Conflict),
-            (Precondition::UnchangedSince(at), Ok(record)) if record.updated_at() == at => {
-                Ok((Expected::text(&found.text), earlier, later_than(record.updated_at(), &now)))
-            }
-            (Precondition::UnchangedSince(_), _) => Err(Error::Conflict),
-            (Precondition::None, Ok(record)) => {
-                Ok((Expected::text(&found.text), earlier, later_than(record.updated_at(), &now)))
-            }
-            (Precondition::None, Err(_)) => Ok((Expected::text(&found.text), earlier, now)),
-        }
+        let now = match record {
+            Some(record) => later_than(record.updated_at(), &now),
+            None => now,
+        };
+        Ok((Expected::text(&found.text), earlier, now))
     }
 }
