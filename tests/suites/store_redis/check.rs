@@ -324,15 +324,6 @@ async fn an_empty_record_is_named_and_removed_with_all_that_names_it() {
 }
 
 #[tokio::test]
-async fn a_sweep_takes_an_empty_record_for_none() {
-    let fixture = Fixture::new().await;
-    fixture.save("e1").await;
-    fixture.run::<()>(&["SET", "task:e1", ""]).await;
-    assert_eq!(fixture.store.sweep().await.unwrap().found(), 5);
-    assert!(!fixture.exists("index:tasks").await && fixture.exists("task:e1").await);
-}
-
-#[tokio::test]
 async fn keys_that_only_begin_like_an_index_are_reported_and_left() {
     let fixture = Fixture::new().await;
     fixture.save("1").await;

@@ -35,7 +35,8 @@ pub(super) struct Pass {
 /// A member of an index that may be stale.
 struct Suspect<'a> {
     member: &'a str,
-    /// What its record is, if that belongs to somebody else. Without it the member is stale only if there is no record.
+    /// What its record is, if that belongs to somebody else or is empty. Without it the member is stale only if the key of
+    /// its record is missing.
     foreign: Option<Expected>,
 }
 
@@ -101,7 +102,7 @@ impl RedisStore {
             let ids: Vec<&'a str> = step.iter().map(String::as_str).collect();
             let kept = self.kept(&ids).await?;
             suspects.extend(ids.into_iter().zip(kept).filter_map(|(member, kept)| match kept {
-                Kept::Nothing => Some(Suspect { member, foreign: None }),
+                Kept::Nothing => Some(Suspect { member, foreign: Some(Expected::Begins(String::new())) }),
                 Kept::Record { owner, expected } if !kind.covers(&owner) => {
                     Some(Suspect { member, foreign: Some(expected) })
                 }

@@ -4,9 +4,11 @@
 -- KEYS[2..]  for each member the record that it names
 -- ARGV[1]    '1' to take them out
 -- ARGV[2..]  for each member two: the member, and '' if it is stale only when its record is missing, else what a record
---            is that belongs to somebody else: '^text' for one that begins with a text, else the SHA-1 of the whole
+--            is that belongs to somebody else: '^text' for one that begins with a text, '^' for an empty one, else the
+--            SHA-1 of the whole
 --
--- An empty record is none. Answers with the positions of the stale members, from 1.
+-- Answers with the positions of the stale members, from 1. EXISTS does not look at the value, which would cost a fifth of
+-- a sweep more: empty records are for the check.
 
 local function is(key, expected)
   if expected == '' then
@@ -21,7 +23,7 @@ end
 local stale = {}
 for i = 2, #KEYS do
   local member, expected = ARGV[2 * i - 2], ARGV[2 * i - 1]
-  if redis.pcall('STRLEN', KEYS[i]) == 0 or is(KEYS[i], expected) then
+  if redis.call('EXISTS', KEYS[i]) == 0 or is(KEYS[i], expected) then
     if redis.call(ARGV[1] == '1' and 'SREM' or 'SISMEMBER', KEYS[1], member) == 1 then
       stale[#stale + 1] = i - 1
     end
