@@ -53,10 +53,11 @@ pub mod plugin;
 pub mod record;
 mod settings;
 pub mod store;
+mod units;
 
 pub use plugin::{
     Grants, Host, HostBuilder, HostError, Input, Limits, LoadError, Manifest, ManifestError, Operation, Outcome,
-    OutputSink, Plugin, Run, RunEvent, RunEvents, RunRequest, StartError,
+    OutputSink, Plugin, Quotas, Run, RunEvent, RunEvents, RunRequest, StartError,
 };
 pub use settings::{BadVariable, DEFAULT_TTL, Settings};
 pub use wasmtime;

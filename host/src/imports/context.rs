@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use super::bindings::dms::task_state::types::Error as GuestError;
 use super::error::for_guest;
+use super::quotas::{Quotas, Usage};
 use super::{Grants, Operation};
 use crate::record::{Change, Entry, Status, TaskId, TaskRecord};
 use crate::store::{Access, Error, Result, SharedStore};
@@ -18,6 +19,7 @@ pub struct TaskStateCtx {
     pub(super) grants: Arc<Grants>,
     /// What the repository's calls may touch.
     access: Access,
+    pub(super) usage: Usage,
     pub(super) task: Arc<dyn CurrentTask>,
 }
 
@@ -42,10 +44,23 @@ impl TaskStateCtx {
         self
     }
 
+    /// The same, with other quotas.
+    pub fn with_quotas(mut self, quotas: Quotas) -> Self {
+        self.usage = Usage::of(quotas);
+        self
+    }
+
     /// A guest whose task is reached in another way.
     pub(crate) fn with_current(store: SharedStore, grants: Arc<Grants>, task: Arc<dyn CurrentTask>) -> Self {
         let access = Access::of(grants.owners());
-        Self { store, grants, access, task }
+        Self { store, grants, access, usage: Usage::of(Quotas::default()), task }
+    }
+
+    /// Counts a call of the guest, and waits if it comes too early.
+    pub(super) async fn pace(&mut self) {
+        if let Some(until) = self.usage.count_call() {
+            tokio::time::sleep_until(until.into()).await;
+        }
     }
 
     /// What a call of an operation may touch, if it may be called.

@@ -19,33 +19,46 @@ fn answer(status: store::Result<Status>) -> Result<TaskStatus, Error> {
     status.map(Into::into).map_err(for_guest)
 }
 
+impl TaskStateCtx {
+    async fn change_current(&mut self, change: Change) -> Result<TaskStatus, Error> {
+        self.pace().await;
+        self.usage.admit_change(&change)?;
+        answer(self.task.change(change).await)
+    }
+}
+
 impl Host for TaskStateCtx {
     async fn get(&mut self) -> Result<TaskRecord, Error> {
+        self.pace().await;
         let task = self.task.get().await.map_err(for_guest)?;
         Ok((&task).into())
     }
 
     async fn set_status(&mut self, status: TaskStatus, log_entry: Option<String>) -> Result<TaskStatus, Error> {
-        answer(self.task.change(with_entry(Change::status(status.into()), log_entry)).await)
+        self.change_current(with_entry(Change::status(status.into()), log_entry)).await
     }
 
     async fn log(&mut self, message: String) -> Result<TaskStatus, Error> {
+        self.pace().await;
+        self.usage.admit_entry(&message)?;
         answer(self.task.log(message).await)
     }
 
     async fn flush(&mut self) -> Result<TaskStatus, Error> {
+        self.pace().await;
         answer(self.task.flush().await)
     }
 
     async fn update_result(&mut self, change: TaskResult) -> Result<TaskStatus, Error> {
-        answer(self.task.change(Change::result(change.into())).await)
+        self.change_current(Change::result(change.into())).await
     }
 
     async fn set_active_jobs(&mut self, jobs: Vec<String>) -> Result<TaskStatus, Error> {
-        answer(self.task.change(Change::active_jobs(jobs)).await)
+        self.change_current(Change::active_jobs(jobs)).await
     }
 
     async fn cancel_requested(&mut self) -> bool {
+        self.pace().await;
         self.task.cancel_requested().await.unwrap_or_else(|error| {
             tracing::warn!(%error, "whether a task was asked to stop is not known");
             false

@@ -37,12 +37,14 @@ mod convert;
 mod current_task;
 mod error;
 mod grants;
+mod quotas;
 mod repository;
 
 use wasmtime::component::{HasData, Linker};
 
 pub use context::{TaskStateCtx, TaskStateView};
 pub use grants::{Grants, MissingGrant, Operation};
+pub use quotas::Quotas;
 
 pub(crate) use context::{CurrentTask, Underway};
 

@@ -11,6 +11,8 @@ impl types::Host for TaskStateCtx {}
 
 impl TaskStateCtx {
     async fn change(&mut self, task_id: String, mut change: Change) -> Result<TaskStatus, Error> {
+        self.pace().await;
+        self.usage.admit_change(&change)?;
         let access = self.permit(Operation::Write)?;
         let id = TaskId::stored(task_id)?;
         let entries = self.task.announce(&id, &mut change);
@@ -34,16 +36,20 @@ impl TaskStateCtx {
 
 impl Host for TaskStateCtx {
     async fn next_task_id(&mut self) -> Result<String, Error> {
+        self.pace().await;
         self.permit(Operation::Sequence)?;
         self.call(self.store.next_task_id()).await
     }
 
     async fn peek_next_task_id(&mut self) -> Result<String, Error> {
+        self.pace().await;
         self.permit(Operation::Sequence)?;
         self.call(self.store.peek_next_task_id()).await
     }
 
     async fn save(&mut self, task: TaskDraft, only_if: Precondition) -> Result<String, Error> {
+        self.pace().await;
+        self.usage.admit_draft(&task)?;
         let access = self.permit(Operation::Write)?;
         self.grants.permit_service(&task.service)?;
         self.grants.permit_user(&task.user_id)?;
@@ -54,6 +60,7 @@ impl Host for TaskStateCtx {
     }
 
     async fn get(&mut self, task_id: String) -> Result<TaskRecord, Error> {
+        self.pace().await;
         let access = self.permit(Operation::Read)?;
         let id = TaskId::stored(task_id)?;
         let task = self.call(self.store.get(&id, access)).await?;
@@ -62,6 +69,7 @@ impl Host for TaskStateCtx {
     }
 
     async fn delete(&mut self, task_id: String) -> Result<bool, Error> {
+        self.pace().await;
         let access = self.permit(Operation::Delete)?;
         let id = TaskId::stored(task_id)?;
         self.call(self.store.delete(&id, access)).await
@@ -89,6 +97,7 @@ impl Host for TaskStateCtx {
     }
 
     async fn list_tasks(&mut self, scope: Scope, limit: u32, cursor: Option<String>) -> Result<Page, Error> {
+        self.pace().await;
         let access = self.permit(Operation::List)?;
         let scope = StoreScope::from(scope);
         self.permit_scope(&scope)?;
@@ -103,6 +112,7 @@ impl Host for TaskStateCtx {
     }
 
     async fn list_users(&mut self, service: String) -> Result<Vec<String>, Error> {
+        self.pace().await;
         self.permit(Operation::List)?;
         self.grants.permit_service(&service)?;
         let users = self.call(self.store.users(&service)).await?;

@@ -23,6 +23,13 @@ const TABLE_ELEMENTS: usize = 100_000;
 /// The most bytes of the engine's own account of one instance; nothing is reserved for it.
 const INSTANCE_BYTES: usize = 16 << 20;
 
+/// Bytes of a guest's stack. At wasmtime's default of 512 KiB, Python traps on JSON that is nested 1,000 deep, where it
+/// raises an error of its own with more.
+const MAX_STACK: usize = 2 << 20;
+
+/// Bytes of stack for what the host does when a guest calls it.
+const HOST_STACK: usize = 512 << 10;
+
 /// Bytes of a memory that are cleared rather than given back to the system when a run ends: less than a small guest
 /// touches costs page faults at its next run.
 const KEPT_RESIDENT: usize = 128 << 10;
@@ -35,7 +42,8 @@ pub(super) fn new(runs: usize, keep_compiled: bool) -> wasmtime::Result<Engine> 
     let cache = if keep_compiled { open_cache() } else { None };
     let config = || {
         let mut config = Config::new();
-        config.epoch_interruption(true).concurrency_support(false).cache(cache.clone());
+        config.epoch_interruption(true).cache(cache.clone());
+        config.max_wasm_stack(MAX_STACK).async_stack_size(MAX_STACK + HOST_STACK);
         config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
         config
     };

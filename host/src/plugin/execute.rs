@@ -1,15 +1,17 @@
 //! One run of one task, from the claim to the final status.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use jiff::SignedDuration;
 use wasmtime_wasi::cli::StdinStream;
 
 use super::claimed_task::ClaimedTask;
+use super::cpu_time::CpuTime;
 use super::events::Events;
 use super::instance::{Guest, work};
 use super::output::Output;
@@ -19,6 +21,7 @@ use super::{Limits, Outcome, OutputSink, Plugin};
 use crate::imports::TaskStateCtx;
 use crate::record::{Change, Status, StatusChange, TaskRecord};
 use crate::store::{Error, Result};
+use crate::units::spell;
 
 /// How often the final status is tried again, and how long is waited before the first time, while the store is
 /// unavailable. The store has waited its own time before it said so.
@@ -58,16 +61,21 @@ impl Job {
 
     async fn guest(self, output: Output) -> End {
         let Self { plugin, claimed, task, input, limits, .. } = self;
-        let context = TaskStateCtx::with_current(claimed.store.clone(), plugin.grants.clone(), claimed.clone());
-        let guest = Guest::new(context, input, output, limits.memory_bytes);
+        let context = TaskStateCtx::with_current(claimed.store.clone(), plugin.grants.clone(), claimed.clone())
+            .with_quotas(limits.quotas.clone());
+        let guest = Guest::new(context, input, output, &limits);
         let mut store = guest.into_store(&plugin.host.engine);
         let _ticking = plugin.host.ticker.tick();
+        let cpu = CpuTime::default();
         let ended = {
-            let mut guest = pin!(work(&plugin.component, &mut store, &task));
+            let mut guest = pin!(cpu.of(work(&plugin.component, &mut store, &task)));
+            let computes_too_long =
+                || if cpu.used() > limits.cpu_time { Poll::Ready(Halt::CpuTime) } else { Poll::Pending };
             let watched = async {
                 let ended = tokio::select! {
                     biased;
                     result = &mut guest => Ok(result),
+                    halt = poll_fn(|_| computes_too_long()) => Err(halt),
                     halt = claimed.halt(&limits) => Err(halt),
                 };
                 claimed.close();
@@ -82,20 +90,31 @@ impl Job {
             (_, Err(halt)) => halted(halt, &limits),
             (Some(limit), _) => End::Failed(limit.to_string()),
             (None, Ok(Ok(()))) => End::Done,
-            (None, Ok(Err(why))) => End::Failed(why),
+            (None, Ok(Err(why))) => End::Failed(cut(why, limits.failure_bytes)),
         }
     }
 }
 
 fn halted(halt: Halt, limits: &Limits) -> End {
-    let spell = |time: Duration| format!("{:#}", SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX));
     match halt {
+        Halt::CpuTime => End::Failed(format!("CPU time limit of {} exceeded", spell(limits.cpu_time))),
         Halt::WallClock => End::Failed(format!("wall-clock limit of {} exceeded", spell(limits.wall_clock))),
         Halt::Grace => {
             End::Cancelled(format!("stopped: it went on for {} after its cancellation", spell(limits.grace)))
         }
         Halt::Gone(error) => End::Gone(error),
     }
+}
+
+/// The beginning of a text that is longer than may be, with a mark.
+fn cut(mut text: String, most: usize) -> String {
+    let end = text.floor_char_boundary(most);
+    if end < text.len() {
+        let rest = text.len() - end;
+        text.truncate(end);
+        text.push_str(&format!("\n[{rest} more bytes were cut]"));
+    }
+    text
 }
 
 fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {

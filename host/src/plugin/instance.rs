@@ -1,21 +1,23 @@
 //! One instance of a component: what it reaches, and the call of its worker.
 
 use wasmtime::Store;
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime_wasi::cli::StdinStream;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 
+use super::Limits;
 use super::memory::MemoryLimit;
 use super::output::Output;
 use crate::imports::bindings::PluginPre;
 use crate::imports::{TaskStateCtx, TaskStateView};
 use crate::record::TaskRecord;
+use crate::units::in_units;
 
 /// The most things of the host, such as streams, that a guest may have in hand at once.
 const MAX_RESOURCES: usize = 10_000;
 
-/// The most bytes that a guest may hand over in one call.
-const MAX_CALL_BYTES: usize = 64 << 20;
+/// How wasmtime says that a guest has handed over more than it may; the error has no public type.
+const CALL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// The most bytes of a trap's description in a task's log.
 const MAX_TRAP_BYTES: usize = 8 << 10;
@@ -26,6 +28,7 @@ pub(super) struct Guest {
     table: ResourceTable,
     task_state: TaskStateCtx,
     pub(super) memory: MemoryLimit,
+    call_bytes: usize,
 }
 
 impl Guest {
@@ -34,22 +37,29 @@ impl Guest {
         task_state: TaskStateCtx,
         input: Box<dyn StdinStream + Sync>,
         output: Output,
-        memory_bytes: usize,
+        limits: &Limits,
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let mut wasi = WasiCtx::builder();
         wasi.stdin(input).stdout(output.clone()).stderr(output).allow_tcp(false).allow_udp(false);
-        Self { wasi: wasi.build(), table, task_state, memory: MemoryLimit::new(memory_bytes) }
+        Self {
+            wasi: wasi.build(),
+            table,
+            task_state,
+            memory: MemoryLimit::new(limits.memory_bytes),
+            call_bytes: limits.call_bytes,
+        }
     }
 
     /// A fresh wasmtime store for the guest. The guest yields at each tick of the epoch.
     pub(super) fn into_store(self, engine: &wasmtime::Engine) -> Store<Self> {
+        let call_bytes = self.call_bytes;
         let mut store = Store::new(engine, self);
         store.limiter(|guest| &mut guest.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        store.set_hostcall_fuel(MAX_CALL_BYTES);
+        store.set_hostcall_fuel(call_bytes);
         store
     }
 }
@@ -72,14 +82,21 @@ pub(super) async fn work(plugin: &PluginPre<Guest>, store: &mut Store<Guest>, ta
         let instance = plugin.instantiate_async(&mut *store).await?;
         instance.dms_task_state_worker().call_run(&mut *store, &task.into()).await
     };
-    returned.await.unwrap_or_else(|trap| Err(describe_trap(&trap)))
+    let returned = returned.await;
+    returned.unwrap_or_else(|trap| Err(describe_trap(&trap, store.data())))
 }
 
 /// A trap as the task's log tells it: what happened, and where in the guest.
-fn describe_trap(error: &wasmtime::Error) -> String {
-    let mut text = match error.downcast_ref::<wasmtime_wasi::I32Exit>() {
-        Some(exit) => format!("the guest exited with status {} instead of returning", exit.0),
-        None => error.root_cause().to_string(),
+fn describe_trap(error: &wasmtime::Error, guest: &Guest) -> String {
+    let mut text = match (error.downcast_ref::<I32Exit>(), error.downcast_ref::<ResourceTableError>()) {
+        (Some(exit), _) => format!("the guest exited with status {} instead of returning", exit.0),
+        (_, Some(ResourceTableError::Full)) => format!("limit of {MAX_RESOURCES} resources exceeded"),
+        _ => match error.root_cause().to_string() {
+            text if text.ends_with(CALL_EXHAUSTED) => {
+                format!("limit of {} for what is handed over in one call exceeded", in_units(guest.call_bytes))
+            }
+            text => text,
+        },
     };
     if let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
         text = format!("{text}\n{backtrace}");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::{Grants, Limits, Operation, parse_bytes, parse_duration};
+use super::{Grants, Limits, Operation, Quotas, parse_bytes, parse_duration};
 use crate::record::InvalidValue;
 use crate::store::Allowed;
 
@@ -22,9 +22,17 @@ use crate::store::Allowed;
 ///
 ///     [limits]
 ///     memory = "64MiB"
+///     cpu-time = "1m"
 ///     wall-clock = "10m"
 ///     grace = "5s"
 ///     output = "64KiB"
+///     failure = "16KiB"                  # the text of an error
+///     call = "1MiB"                      # what is handed over in one call
+///     entry = "16KiB"                    # one log entry
+///     entries = "1MiB"                   # all log entries of a run
+///     result = "64KiB"                   # one field of a result
+///     record = "256KiB"                  # a task that is saved
+///     calls-per-second = 1000
 ///     "#,
 /// )?;
 /// assert!(manifest.grants.permit(Operation::List).is_ok());
@@ -79,9 +87,17 @@ struct GrantsTable {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct LimitsTable {
     memory: Option<Amount>,
+    cpu_time: Option<String>,
     wall_clock: Option<String>,
     grace: Option<String>,
     output: Option<Amount>,
+    failure: Option<Amount>,
+    call: Option<Amount>,
+    entry: Option<Amount>,
+    entries: Option<Amount>,
+    result: Option<Amount>,
+    record: Option<Amount>,
+    calls_per_second: Option<u32>,
 }
 
 /// Bytes, as a number or as a text with a unit.
@@ -129,11 +145,22 @@ impl LimitsTable {
             text.map_or(Ok(default), |text| parse_duration(&text)).map_err(|why| ManifestError::Value { key, why })
         };
         let default = Limits::default();
+        let quotas = default.quotas;
         Ok(Limits {
             memory_bytes: bytes("limits.memory", self.memory, default.memory_bytes)?,
+            cpu_time: duration("limits.cpu-time", self.cpu_time, default.cpu_time)?,
             wall_clock: duration("limits.wall-clock", self.wall_clock, default.wall_clock)?,
             grace: duration("limits.grace", self.grace, default.grace)?,
             output_bytes: bytes("limits.output", self.output, default.output_bytes)?,
+            failure_bytes: bytes("limits.failure", self.failure, default.failure_bytes)?,
+            call_bytes: bytes("limits.call", self.call, default.call_bytes)?,
+            quotas: Quotas {
+                entry_bytes: bytes("limits.entry", self.entry, quotas.entry_bytes)?,
+                entries_bytes: bytes("limits.entries", self.entries, quotas.entries_bytes)?,
+                result_bytes: bytes("limits.result", self.result, quotas.result_bytes)?,
+                record_bytes: bytes("limits.record", self.record, quotas.record_bytes)?,
+                calls_per_second: self.calls_per_second.unwrap_or(quotas.calls_per_second),
+            },
         })
     }
 }
@@ -157,7 +184,8 @@ mod tests {
     fn every_key_is_read() {
         let manifest = Manifest::from_toml(
             "[grants]\nservices=['a','b']\nusers=['u']\noperations=['delete']\n\
-             [limits]\nmemory=1024\nwall-clock='10m'\ngrace='250ms'\noutput='1KiB'",
+             [limits]\nmemory=1024\nwall-clock='10m'\ngrace='250ms'\noutput='1KiB'\n\
+             cpu-time='1s'\nfailure=1\ncall=2\nentry=3\nentries=4\nresult=5\nrecord=6\ncalls-per-second=7",
         )
         .unwrap();
         assert_eq!(manifest.grants.services, Allowed::only(["a", "b"]));
@@ -166,6 +194,10 @@ mod tests {
         assert_eq!((manifest.limits.memory_bytes, manifest.limits.output_bytes), (1_024, 1_024));
         assert_eq!(manifest.limits.wall_clock, Duration::from_secs(600));
         assert_eq!(manifest.limits.grace, Duration::from_millis(250));
+        assert_eq!(manifest.limits.cpu_time, Duration::from_secs(1));
+        assert_eq!((manifest.limits.failure_bytes, manifest.limits.call_bytes), (1, 2));
+        let quotas = Quotas { entry_bytes: 3, entries_bytes: 4, result_bytes: 5, record_bytes: 6, calls_per_second: 7 };
+        assert_eq!(manifest.limits.quotas, quotas);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use wasmtime::ResourceLimiter;
 
 use super::engine::{MAX_INSTANCES, MAX_MEMORIES, MAX_TABLES};
+use crate::units::in_units;
 
 /// Bytes of one element of a table.
 const ELEMENT_BYTES: usize = size_of::<usize>();
@@ -74,15 +75,6 @@ impl ResourceLimiter for MemoryLimit {
     }
 }
 
-/// An amount of bytes in the largest unit that gives a whole number.
-fn in_units(bytes: usize) -> String {
-    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    match units.into_iter().find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
-        Some((name, unit)) => format!("{} {name}", bytes / unit),
-        None => format!("{bytes} bytes"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,12 +106,5 @@ mod tests {
         assert!(limit.memory_growing(0, 100, None).unwrap());
         limit.table_grow_failed(wasmtime::Error::msg("not asked for")).unwrap();
         assert!(limit.memory_growing(100, 101, None).is_err());
-    }
-
-    #[test]
-    fn a_limit_is_named_in_whole_units() {
-        for (bytes, text) in [(64 << 20, "64 MiB"), (1 << 30, "1 GiB"), (1_000_000, "1000000 bytes"), (0, "0 bytes")] {
-            assert_eq!(in_units(bytes), text);
-        }
     }
 }

@@ -4,6 +4,7 @@
 //! of the host's own. Nothing here knows which engine the store is.
 
 mod claimed_task;
+mod cpu_time;
 mod engine;
 mod events;
 mod execute;
@@ -27,13 +28,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use events::{RunEvent, RunEvents};
 pub use host::{Host, HostBuilder, HostError};
-pub use limits::{Limits, parse_bytes, parse_duration};
+pub use limits::Limits;
 pub use load::{LoadError, Plugin};
 pub use manifest::{Manifest, ManifestError};
 pub use request::{Input, OutputSink, RunRequest, Show};
 pub use run::{Outcome, Run, StartError};
 
-pub use crate::imports::{Grants, Operation};
+pub use crate::imports::{Grants, Operation, Quotas};
+pub use crate::units::{parse_bytes, parse_duration};
 
 /// Takes a lock for a moment. What it guards is whole even if a thread broke while it held it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

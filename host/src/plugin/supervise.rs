@@ -21,6 +21,8 @@ const POLL: Duration = Duration::from_millis(500);
 pub(super) enum Halt {
     /// Its time is up.
     WallClock,
+    /// It has computed for too long.
+    CpuTime,
     /// It went on past the grace period of its cancellation.
     Grace,
     /// The task was deleted or given to another owner.
