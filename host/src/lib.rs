@@ -53,6 +53,7 @@ pub mod plugin;
 pub mod record;
 mod settings;
 pub mod store;
+mod tls;
 mod units;
 
 pub use plugin::{

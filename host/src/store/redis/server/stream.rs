@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use redis::{ConnectionAddr, ErrorKind, RedisError, RedisResult};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+
+use crate::tls;
 
 /// What a connection reads from and writes to.
 trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -56,7 +57,7 @@ impl Stream {
             ConnectionAddr::Tcp(host, port) => Box::new(tcp(host, *port).await?),
             ConnectionAddr::TcpTls { host, port, insecure: false, .. } => {
                 let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
-                Box::new(TlsConnector::from(tls()?).connect(name, tcp(host, *port).await?).await?)
+                Box::new(TlsConnector::from(tls::client_config()?).connect(name, tcp(host, *port).await?).await?)
             }
             other => return Err(unusable(format!("{other} is not an address that can be used"))),
         };
@@ -69,17 +70,6 @@ async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
-}
-
-/// TLS as the system trusts it.
-fn tls() -> RedisResult<Arc<ClientConfig>> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    let (usable, _) = roots.add_parsable_certificates(found.certs);
-    if usable == 0 {
-        return Err(unusable("the system has no certificates to trust".to_owned()));
-    }
-    Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
 }
 
 fn unusable(why: String) -> RedisError {
