@@ -51,14 +51,15 @@
 pub mod imports;
 pub mod plugin;
 pub mod record;
+mod redaction;
 mod settings;
 pub mod store;
 mod tls;
 mod units;
 
 pub use plugin::{
-    Grants, Host, HostBuilder, HostError, Input, Limits, LoadError, Manifest, ManifestError, Operation, Outcome,
-    OutputSink, Plugin, Quotas, Run, RunEvent, RunEvents, RunRequest, StartError,
+    Capabilities, Grants, Host, HostBuilder, HostError, Input, Limits, LoadError, Manifest, ManifestError, Operation,
+    Outcome, OutputSink, Plugin, PluginOptions, Quotas, Run, RunEvent, RunEvents, RunRequest, StartError,
 };
 pub use settings::{BadVariable, DEFAULT_TTL, Settings};
 pub use wasmtime;

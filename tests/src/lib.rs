@@ -4,6 +4,7 @@ mod cargo;
 pub mod command;
 pub mod faulty_store;
 pub mod guests;
+pub mod http_server;
 pub mod port;
 pub mod proxy;
 pub mod redis_server;

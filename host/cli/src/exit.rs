@@ -84,7 +84,7 @@ fn of_start_error(error: &StartError) -> Exit {
         StartError::Store(error) => of_store_error(error),
         StartError::Full { .. } => Exit::Refused,
         StartError::ShuttingDown => Exit::Cancelled,
-        StartError::Input { .. } => Exit::Usage,
+        StartError::Input { .. } | StartError::Directory { .. } | StartError::Secret { .. } => Exit::Usage,
         _ => Exit::Broken,
     }
 }

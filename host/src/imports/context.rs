@@ -11,6 +11,7 @@ use super::error::for_guest;
 use super::quotas::{Quotas, Usage};
 use super::{Grants, Operation};
 use crate::record::{Change, Entry, Status, TaskId, TaskRecord};
+use crate::redaction::Redaction;
 use crate::store::{Access, Error, Result, SharedStore};
 
 /// What one guest may reach: a store, as far as its grants go, and the task that it works on.
@@ -21,6 +22,8 @@ pub struct TaskStateCtx {
     access: Access,
     pub(super) usage: Usage,
     pub(super) task: Arc<dyn CurrentTask>,
+    /// What is kept out of all that the guest says.
+    pub(super) redaction: Redaction,
 }
 
 /// Gives the imports their context out of the data of a wasmtime store.
@@ -53,7 +56,13 @@ impl TaskStateCtx {
     /// A guest whose task is reached in another way.
     pub(crate) fn with_current(store: SharedStore, grants: Arc<Grants>, task: Arc<dyn CurrentTask>) -> Self {
         let access = Access::of(grants.owners());
-        Self { store, grants, access, usage: Usage::of(Quotas::default()), task }
+        let usage = Usage::of(Quotas::default());
+        Self { store, grants, access, usage, task, redaction: Redaction::default() }
+    }
+
+    /// The same, with secrets kept out of all that the guest says.
+    pub(crate) fn redacting(self, redaction: Redaction) -> Self {
+        Self { redaction, ..self }
     }
 
     /// Counts a call of the guest, and waits if it comes too early.

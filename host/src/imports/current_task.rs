@@ -23,7 +23,7 @@ impl TaskStateCtx {
     async fn change_current(&mut self, change: Change) -> Result<TaskStatus, Error> {
         self.pace().await;
         self.usage.admit_change(&change)?;
-        answer(self.task.change(change).await)
+        answer(self.task.change(self.redaction.change(change)).await)
     }
 }
 
@@ -41,7 +41,7 @@ impl Host for TaskStateCtx {
     async fn log(&mut self, message: String) -> Result<TaskStatus, Error> {
         self.pace().await;
         self.usage.admit_entry(&message)?;
-        answer(self.task.log(message).await)
+        answer(self.task.log(self.redaction.text(message)).await)
     }
 
     async fn flush(&mut self) -> Result<TaskStatus, Error> {

@@ -4,17 +4,46 @@ use super::bindings::dms::task_state::repository::{Host, Page, Precondition, Sco
 use super::bindings::dms::task_state::types::{self, Error, TaskRecord, TaskResult, TaskStatus};
 use super::current_task::with_entry;
 use super::{Operation, TaskStateCtx};
-use crate::record::{Change, TaskId};
+use crate::record::{Change, InvalidValue, JsonObject, TaskId};
 use crate::store::{Query, Scope as StoreScope, Skipped};
 
 impl types::Host for TaskStateCtx {}
 
 impl TaskStateCtx {
-    async fn change(&mut self, task_id: String, mut change: Change) -> Result<TaskStatus, Error> {
+    /// The id of a task as the guest names it, which may be one that was saved with a secret in it.
+    fn id(&self, task_id: String) -> Result<TaskId, Error> {
+        Ok(TaskId::stored(self.redaction.text(task_id))?)
+    }
+
+    /// A draft with no secret in any of its texts.
+    fn clean(&self, task: TaskDraft) -> Result<TaskDraft, Error> {
+        if self.redaction.is_empty() {
+            return Ok(task);
+        }
+        let Ok(parameters) = JsonObject::parse("parameters", &task.parameters) else { return Ok(task) };
+        let clean = self.redaction.json(&parameters);
+        let refused = || InvalidValue::new("parameters", "..", "they hold a secret that no name can take the place of");
+        Ok(TaskDraft {
+            task_id: self.redaction.option(task.task_id),
+            service: self.redaction.text(task.service),
+            user_id: self.redaction.text(task.user_id),
+            parameters: clean.ok_or_else(refused)?.as_str().to_owned(),
+            active_jobs: self.redaction.texts(task.active_jobs),
+            logs: self.redaction.texts(task.logs),
+            result: TaskResult {
+                pod_status: self.redaction.option(task.result.pod_status),
+                launcher_output: self.redaction.option(task.result.launcher_output),
+            },
+            ..task
+        })
+    }
+
+    async fn change(&mut self, task_id: String, change: Change) -> Result<TaskStatus, Error> {
         self.pace().await;
         self.usage.admit_change(&change)?;
         let access = self.permit(Operation::Write)?;
-        let id = TaskId::stored(task_id)?;
+        let id = self.id(task_id)?;
+        let mut change = self.redaction.change(change);
         let entries = self.task.announce(&id, &mut change);
         let status = self.call(self.store.change(&id, change, access)).await?;
         self.task.saw(&id, status, entries);
@@ -51,6 +80,7 @@ impl Host for TaskStateCtx {
         self.pace().await;
         self.usage.admit_draft(&task)?;
         let access = self.permit(Operation::Write)?;
+        let task = self.clean(task)?;
         self.grants.permit_service(&task.service)?;
         self.grants.permit_user(&task.user_id)?;
         let status = task.status.into();
@@ -62,7 +92,7 @@ impl Host for TaskStateCtx {
     async fn get(&mut self, task_id: String) -> Result<TaskRecord, Error> {
         self.pace().await;
         let access = self.permit(Operation::Read)?;
-        let id = TaskId::stored(task_id)?;
+        let id = self.id(task_id)?;
         let task = self.call(self.store.get(&id, access)).await?;
         self.task.saw(&id, task.status(), Vec::new());
         Ok((&task).into())
@@ -71,7 +101,7 @@ impl Host for TaskStateCtx {
     async fn delete(&mut self, task_id: String) -> Result<bool, Error> {
         self.pace().await;
         let access = self.permit(Operation::Delete)?;
-        let id = TaskId::stored(task_id)?;
+        let id = self.id(task_id)?;
         self.call(self.store.delete(&id, access)).await
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use wasmtime_wasi::cli::StdinStream;
 
+use super::capabilities::{Http, Opened};
 use super::claimed_task::ClaimedTask;
 use super::cpu_time::CpuTime;
 use super::events::Events;
@@ -20,6 +21,7 @@ use super::supervise::Halt;
 use super::{Limits, Outcome, OutputSink, Plugin};
 use crate::imports::TaskStateCtx;
 use crate::record::{Change, Status, StatusChange, TaskRecord};
+use crate::redaction::Redaction;
 use crate::store::{Error, Result};
 use crate::units::spell;
 
@@ -33,6 +35,7 @@ pub(super) struct Job {
     pub(super) plugin: Plugin,
     pub(super) claimed: Arc<ClaimedTask>,
     pub(super) task: TaskRecord,
+    pub(super) opened: Opened,
     pub(super) input: Box<dyn StdinStream + Sync>,
     pub(super) sink: OutputSink,
     pub(super) events: Events,
@@ -47,23 +50,39 @@ enum End {
     Gone(Error),
 }
 
+impl End {
+    /// The same, where names stand for secrets in what the guest has said.
+    fn without_secrets(self, redaction: &Redaction) -> Self {
+        match self {
+            Self::Failed(why) => Self::Failed(redaction.text(why)),
+            end => end,
+        }
+    }
+}
+
 impl Job {
     /// Runs the guest and writes what came of it.
     pub(super) async fn run(self) -> Outcome {
         let claimed = self.claimed.clone();
-        let output = Output::new(self.sink.clone(), self.events.clone(), self.limits.output_bytes);
+        let redaction = self.opened.redaction.clone();
+        let most = self.limits.output_bytes;
+        let output = Output::new(self.sink.clone(), self.events.clone(), most, redaction.clone());
         let kept = output.clone();
         let end = AssertUnwindSafe(self.guest(output)).catch_unwind().await;
         claimed.close();
         let end = end.unwrap_or_else(|panic| End::Failed(describe_panic(&*panic)));
-        finish(&claimed, end, kept.text()).await
+        kept.finish();
+        finish(&claimed, end.without_secrets(&redaction), kept.text()).await
     }
 
     async fn guest(self, output: Output) -> End {
-        let Self { plugin, claimed, task, input, limits, .. } = self;
+        let Self { plugin, claimed, task, opened, input, limits, .. } = self;
+        let Opened { wasi, redaction } = opened;
         let context = TaskStateCtx::with_current(claimed.store.clone(), plugin.grants.clone(), claimed.clone())
-            .with_quotas(limits.quotas.clone());
-        let guest = Guest::new(context, input, output, &limits);
+            .with_quotas(limits.quotas.clone())
+            .redacting(redaction.clone());
+        let http = Http::new(plugin.capabilities.clone(), limits.http.clone(), claimed.id.clone(), redaction);
+        let guest = Guest::new(wasi, http, context, input, output, &limits);
         let mut store = guest.into_store(&plugin.host.engine);
         let _ticking = plugin.host.ticker.tick();
         let cpu = CpuTime::default();

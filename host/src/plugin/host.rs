@@ -11,7 +11,7 @@ use super::engine::{self, Ticker};
 use super::instance::Guest;
 use super::launch::Caller;
 use super::registry::Registry;
-use super::{Grants, Limits, LoadError, Outcome, Plugin, Run, RunRequest, StartError, launch};
+use super::{Limits, LoadError, Outcome, Plugin, PluginOptions, Run, RunRequest, StartError, launch};
 use crate::imports;
 use crate::store::{self, SharedStore};
 
@@ -87,6 +87,7 @@ impl HostBuilder {
         let engine = engine::new(self.max_concurrent_runs, self.compilation_cache).map_err(failed)?;
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(failed)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(failed)?;
         imports::add_to_linker(&mut linker).map_err(failed)?;
         let runtime = runtime::Builder::new_multi_thread()
             .thread_name("task-state-guest")
@@ -126,27 +127,28 @@ impl Host {
         }
     }
 
-    /// Loads a plugin from a file.
+    /// Loads a plugin from a file, with its [`Grants`](super::Grants), and capabilities if it is to have any.
     ///
     /// # Errors
     /// [`LoadError`], saying what is wrong with the file.
-    pub async fn load_file(&self, path: &Path, grants: Grants) -> Result<Plugin, LoadError> {
-        let (host, path) = (self.0.clone(), path.to_owned());
+    pub async fn load_file(&self, path: &Path, options: impl Into<PluginOptions>) -> Result<Plugin, LoadError> {
+        let (host, path, options) = (self.0.clone(), path.to_owned(), options.into());
         self.0
             .blocking(move || match std::fs::read(&path) {
-                Ok(bytes) => Plugin::load(host, &bytes, grants),
+                Ok(bytes) => Plugin::load(host, &bytes, options),
                 Err(error) => Err(LoadError::File { path, error }),
             })
             .await
     }
 
-    /// Loads a plugin from the bytes of a component.
+    /// Loads a plugin from the bytes of a component, with its [`Grants`](super::Grants), and capabilities if it is to
+    /// have any.
     ///
     /// # Errors
     /// [`LoadError`], saying what is wrong with it.
-    pub async fn load(&self, bytes: &[u8], grants: Grants) -> Result<Plugin, LoadError> {
-        let (host, bytes) = (self.0.clone(), bytes.to_vec());
-        self.0.blocking(move || Plugin::load(host, &bytes, grants)).await
+    pub async fn load(&self, bytes: &[u8], options: impl Into<PluginOptions>) -> Result<Plugin, LoadError> {
+        let (host, bytes, options) = (self.0.clone(), bytes.to_vec(), options.into());
+        self.0.blocking(move || Plugin::load(host, &bytes, options)).await
     }
 
     /// The store that the tasks are in.

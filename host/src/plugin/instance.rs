@@ -3,9 +3,11 @@
 use wasmtime::Store;
 use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime_wasi::cli::StdinStream;
-use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::Limits;
+use super::capabilities::Http;
 use super::memory::MemoryLimit;
 use super::output::Output;
 use crate::imports::bindings::PluginPre;
@@ -25,6 +27,8 @@ const MAX_TRAP_BYTES: usize = 8 << 10;
 /// All that a guest reaches.
 pub(super) struct Guest {
     wasi: WasiCtx,
+    http: Http,
+    http_ctx: WasiHttpCtx,
     table: ResourceTable,
     task_state: TaskStateCtx,
     pub(super) memory: MemoryLimit,
@@ -32,8 +36,10 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    /// WASI with nothing granted: no environment, no arguments, no files, no sockets.
+    /// WASI with what was granted, which is nothing unless it was named, and never arguments or sockets.
     pub(super) fn new(
+        mut wasi: WasiCtxBuilder,
+        http: Http,
         task_state: TaskStateCtx,
         input: Box<dyn StdinStream + Sync>,
         output: Output,
@@ -41,10 +47,11 @@ impl Guest {
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        let mut wasi = WasiCtx::builder();
         wasi.stdin(input).stdout(output.clone()).stderr(output).allow_tcp(false).allow_udp(false);
         Self {
             wasi: wasi.build(),
+            http,
+            http_ctx: Http::context(),
             table,
             task_state,
             memory: MemoryLimit::new(limits.memory_bytes),
@@ -67,6 +74,12 @@ impl Guest {
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.http, table: &mut self.table, ctx: &mut self.http_ctx }
     }
 }
 

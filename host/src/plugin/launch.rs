@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use wasmtime_wasi::cli::StdinStream;
 
+use super::capabilities::Opened;
 use super::claimed_task::ClaimedTask;
 use super::events::Events;
 use super::execute::Job;
@@ -97,6 +98,7 @@ enum Begun {
 async fn begin(plugin: Plugin, request: RunRequest, events: &Events) -> Result<Begun, StartError> {
     let limits = request.limits.as_ref().unwrap_or(&plugin.host.default_limits).countable();
     let input = open(request.input.clone()).await?;
+    let opened = Opened::open(&plugin.capabilities).await?;
     let run_id = RunId::unique();
     let Claimed { task, .. } = plugin.host.store.claim(claim(&request, run_id.clone(), &limits)).await?;
     if task.status() == Status::Cancelled {
@@ -109,6 +111,7 @@ async fn begin(plugin: Plugin, request: RunRequest, events: &Events) -> Result<B
         plugin,
         claimed,
         task,
+        opened,
         input,
         sink: request.output,
         events: events.clone(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::HttpLimits;
 use crate::imports::Quotas;
 
 /// How much one run may use. A run that reaches a limit of memory or time fails, and its last log entry names the limit
@@ -28,6 +29,8 @@ pub struct Limits {
     pub failure_bytes: usize,
     /// What the guest may hand over.
     pub quotas: Quotas,
+    /// How much of the network it may use, where it was granted any.
+    pub http: HttpLimits,
 }
 
 impl Default for Limits {
@@ -41,6 +44,7 @@ impl Default for Limits {
             output_bytes: 64 << 10,
             failure_bytes: 64 << 10,
             quotas: Quotas::default(),
+            http: HttpLimits::default(),
         }
     }
 }

@@ -8,7 +8,7 @@ use wasmtime::component::Component;
 
 use super::host::Inner;
 use super::instance::Guest;
-use super::{Outcome, Run, RunRequest, StartError};
+use super::{Capabilities, Outcome, PluginOptions, Run, RunRequest, StartError};
 use crate::imports::Grants;
 use crate::imports::bindings::PluginPre;
 
@@ -60,11 +60,12 @@ pub struct Plugin {
     pub(super) host: Arc<Inner>,
     pub(super) component: PluginPre<Guest>,
     pub(super) grants: Arc<Grants>,
+    pub(super) capabilities: Arc<Capabilities>,
 }
 
 impl Plugin {
     /// Compiles a component and checks it against what the host serves. Blocks for as long as that takes.
-    pub(super) fn load(host: Arc<Inner>, bytes: &[u8], grants: Grants) -> Result<Self, LoadError> {
+    pub(super) fn load(host: Arc<Inner>, bytes: &[u8], options: PluginOptions) -> Result<Self, LoadError> {
         check_kind(bytes)?;
         let component =
             Component::from_binary(&host.engine, bytes).map_err(|error| LoadError::Compile(chain(&error)))?;
@@ -74,7 +75,13 @@ impl Plugin {
         let linked = host.linker.instantiate_pre(&component).map_err(|error| unserved(&component, &error))?;
         let component =
             PluginPre::new(linked).map_err(|error| LoadError::NoWorker { export: WORKER, why: chain(&error) })?;
-        Ok(Self { host, component, grants: Arc::new(grants) })
+        let PluginOptions { grants, capabilities } = options;
+        Ok(Self { host, component, grants: Arc::new(grants), capabilities: Arc::new(capabilities) })
+    }
+
+    /// What the plugin may reach besides tasks.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
     }
 
     /// Claims a task and starts it. Waits while as many runs as may be are under way.
@@ -96,7 +103,10 @@ impl Plugin {
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plugin").field("grants", &self.grants).finish_non_exhaustive()
+        f.debug_struct("Plugin")
+            .field("grants", &self.grants)
+            .field("capabilities", &self.capabilities)
+            .finish_non_exhaustive()
     }
 }
 

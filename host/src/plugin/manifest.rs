@@ -1,10 +1,12 @@
-//! Grants and limits from a TOML file beside the component.
+//! Grants, capabilities and limits from a TOML file beside the component.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Grants, Limits, Operation, Quotas, parse_bytes, parse_duration};
+use super::capabilities::{CapabilitiesTable, HttpLimitsTable};
+use super::{Capabilities, Grants, Limits, Operation, Quotas, parse_bytes, parse_duration};
 use crate::record::InvalidValue;
 use crate::store::Allowed;
 
@@ -20,6 +22,12 @@ use crate::store::Allowed;
 ///     users = ["alice"]                  # anyone, if absent
 ///     operations = ["read", "list"]      # read, write and sequence, if absent
 ///
+///     [capabilities]                     # nothing, if absent
+///     directories = [{ host = "reports", guest = "/reports" }, { host = "/tmp/x", guest = "/x", write = true }]
+///     http = ["api.example.com", "*.example.org:8443", { host = "localhost:8080", private = true }]
+///     environment = { MODE = "fast" }
+///     secrets = ["API_TOKEN", { name = "DB_PASSWORD", file = "/run/secrets/db" }]
+///
 ///     [limits]
 ///     memory = "64MiB"
 ///     cpu-time = "1m"
@@ -33,6 +41,14 @@ use crate::store::Allowed;
 ///     result = "64KiB"                   # one field of a result
 ///     record = "256KiB"                  # a task that is saved
 ///     calls-per-second = 1000
+///
+///     [limits.http]
+///     connect = "10s"
+///     first-byte = "60s"
+///     total = "5m"
+///     sent = "64MiB"
+///     received = "256MiB"
+///     connections = 16
 ///     "#,
 /// )?;
 /// assert!(manifest.grants.permit(Operation::List).is_ok());
@@ -44,6 +60,9 @@ use crate::store::Allowed;
 pub struct Manifest {
     /// What the plugin may do. No service unless the manifest names it.
     pub grants: Grants,
+    /// What the plugin may reach besides tasks. Relative paths are as they stand: see
+    /// [`Capabilities::relative_to`].
+    pub capabilities: Capabilities,
     /// What a run may use: the defaults, except for what the manifest sets.
     pub limits: Limits,
 }
@@ -70,6 +89,8 @@ pub enum ManifestError {
 struct File {
     #[serde(default)]
     grants: GrantsTable,
+    #[serde(default)]
+    capabilities: CapabilitiesTable,
     #[serde(default)]
     limits: LimitsTable,
 }
@@ -98,12 +119,14 @@ struct LimitsTable {
     result: Option<Amount>,
     record: Option<Amount>,
     calls_per_second: Option<u32>,
+    #[serde(default)]
+    http: HttpLimitsTable,
 }
 
 /// Bytes, as a number or as a text with a unit.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "a number of bytes, or a text such as \"64MiB\"")]
-enum Amount {
+pub(super) enum Amount {
     Number(usize),
     Text(String),
 }
@@ -114,8 +137,8 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`], naming the key and the value.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
-        let File { grants, limits } = toml::from_str(text)?;
-        Ok(Self { grants: grants.read()?, limits: limits.read()? })
+        let File { grants, capabilities, limits } = toml::from_str(text)?;
+        Ok(Self { grants: grants.read()?, capabilities: capabilities.read()?, limits: limits.read()? })
     }
 }
 
@@ -136,14 +159,6 @@ impl GrantsTable {
 
 impl LimitsTable {
     fn read(self) -> Result<Limits, ManifestError> {
-        let bytes = |key, amount, default| match amount {
-            None => Ok(default),
-            Some(Amount::Number(bytes)) => Ok(bytes),
-            Some(Amount::Text(text)) => parse_bytes(&text).map_err(|why| ManifestError::Value { key, why }),
-        };
-        let duration = |key, text: Option<String>, default| {
-            text.map_or(Ok(default), |text| parse_duration(&text)).map_err(|why| ManifestError::Value { key, why })
-        };
         let default = Limits::default();
         let quotas = default.quotas;
         Ok(Limits {
@@ -161,14 +176,27 @@ impl LimitsTable {
                 record_bytes: bytes("limits.record", self.record, quotas.record_bytes)?,
                 calls_per_second: self.calls_per_second.unwrap_or(quotas.calls_per_second),
             },
+            http: self.http.read()?,
         })
     }
 }
 
+/// An amount of bytes, if the manifest sets one.
+pub(super) fn bytes(key: &'static str, amount: Option<Amount>, default: usize) -> Result<usize, ManifestError> {
+    match amount {
+        None => Ok(default),
+        Some(Amount::Number(bytes)) => Ok(bytes),
+        Some(Amount::Text(text)) => parse_bytes(&text).map_err(|why| ManifestError::Value { key, why }),
+    }
+}
+
+/// A length of time, if the manifest sets one.
+pub(super) fn duration(key: &'static str, text: Option<String>, default: Duration) -> Result<Duration, ManifestError> {
+    text.map_or(Ok(default), |text| parse_duration(&text)).map_err(|why| ManifestError::Value { key, why })
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

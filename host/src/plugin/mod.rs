@@ -3,6 +3,7 @@
 //! A [`Host`] compiles components and runs tasks on them, each run in a fresh instance under its own limits, on threads
 //! of the host's own. Nothing here knows which engine the store is.
 
+mod capabilities;
 mod claimed_task;
 mod cpu_time;
 mod engine;
@@ -18,6 +19,7 @@ mod limits;
 mod load;
 mod manifest;
 mod memory;
+mod options;
 mod output;
 mod registry;
 mod request;
@@ -26,11 +28,13 @@ mod supervise;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use capabilities::{Capabilities, Directory, HttpGrant, HttpLimits, Secret, SecretSource, Variable};
 pub use events::{RunEvent, RunEvents};
 pub use host::{Host, HostBuilder, HostError};
 pub use limits::Limits;
 pub use load::{LoadError, Plugin};
 pub use manifest::{Manifest, ManifestError};
+pub use options::PluginOptions;
 pub use request::{Input, OutputSink, RunRequest, Show};
 pub use run::{Outcome, Run, StartError};
 

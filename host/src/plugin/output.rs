@@ -14,6 +14,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use super::OutputSink;
 use super::events::Events;
 use super::lock;
+use crate::redaction::{RedactedStream, Redaction};
 
 /// The most bytes that a guest writes in one piece.
 const PIECE: usize = 64 << 10;
@@ -23,13 +24,22 @@ const PIECE: usize = 64 << 10;
 pub(super) struct Output {
     sink: OutputSink,
     events: Events,
+    /// What is shown and kept has no secrets in it.
+    clean: Arc<Mutex<RedactedStream>>,
     kept: Arc<Mutex<Tail>>,
 }
 
 impl Output {
     /// An output of which the last `most` bytes are kept.
-    pub(super) fn new(sink: OutputSink, events: Events, most: usize) -> Self {
-        Self { sink, events, kept: Arc::new(Mutex::new(Tail { bytes: VecDeque::new(), most, cut: 0 })) }
+    pub(super) fn new(sink: OutputSink, events: Events, most: usize, redaction: Redaction) -> Self {
+        let kept = Arc::new(Mutex::new(Tail { bytes: VecDeque::new(), most, cut: 0 }));
+        Self { sink, events, clean: Arc::new(Mutex::new(RedactedStream::new(redaction))), kept }
+    }
+
+    /// Shows and keeps what was held back because it might have been the beginning of a secret.
+    pub(super) fn finish(&self) {
+        let rest = lock(&self.clean).finish();
+        self.give(&rest);
     }
 
     /// What is kept, if anything was printed.
@@ -38,6 +48,14 @@ impl Output {
     }
 
     fn take(&self, bytes: &[u8]) {
+        let clean = lock(&self.clean).push(bytes);
+        self.give(&clean);
+    }
+
+    fn give(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         match &self.sink {
             OutputSink::Discard => {}
             // The guest cannot help it if standard error is closed.
@@ -136,7 +154,7 @@ mod tests {
     use super::*;
 
     fn printed(most: usize, pieces: &[&[u8]]) -> Option<String> {
-        let output = Output::new(OutputSink::Discard, Events::default(), most);
+        let output = Output::new(OutputSink::Discard, Events::default(), most, Redaction::default());
         for piece in pieces {
             output.take(piece);
         }
@@ -178,10 +196,26 @@ mod tests {
     fn a_callback_sees_every_byte_as_it_comes() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let sink = seen.clone();
-        let output =
-            Output::new(OutputSink::callback(move |bytes| lock(&sink).push(bytes.to_vec())), Events::default(), 2);
+        let callback = OutputSink::callback(move |bytes| lock(&sink).push(bytes.to_vec()));
+        let output = Output::new(callback, Events::default(), 2, Redaction::default());
         output.take(b"abc");
         output.take(b"\xff");
         assert_eq!(*lock(&seen), [b"abc".to_vec(), b"\xff".to_vec()]);
+    }
+
+    #[test]
+    fn a_secret_that_comes_in_pieces_is_neither_shown_nor_kept() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = seen.clone();
+        let callback = OutputSink::callback(move |bytes| lock(&sink).extend_from_slice(bytes));
+        let redaction = Redaction::new([("TOKEN".to_owned(), "hunter2".to_owned())]);
+        let output = Output::new(callback, Events::default(), 100, redaction);
+        for piece in ["is hun", "ter2, hun", "ts"] {
+            output.clone().take(piece.as_bytes());
+        }
+        output.take(b"hunter");
+        output.finish();
+        assert_eq!(output.text().as_deref(), Some("is <TOKEN>, huntshunter"));
+        assert_eq!(*lock(&seen), *b"is <TOKEN>, huntshunter");
     }
 }

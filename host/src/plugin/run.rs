@@ -33,6 +33,22 @@ pub enum StartError {
     /// The host is shutting down.
     #[error("the host is shutting down")]
     ShuttingDown,
+    /// A directory that the plugin is lent cannot be opened.
+    #[error("cannot lend the directory {path:?} of capabilities.directories: {error}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The value of a secret cannot be read, or cannot be kept secret.
+    #[error("cannot read the secret {name} of capabilities.secrets: {why}")]
+    Secret {
+        /// Its name.
+        name: String,
+        /// Why not; nothing of the value is in it.
+        why: String,
+    },
     /// The input cannot be opened.
     #[error("cannot read the input {path:?}: {error}")]
     Input {

@@ -25,7 +25,13 @@ impl JsonObject {
     /// [`InvalidValue`] if the text is not a JSON object (RFC 8259), is nested deeper than [`MAX_DEPTH`], or holds a lone
     /// surrogate, a number with more than [`MAX_INTEGER_DIGITS`] digits before its point, or one beyond the range of a double.
     pub fn parse(what: &'static str, text: &str) -> Result<Self, InvalidValue> {
-        compact(text).map(Self).map_err(|why| InvalidValue::new(what, text, why))
+        compact(text, &|_| None).map(Self).map_err(|why| InvalidValue::new(what, text, why))
+    }
+
+    /// The same object, where a text takes the place of each name, text and number for which there is one.
+    pub(crate) fn replace_values(&self, replace: &Replace<'_>) -> Self {
+        // What was read once can be read again.
+        compact(&self.0, replace).map_or_else(|_| self.clone(), Self)
     }
 
     /// The text.
@@ -40,7 +46,10 @@ impl Default for JsonObject {
     }
 }
 
-fn compact(text: &str) -> Result<String, String> {
+/// What takes the place of a name, text or number, if anything does.
+type Replace<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+fn compact(text: &str, replace: &Replace<'_>) -> Result<String, String> {
     // The parser settles the grammar; the walk below only has to tell tokens apart.
     let value: &RawValue = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
     let mut rest = value.get();
@@ -55,7 +64,8 @@ fn compact(text: &str) -> Result<String, String> {
                 let mut strings = serde_json::Deserializer::from_str(rest).into_iter::<String>();
                 let read = strings.next().transpose();
                 let string = read.map_err(|error| format!("one of its strings cannot be read: {error}"))?;
-                out.push_str(&quote(&string.unwrap_or_default()));
+                let string = string.unwrap_or_default();
+                out.push_str(&quote(&replace(&string).unwrap_or(string)));
                 rest = &rest[strings.byte_offset()..];
                 continue;
             }
@@ -63,6 +73,11 @@ fn compact(text: &str) -> Result<String, String> {
                 let is_over = |b: char| !matches!(b, '0'..='9' | '-' | '+' | '.' | 'e' | 'E');
                 let length = rest.find(is_over).unwrap_or(rest.len());
                 check_number(&rest[..length])?;
+                if let Some(replaced) = replace(&rest[..length]) {
+                    out.push_str(&quote(&replaced));
+                    rest = &rest[length..];
+                    continue;
+                }
                 length
             }
             b'{' | b'[' => {

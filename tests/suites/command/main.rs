@@ -1,6 +1,7 @@
 //! The `task-state` command: real processes on real stores.
 
 mod bad_input;
+mod capabilities;
 mod output;
 mod run;
 mod run_ended;

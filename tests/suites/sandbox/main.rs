@@ -1,6 +1,7 @@
 //! The sandbox, by real plugins that keep its rules and others that break them.
 
 mod cancellation;
+mod capabilities;
 mod claims;
 mod events;
 mod faults;

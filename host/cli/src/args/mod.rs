@@ -1,6 +1,7 @@
 //! What may be typed after `task-state`, and what `--help` says of it. Values are checked here, before anything is
 //! opened; nothing here knows a store.
 
+mod capabilities;
 mod run;
 mod tasks;
 mod usage;
@@ -72,7 +73,7 @@ Example:
 /// What the command is to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     #[command(flatten)]
     Tasks(TaskCommand),
 }

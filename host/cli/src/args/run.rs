@@ -7,6 +7,7 @@ use clap::Args;
 use task_state_host::plugin::{parse_bytes, parse_duration};
 use task_state_host::record::{JsonObject, Priority, Service, TaskId, UserId};
 
+use super::capabilities::CapabilityArgs;
 use super::values::{json_object, parameter};
 
 /// Run a plugin on a task
@@ -16,13 +17,15 @@ The task is registered first, with the next id of the sequence if none is given.
 taken as it is, with its own parameters; one that is running or has ended is refused (exit code 6).
 
 The plugin may touch tasks of its own service, whatever their user, and sees no files, environment or network. A \
-manifest says otherwise: --manifest, or the file beside the component with the ending .toml.
+manifest says otherwise: --manifest, or the file beside the component with the ending .toml. What --dir, --http, --env \
+and --secret grant is added to it.
 
 Ctrl-C or SIGTERM asks the task to stop (exit code 3); a second one exits at once (exit code 130).
 
 Example:
   task-state run quickstart.wasm --service analytics --user alice --task-id external-1
-  task-state run csv-profile.wasm --service analytics --user alice --input data.csv")]
+  task-state run csv-profile.wasm --service analytics --user alice --input data.csv
+  task-state run fetch.wasm --service analytics --user alice --http api.example.com --secret API_TOKEN")]
 pub(crate) struct RunArgs {
     /// The component to run
     #[arg(value_name = "PLUGIN.wasm")]
@@ -49,9 +52,11 @@ pub(crate) struct RunArgs {
     /// A file for the plugin's standard input, '-' for the command's own [default: empty]
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// Grants and limits, a TOML file [default: the file beside the component with the ending .toml, if there is one]
+    /// Grants, capabilities and limits, a TOML file [default: the file beside the component with the ending .toml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) capabilities: CapabilityArgs,
     /// How long the run may take, such as 90s, 10m or 1h30m [default: the manifest's, else 1h]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) time_limit: Option<Duration>,

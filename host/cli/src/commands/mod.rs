@@ -63,7 +63,7 @@ fn execute(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
 async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
     // What is wrong with a run's arguments is said before any store is opened.
     let work = match cli.command {
-        Command::Run(args) => Work::Run(Box::new(run::Job::new(args)?)),
+        Command::Run(args) => Work::Run(Box::new(run::Job::new(*args)?)),
         Command::Tasks(command) => Work::Tasks(command),
     };
     let store = open_store::open(cli.store, screen).await?;

@@ -12,7 +12,8 @@ use serde::de::IgnoredAny;
 use task_state_host::record::{JsonObject, Service};
 use task_state_host::store::{self, Access, Progress};
 use task_state_host::{
-    Grants, Host, Input, Limits, LoadError, Manifest, Outcome, OutputSink, Run, RunEvent, RunEvents, RunRequest,
+    Grants, Host, Input, Limits, LoadError, Manifest, Outcome, OutputSink, PluginOptions, Run, RunEvent, RunEvents,
+    RunRequest,
 };
 
 use super::interrupt::Interrupt;
@@ -27,14 +28,15 @@ const LAST_NEWS: Duration = Duration::from_secs(2);
 /// A run as the arguments and the manifest have it; nothing was opened but the manifest.
 pub(super) struct Job {
     plugin: PathBuf,
-    grants: Grants,
+    options: PluginOptions,
     request: RunRequest,
 }
 
 impl Job {
     /// Reads the manifest, and puts together what the run needs.
     pub(super) fn new(args: RunArgs) -> anyhow::Result<Self> {
-        let (grants, mut limits) = manifest(&args.plugin, args.manifest.as_deref(), &args.service)?;
+        let (mut options, mut limits) = manifest(&args.plugin, args.manifest.as_deref(), &args.service)?;
+        options.capabilities = args.capabilities.added_to(options.capabilities)?;
         limits.wall_clock = args.time_limit.unwrap_or(limits.wall_clock);
         limits.memory_bytes = args.memory_limit.unwrap_or(limits.memory_bytes);
         limits.grace = args.grace.unwrap_or(limits.grace);
@@ -48,20 +50,22 @@ impl Job {
             Some(path) if path == Path::new("-") => Input::Stdin,
             Some(path) => Input::File(path),
         };
-        Ok(Self { plugin: args.plugin, grants, request })
+        Ok(Self { plugin: args.plugin, options, request })
     }
 }
 
-/// What the plugin may do and use. A manifest beside the component counts only if there is one.
-fn manifest(plugin: &Path, given: Option<&Path>, service: &Service) -> anyhow::Result<(Grants, Limits)> {
+/// What the plugin may do, reach and use. A manifest beside the component counts only if there is one; its relative paths
+/// start where it is.
+fn manifest(plugin: &Path, given: Option<&Path>, service: &Service) -> anyhow::Result<(PluginOptions, Limits)> {
     let path = given.map_or_else(|| plugin.with_extension("toml"), Path::to_owned);
     if given.is_none() && !path.exists() {
-        return Ok((Grants::for_services([service.as_str()]), Limits::default()));
+        return Ok((Grants::for_services([service.as_str()]).into(), Limits::default()));
     }
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Misuse(format!("cannot read the manifest {path:?}: {error}")))?;
     let manifest = Manifest::from_toml(&text).with_context(|| format!("manifest {path:?}"))?;
-    Ok((manifest.grants, manifest.limits))
+    let capabilities = manifest.capabilities.relative_to(path.parent().unwrap_or(Path::new("")));
+    Ok((PluginOptions::new(manifest.grants).capabilities(capabilities), manifest.limits))
 }
 
 /// The parameters of `--parameters` with those of each `--param` after them.
@@ -90,7 +94,7 @@ pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<E
     let events = job.request.events();
     let host = Host::builder(session.store.clone()).max_concurrent_runs(1).build()?;
     let loaded = tokio::select! {
-        loaded = host.load_file(&job.plugin, job.grants) => loaded,
+        loaded = host.load_file(&job.plugin, job.options) => loaded,
         () = interrupt.requested() => {
             session.screen.line("interrupted before the task was started");
             return Ok(Exit::Cancelled);
