@@ -1,12 +1,14 @@
 //! What `run` grants a plugin, by a manifest and by its arguments.
 
+use std::path::Path;
+
 use anyhow::Result;
 use task_state_tests::command::{Finished, Shell, finish};
 use task_state_tests::http_server::HttpServer;
 use task_state_tests::tls::Certificates;
 
 use super::bad_input::refused;
-use super::run::run;
+use super::run::{last_entry, run};
 
 const SECRET: &str = "hunter2-and-more";
 
@@ -19,6 +21,27 @@ fn attempts(shell: &Shell, lines: &str, more: &[&str]) -> Result<Finished> {
 
 fn printed(finished: &Finished) -> Result<String> {
     Ok(finished.json()?["result"]["launcher_output"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn the_example_runs_with_its_manifest_and_what_the_arguments_add() -> Result<()> {
+    let shell = Shell::new()?;
+    let site = HttpServer::start()?;
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest/examples/link-check/link-check.toml");
+    let http = format!("localhost:{},private", site.port());
+    let setting = format!("SITE={}", site.url("localhost", ""));
+    let more = ["--manifest", manifest.to_str().unwrap_or_default(), "--http", &http, "--env", &setting];
+    let arguments: Vec<&str> = run("link-check", "t", &more).into_iter().chain(["--output", "json"]).collect();
+
+    let missing = finish(shell.command(&arguments).env_remove("API_TOKEN"))?;
+    refused(&missing, 2, &["secret API_TOKEN", "environment variable API_TOKEN is not set"])?;
+    refused(&shell.run(["get", "t"])?, 4, &[])?;
+
+    let finished = finish(shell.command(&arguments).env("API_TOKEN", SECRET))?;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(last_entry(&finished.json()?).ends_with("1 of 2 links are broken"), "{finished:?}");
+    assert_eq!(printed(&finished)?, "200 5 /hello\n404 12 /missing\n");
+    Ok(())
 }
 
 #[test]

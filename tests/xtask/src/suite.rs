@@ -12,7 +12,7 @@ use crate::{build, python, redis};
 pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
     wit()?;
     let redis = redis::ensure()?;
-    build::plugins(&["quickstart", "csv-profile", "test-guests"])?;
+    build::plugins(&["quickstart", "csv-profile", "link-check", "test-guests"])?;
     build::native(&["--tests"])?;
     // The tests that need it say that they do.
     let python = python::ensure(&build::target_directory()?).map_err(|error| eprintln!("No Python: {error:#}")).ok();

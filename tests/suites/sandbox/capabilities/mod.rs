@@ -1,6 +1,7 @@
 //! What a plugin reaches outside of the sandbox: nothing but what it was granted.
 
 mod directories;
+mod example;
 mod http;
 mod secrets;
 
