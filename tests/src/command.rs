@@ -218,6 +218,20 @@ impl Running {
         Ok(kill_process(Pid::from_child(&self.child), signal)?)
     }
 
+    /// Waits for the end of the command, and tells the most memory that it had resident, in bytes: its own, not that of
+    /// processes that it started.
+    pub fn finish_measured(mut self) -> Result<(Finished, usize)> {
+        let status = format!("/proc/{}/status", self.child.id());
+        let mut peak = 0;
+        while self.child.try_wait()?.is_none() {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+            peak = line.map_or(Ok(peak), |kib| kib.parse().map(|kib: usize| peak.max(kib << 10)))?;
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok((self.finish()?, peak))
+    }
+
     /// Waits for the end of the command.
     pub fn finish(mut self) -> Result<Finished> {
         let deadline = Instant::now() + PATIENCE;

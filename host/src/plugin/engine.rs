@@ -1,11 +1,14 @@
 //! The wasmtime engine that guests run on, and the thread that interrupts them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use wasmtime::{Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use super::Sha256;
 
 /// How long a guest computes before others have their turn.
 const TICK: Duration = Duration::from_millis(10);
@@ -38,24 +41,47 @@ const KEPT_RESIDENT: usize = 128 << 10;
 ///
 /// Where the system does not give the address space of a pool, as in a container with a limit on it, instances are
 /// allocated one by one, and their memories grow by moving.
-pub(super) fn new(runs: usize, keep_compiled: bool) -> wasmtime::Result<Engine> {
-    let cache = if keep_compiled { open_cache() } else { None };
-    let config = || {
-        let mut config = Config::new();
-        config.epoch_interruption(true).cache(cache.clone());
-        config.max_wasm_stack(MAX_STACK).async_stack_size(MAX_STACK + HOST_STACK);
-        config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
-        config
-    };
-    let mut pooled = config();
+pub(super) fn new(runs: usize, cache: Option<Cache>) -> wasmtime::Result<Engine> {
+    let mut pooled = config(cache.clone());
     pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(runs)));
     Engine::new(&pooled).or_else(|error| {
         tracing::warn!(error = format!("{error:#}"), "no pool of instances; they are allocated one by one");
-        let mut single = config();
-        single.allocation_strategy(InstanceAllocationStrategy::OnDemand);
-        single.memory_reservation(0).memory_guard_size(64 << 10).memory_reservation_for_growth(1 << 20);
-        Engine::new(&single)
+        Engine::new(&single(config(cache)))
     })
+}
+
+/// What code depends on that is compiled for an engine, in a few digits: the system, wasmtime and its settings.
+pub(super) fn identity(engine: &Engine) -> String {
+    Sha256::of_hash(&engine.precompile_compatibility_hash()).to_string()
+}
+
+/// An engine in another process that compiles for the one with this identity and allocates nothing, with compiled
+/// components kept in a directory if there is one. How instances are allocated is no part of compiled code.
+pub(super) fn for_compilation(wanted: &str, cache: Option<&Path>) -> wasmtime::Result<Engine> {
+    let cache = cache.and_then(|directory| open_cache_in(CacheConfig::new().with_directory(directory)));
+    for config in [config(cache.clone()), single(config(cache))] {
+        let engine = Engine::new(&config)?;
+        if identity(&engine) == wanted {
+            return Ok(engine);
+        }
+    }
+    Err(wasmtime::Error::msg("it is not of the same build as the host"))
+}
+
+/// The settings of every engine.
+fn config(cache: Option<Cache>) -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true).cache(cache);
+    config.max_wasm_stack(MAX_STACK).async_stack_size(MAX_STACK + HOST_STACK);
+    config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
+    config
+}
+
+/// The same for instances that are allocated one by one.
+fn single(mut config: Config) -> Config {
+    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    config.memory_reservation(0).memory_guard_size(64 << 10).memory_reservation_for_growth(1 << 20);
+    config
 }
 
 fn pool(runs: usize) -> PoolingAllocationConfig {
@@ -82,8 +108,12 @@ fn pool(runs: usize) -> PoolingAllocationConfig {
 }
 
 /// The cache of compiled components in the user's cache directory. A host without one compiles every time.
-fn open_cache() -> Option<Cache> {
-    Cache::new(CacheConfig::new())
+pub(super) fn open_cache() -> Option<Cache> {
+    open_cache_in(&mut CacheConfig::new())
+}
+
+fn open_cache_in(config: &mut CacheConfig) -> Option<Cache> {
+    Cache::new(config.clone())
         .inspect_err(|error| tracing::warn!(error = format!("{error:#}"), "compiled components are not kept"))
         .ok()
 }
@@ -157,18 +187,27 @@ mod tests {
     #[test]
     fn an_engine_can_be_made_for_one_run_and_for_many() {
         for runs in [1, 256] {
-            assert!(new(runs, false).is_ok(), "{runs} runs");
+            assert!(new(runs, None).is_ok(), "{runs} runs");
         }
     }
 
     #[test]
     fn more_runs_than_address_space_still_give_an_engine() {
-        assert!(new(usize::MAX, false).is_ok());
+        assert!(new(usize::MAX, None).is_ok());
+    }
+
+    #[test]
+    fn another_process_compiles_for_an_engine_with_and_without_a_pool() {
+        for engine in [new(1, None).unwrap(), new(usize::MAX, None).unwrap()] {
+            let other = for_compilation(&identity(&engine), None).unwrap();
+            assert_eq!(identity(&other), identity(&engine));
+        }
+        assert!(for_compilation("another", None).is_err());
     }
 
     #[test]
     fn a_ticker_ends_with_its_owner_however_many_guests_there_were() {
-        let ticker = Ticker::start(new(1, false).unwrap()).unwrap();
+        let ticker = Ticker::start(new(1, None).unwrap()).unwrap();
         let guests = [ticker.tick(), ticker.tick()];
         drop(guests);
         let shared = ticker.shared.clone();

@@ -5,13 +5,17 @@ use std::sync::Arc;
 
 use tokio::runtime::{self, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use tokio::task::JoinSet;
 use wasmtime::component::Linker;
 
 use super::engine::{self, Ticker};
 use super::instance::Guest;
 use super::launch::Caller;
+use super::load::{self, Loading, Source};
 use super::registry::Registry;
-use super::{Limits, LoadError, Outcome, Plugin, PluginOptions, Run, RunRequest, StartError, launch};
+use super::{
+    CompilerProcess, Limits, LoadError, LoadLimits, LoadRequest, Outcome, Plugin, Run, RunRequest, StartError, launch,
+};
 use crate::imports;
 use crate::store::{self, SharedStore};
 
@@ -32,6 +36,7 @@ pub(super) struct Inner {
     pub(super) engine: wasmtime::Engine,
     pub(super) ticker: Ticker,
     pub(super) linker: Linker<Guest>,
+    pub(super) loading: Loading,
     /// Guests run on threads of their own, so that they cannot starve the embedder's. Taken when the host goes.
     runtime: Option<Runtime>,
     pub(super) default_limits: Limits,
@@ -50,6 +55,9 @@ pub struct HostBuilder {
     max_concurrent_runs: usize,
     max_queued_runs: usize,
     default_limits: Limits,
+    load_limits: LoadLimits,
+    compiler: Option<CompilerProcess>,
+    max_concurrent_compilations: usize,
 }
 
 impl HostBuilder {
@@ -77,6 +85,27 @@ impl HostBuilder {
         self
     }
 
+    /// How large a component may be, and what its compilation may take.
+    pub fn load_limits(mut self, limits: LoadLimits) -> Self {
+        self.load_limits = limits;
+        self
+    }
+
+    /// The program that compiles components, in a process of its own for each. Without it they are compiled in this
+    /// process, where nothing but what [`LoadLimits`] says of a component itself bounds the time and the memory that
+    /// its compilation takes: enough for plugins whose authors are trusted to mean well.
+    pub fn compile_with(mut self, compiler: CompilerProcess) -> Self {
+        self.compiler = Some(compiler);
+        self
+    }
+
+    /// How many components may be compiled at once, at least one: 2 unless set. Others wait. One that is in the cache
+    /// does not.
+    pub fn max_concurrent_compilations(mut self, most: usize) -> Self {
+        self.max_concurrent_compilations = most.clamp(1, Semaphore::MAX_PERMITS);
+        self
+    }
+
     /// Makes the host: an engine, and threads for guests. It keeps the store free of what expired tasks leave behind for as
     /// long as it lives.
     ///
@@ -84,7 +113,10 @@ impl HostBuilder {
     /// [`HostError`] if the system does not give what it needs.
     pub fn build(self) -> Result<Host, HostError> {
         let failed = |error: wasmtime::Error| HostError(format!("{error:#}"));
-        let engine = engine::new(self.max_concurrent_runs, self.compilation_cache).map_err(failed)?;
+        let cache = if self.compilation_cache { engine::open_cache() } else { None };
+        let engine = engine::new(self.max_concurrent_runs, cache.clone()).map_err(failed)?;
+        let loading =
+            Loading::new(&engine, cache.as_ref(), self.load_limits, self.compiler, self.max_concurrent_compilations);
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(failed)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(failed)?;
@@ -101,6 +133,7 @@ impl HostBuilder {
         runtime.spawn(async move { store.maintain().await });
         Ok(Host(Arc::new(Inner {
             store: self.store,
+            loading,
             engine,
             ticker,
             linker,
@@ -124,21 +157,20 @@ impl Host {
             max_concurrent_runs: 256,
             max_queued_runs: 1_024,
             default_limits: Limits::default(),
+            load_limits: LoadLimits::default(),
+            compiler: None,
+            max_concurrent_compilations: 2,
         }
     }
 
     /// Loads a plugin from a file, with its [`Grants`](super::Grants), and capabilities if it is to have any.
     ///
+    /// What is compiled ends when the caller stops waiting.
+    ///
     /// # Errors
     /// [`LoadError`], saying what is wrong with the file.
-    pub async fn load_file(&self, path: &Path, options: impl Into<PluginOptions>) -> Result<Plugin, LoadError> {
-        let (host, path, options) = (self.0.clone(), path.to_owned(), options.into());
-        self.0
-            .blocking(move || match std::fs::read(&path) {
-                Ok(bytes) => Plugin::load(host, &bytes, options),
-                Err(error) => Err(LoadError::File { path, error }),
-            })
-            .await
+    pub async fn load_file(&self, path: &Path, request: impl Into<LoadRequest>) -> Result<Plugin, LoadError> {
+        self.load_from(Source::File(path.to_owned()), request.into()).await
     }
 
     /// Loads a plugin from the bytes of a component, with its [`Grants`](super::Grants), and capabilities if it is to
@@ -146,9 +178,13 @@ impl Host {
     ///
     /// # Errors
     /// [`LoadError`], saying what is wrong with it.
-    pub async fn load(&self, bytes: &[u8], options: impl Into<PluginOptions>) -> Result<Plugin, LoadError> {
-        let (host, bytes, options) = (self.0.clone(), bytes.to_vec(), options.into());
-        self.0.blocking(move || Plugin::load(host, &bytes, options)).await
+    pub async fn load(&self, bytes: &[u8], request: impl Into<LoadRequest>) -> Result<Plugin, LoadError> {
+        self.load_from(Source::Bytes(bytes.to_vec()), request.into()).await
+    }
+
+    async fn load_from(&self, source: Source, request: LoadRequest) -> Result<Plugin, LoadError> {
+        let host = self.0.clone();
+        self.0.on_own_threads(Plugin::load(host, source, request)).await
     }
 
     /// The store that the tasks are in.
@@ -164,14 +200,15 @@ impl Host {
 }
 
 impl Inner {
-    /// Loads a plugin on a thread that may block.
-    async fn blocking(
+    /// Works on the host's own threads for as long as the caller waits.
+    async fn on_own_threads<T: Send + 'static>(
         &self,
-        load: impl FnOnce() -> Result<Plugin, LoadError> + Send + 'static,
-    ) -> Result<Plugin, LoadError> {
-        let ended = || LoadError::Compile("the compiler broke".to_owned());
-        let Some(runtime) = &self.runtime else { return Err(ended()) };
-        runtime.spawn_blocking(load).await.unwrap_or_else(|_| Err(ended()))
+        work: impl Future<Output = Result<T, LoadError>> + Send + 'static,
+    ) -> Result<T, LoadError> {
+        let Some(runtime) = &self.runtime else { return Err(load::broken()) };
+        let mut tasks = JoinSet::new();
+        tasks.spawn_on(work, runtime.handle());
+        tasks.join_next().await.and_then(Result::ok).unwrap_or_else(|| Err(load::broken()))
     }
 
     /// Starts a run on the host's own threads. What has begun there goes on, whatever becomes of the caller.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::capabilities::{CapabilitiesTable, HttpLimitsTable};
-use super::{Capabilities, Grants, Limits, Operation, Quotas, parse_bytes, parse_duration};
+use super::{Capabilities, Grants, Limits, LoadLimits, Operation, Quotas, Sha256, parse_bytes, parse_duration};
 use crate::record::InvalidValue;
 use crate::store::Allowed;
 
@@ -17,6 +17,8 @@ use crate::store::Allowed;
 ///
 /// let manifest = Manifest::from_toml(
 ///     r#"
+///     sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"     # any component, if absent
+///
 ///     [grants]
 ///     services = ["analytics"]
 ///     users = ["alice"]                  # anyone, if absent
@@ -41,6 +43,9 @@ use crate::store::Allowed;
 ///     result = "64KiB"                   # one field of a result
 ///     record = "256KiB"                  # a task that is saved
 ///     calls-per-second = 1000
+///     component = "64MiB"
+///     compile-memory = "2GiB"
+///     compile-time = "2m"
 ///
 ///     [limits.http]
 ///     connect = "10s"
@@ -65,6 +70,11 @@ pub struct Manifest {
     pub capabilities: Capabilities,
     /// What a run may use: the defaults, except for what the manifest sets.
     pub limits: Limits,
+    /// How large the component may be, and what its compilation may take: the defaults, except for what the manifest
+    /// sets.
+    pub load_limits: LoadLimits,
+    /// The sum that the component must have, if it is pinned.
+    pub sha256: Option<Sha256>,
 }
 
 /// A manifest that cannot be used.
@@ -87,6 +97,7 @@ pub enum ManifestError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    sha256: Option<String>,
     #[serde(default)]
     grants: GrantsTable,
     #[serde(default)]
@@ -121,6 +132,9 @@ struct LimitsTable {
     calls_per_second: Option<u32>,
     #[serde(default)]
     http: HttpLimitsTable,
+    component: Option<Amount>,
+    compile_memory: Option<Amount>,
+    compile_time: Option<String>,
 }
 
 /// Bytes, as a number or as a text with a unit.
@@ -137,8 +151,16 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`], naming the key and the value.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
-        let File { grants, capabilities, limits } = toml::from_str(text)?;
-        Ok(Self { grants: grants.read()?, capabilities: capabilities.read()?, limits: limits.read()? })
+        let File { sha256, grants, capabilities, limits } = toml::from_str(text)?;
+        let sha256 = sha256.map(|sum| sum.parse()).transpose();
+        let (limits, load_limits) = limits.read()?;
+        Ok(Self {
+            grants: grants.read()?,
+            capabilities: capabilities.read()?,
+            limits,
+            load_limits,
+            sha256: sha256.map_err(|why| ManifestError::Value { key: "sha256", why })?,
+        })
     }
 }
 
@@ -158,10 +180,17 @@ impl GrantsTable {
 }
 
 impl LimitsTable {
-    fn read(self) -> Result<Limits, ManifestError> {
+    fn read(self) -> Result<(Limits, LoadLimits), ManifestError> {
+        let default = LoadLimits::default();
+        let load_limits = LoadLimits {
+            component_bytes: bytes("limits.component", self.component, default.component_bytes)?,
+            compile_memory_bytes: bytes("limits.compile-memory", self.compile_memory, default.compile_memory_bytes)?,
+            compile_time: duration("limits.compile-time", self.compile_time, default.compile_time)?,
+            ..default
+        };
         let default = Limits::default();
         let quotas = default.quotas;
-        Ok(Limits {
+        let limits = Limits {
             memory_bytes: bytes("limits.memory", self.memory, default.memory_bytes)?,
             cpu_time: duration("limits.cpu-time", self.cpu_time, default.cpu_time)?,
             wall_clock: duration("limits.wall-clock", self.wall_clock, default.wall_clock)?,
@@ -177,7 +206,8 @@ impl LimitsTable {
                 calls_per_second: self.calls_per_second.unwrap_or(quotas.calls_per_second),
             },
             http: self.http.read()?,
-        })
+        };
+        Ok((limits, load_limits))
     }
 }
 
@@ -202,7 +232,8 @@ mod tests {
     #[test]
     fn what_a_manifest_leaves_out_takes_its_default() {
         let manifest = Manifest::from_toml("").unwrap();
-        assert_eq!(manifest.limits, Limits::default());
+        assert_eq!((manifest.limits, manifest.load_limits), (Limits::default(), LoadLimits::default()));
+        assert_eq!(manifest.sha256, None);
         assert!(manifest.grants.permit_service("analytics").is_err());
         let manifest = Manifest::from_toml("[grants]\nservices = [\"analytics\"]").unwrap();
         assert_eq!(manifest.grants, Grants::for_services(["analytics"]));
@@ -210,12 +241,18 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        let manifest = Manifest::from_toml(
-            "[grants]\nservices=['a','b']\nusers=['u']\noperations=['delete']\n\
+        let sum = Sha256::of(b"");
+        let manifest = Manifest::from_toml(&format!(
+            "sha256='{sum}'\n[grants]\nservices=['a','b']\nusers=['u']\noperations=['delete']\n\
              [limits]\nmemory=1024\nwall-clock='10m'\ngrace='250ms'\noutput='1KiB'\n\
-             cpu-time='1s'\nfailure=1\ncall=2\nentry=3\nentries=4\nresult=5\nrecord=6\ncalls-per-second=7",
-        )
+             cpu-time='1s'\nfailure=1\ncall=2\nentry=3\nentries=4\nresult=5\nrecord=6\ncalls-per-second=7\n\
+             component=2048\ncompile-memory='1KiB'\ncompile-time='3s'"
+        ))
         .unwrap();
+        assert_eq!(manifest.sha256, Some(sum));
+        let load = manifest.load_limits;
+        assert_eq!((load.component_bytes, load.compile_memory_bytes), (2_048, 1_024));
+        assert_eq!(load.compile_time, Duration::from_secs(3));
         assert_eq!(manifest.grants.services, Allowed::only(["a", "b"]));
         assert_eq!(manifest.grants.users, Allowed::only(["u"]));
         assert_eq!(manifest.grants.operations, BTreeSet::from([Operation::Delete]));
@@ -236,6 +273,7 @@ mod tests {
             ("[limits]\nmemory_bytes = 1", "memory_bytes"),
             ("[grants]\noperations = ['append']", "grants.operations: invalid operation \"append\""),
             ("[limits]\nmemory = 'lots'", "limits.memory: invalid amount of bytes \"lots\""),
+            ("sha256 = 'abc'", "sha256: invalid SHA-256 sum \"abc\": it is 64 hexadecimal digits"),
             ("[limits]\nwall-clock = '10'", "limits.wall-clock: invalid length of time \"10\""),
             ("[limits]\nmemory = -1", "a number of bytes"),
             ("[limits", "expected"),

@@ -19,7 +19,6 @@ mod limits;
 mod load;
 mod manifest;
 mod memory;
-mod options;
 mod output;
 mod registry;
 mod request;
@@ -32,9 +31,8 @@ pub use capabilities::{Capabilities, Directory, HttpGrant, HttpLimits, Secret, S
 pub use events::{RunEvent, RunEvents};
 pub use host::{Host, HostBuilder, HostError};
 pub use limits::Limits;
-pub use load::{LoadError, Plugin};
+pub use load::{CompilerProcess, LimitExceeded, LoadError, LoadLimits, LoadRequest, Plugin, Sha256};
 pub use manifest::{Manifest, ManifestError};
-pub use options::PluginOptions;
 pub use request::{Input, OutputSink, RunRequest, Show};
 pub use run::{Outcome, Run, StartError};
 

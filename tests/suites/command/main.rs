@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod capabilities;
+mod loading;
 mod output;
 mod run;
 mod run_ended;

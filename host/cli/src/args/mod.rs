@@ -2,6 +2,7 @@
 //! opened; nothing here knows a store.
 
 mod capabilities;
+mod plugin;
 mod run;
 mod tasks;
 mod usage;
@@ -10,6 +11,7 @@ mod values;
 use clap::{Parser, Subcommand, ValueEnum};
 use task_state_host::store::StoreUrl;
 
+pub(crate) use plugin::{CompileComponentArgs, PluginArgs};
 pub(crate) use run::RunArgs;
 pub(crate) use tasks::{
     AppendLogArgs, CheckArgs, IdArgs, ListArgs, LogsArgs, SaveArgs, SetActiveJobsArgs, SetStatusArgs, UpdateResultArgs,
@@ -74,6 +76,8 @@ Example:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(Box<RunArgs>),
+    #[command(hide = true)]
+    CompileComponent(CompileComponentArgs),
     #[command(flatten)]
     Tasks(TaskCommand),
 }

@@ -8,6 +8,7 @@ use task_state_host::plugin::{parse_bytes, parse_duration};
 use task_state_host::record::{JsonObject, Priority, Service, TaskId, UserId};
 
 use super::capabilities::CapabilityArgs;
+use super::plugin::PluginArgs;
 use super::values::{json_object, parameter};
 
 /// Run a plugin on a task
@@ -27,9 +28,8 @@ Example:
   task-state run csv-profile.wasm --service analytics --user alice --input data.csv
   task-state run fetch.wasm --service analytics --user alice --http api.example.com --secret API_TOKEN")]
 pub(crate) struct RunArgs {
-    /// The component to run
-    #[arg(value_name = "PLUGIN.wasm")]
-    pub(crate) plugin: PathBuf,
+    #[command(flatten)]
+    pub(crate) plugin: PluginArgs,
     /// The service that the task belongs to
     #[arg(long)]
     pub(crate) service: Service,
@@ -52,9 +52,6 @@ pub(crate) struct RunArgs {
     /// A file for the plugin's standard input, '-' for the command's own [default: empty]
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// Grants, capabilities and limits, a TOML file [default: the file beside the component with the ending .toml, if there is one]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) manifest: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) capabilities: CapabilityArgs,
     /// How long the run may take, such as 90s, 10m or 1h30m [default: the manifest's, else 1h]

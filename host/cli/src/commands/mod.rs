@@ -4,15 +4,18 @@ mod append;
 mod change;
 mod interrupt;
 mod listing;
+mod plugin_file;
 mod run;
 mod show;
+
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use clap::error::ErrorKind;
-use task_state_host::StartError;
 use task_state_host::record::TaskId;
 use task_state_host::store::{self, SharedStore};
+use task_state_host::{CompilerProcess, StartError};
 
 use crate::args::{self, Cli, Command, TaskCommand};
 use crate::exit::Exit;
@@ -27,17 +30,19 @@ struct Session {
 }
 
 /// The whole command, from its arguments to its exit code.
-pub(crate) fn main() -> Exit {
+pub(crate) fn main() -> ExitCode {
     let screen = Screen::new();
     let cli = match Cli::try_parse() {
+        Ok(Cli { command: Command::CompileComponent(_), .. }) => return CompilerProcess::serve(),
         Ok(cli) => cli,
-        Err(error) => return not_understood(&error, &screen),
+        Err(error) => return not_understood(&error, &screen).into(),
     };
     screen.receive_traces();
-    execute(cli, &screen).unwrap_or_else(|error| {
+    let exit = execute(cli, &screen).unwrap_or_else(|error| {
         screen.line(&format!("error: {}", args::flat(&format!("{error:#}"))));
         Exit::of_error(&error)
-    })
+    });
+    exit.into()
 }
 
 /// Shows the help that was asked for, or says on one line what is wrong with the arguments.
@@ -64,6 +69,8 @@ async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
     // What is wrong with a run's arguments is said before any store is opened.
     let work = match cli.command {
         Command::Run(args) => Work::Run(Box::new(run::Job::new(*args)?)),
+        // It was carried out before there were any threads.
+        Command::CompileComponent(_) => return Ok(Exit::Done),
         Command::Tasks(command) => Work::Tasks(command),
     };
     let store = open_store::open(cli.store, screen).await?;

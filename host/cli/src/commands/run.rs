@@ -1,7 +1,7 @@
 //! `run`: runs a plugin on a task, and shows what happens to it.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -9,14 +9,12 @@ use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use serde::de::IgnoredAny;
-use task_state_host::record::{JsonObject, Service};
+use task_state_host::record::JsonObject;
 use task_state_host::store::{self, Access, Progress};
-use task_state_host::{
-    Grants, Host, Input, Limits, LoadError, Manifest, Outcome, OutputSink, PluginOptions, Run, RunEvent, RunEvents,
-    RunRequest,
-};
+use task_state_host::{Grants, Input, LoadError, Outcome, OutputSink, Run, RunEvent, RunEvents, RunRequest};
 
 use super::interrupt::Interrupt;
+use super::plugin_file::PluginFile;
 use super::{AboutTask, Session};
 use crate::args::RunArgs;
 use crate::exit::{Exit, Misuse};
@@ -27,16 +25,16 @@ const LAST_NEWS: Duration = Duration::from_secs(2);
 
 /// A run as the arguments and the manifest have it; nothing was opened but the manifest.
 pub(super) struct Job {
-    plugin: PathBuf,
-    options: PluginOptions,
+    plugin: PluginFile,
     request: RunRequest,
 }
 
 impl Job {
     /// Reads the manifest, and puts together what the run needs.
     pub(super) fn new(args: RunArgs) -> anyhow::Result<Self> {
-        let (mut options, mut limits) = manifest(&args.plugin, args.manifest.as_deref(), &args.service)?;
-        options.capabilities = args.capabilities.added_to(options.capabilities)?;
+        let mut plugin = PluginFile::find(args.plugin, Grants::for_services([args.service.as_str()]))?;
+        plugin.manifest.capabilities = args.capabilities.added_to(plugin.manifest.capabilities)?;
+        let mut limits = plugin.manifest.limits.clone();
         limits.wall_clock = args.time_limit.unwrap_or(limits.wall_clock);
         limits.memory_bytes = args.memory_limit.unwrap_or(limits.memory_bytes);
         limits.grace = args.grace.unwrap_or(limits.grace);
@@ -50,22 +48,8 @@ impl Job {
             Some(path) if path == Path::new("-") => Input::Stdin,
             Some(path) => Input::File(path),
         };
-        Ok(Self { plugin: args.plugin, options, request })
+        Ok(Self { plugin, request })
     }
-}
-
-/// What the plugin may do, reach and use. A manifest beside the component counts only if there is one; its relative paths
-/// start where it is.
-fn manifest(plugin: &Path, given: Option<&Path>, service: &Service) -> anyhow::Result<(PluginOptions, Limits)> {
-    let path = given.map_or_else(|| plugin.with_extension("toml"), Path::to_owned);
-    if given.is_none() && !path.exists() {
-        return Ok((Grants::for_services([service.as_str()]).into(), Limits::default()));
-    }
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Misuse(format!("cannot read the manifest {path:?}: {error}")))?;
-    let manifest = Manifest::from_toml(&text).with_context(|| format!("manifest {path:?}"))?;
-    let capabilities = manifest.capabilities.relative_to(path.parent().unwrap_or(Path::new("")));
-    Ok((PluginOptions::new(manifest.grants).capabilities(capabilities), manifest.limits))
 }
 
 /// The parameters of `--parameters` with those of each `--param` after them.
@@ -92,18 +76,16 @@ pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<E
     let screen = session.screen.clone();
     job.request.output = OutputSink::callback(move |bytes| screen.guest(bytes));
     let events = job.request.events();
-    let host = Host::builder(session.store.clone()).max_concurrent_runs(1).build()?;
+    let host = job.plugin.host(session.store.clone())?;
+    let path = job.plugin.path;
     let loaded = tokio::select! {
-        loaded = host.load_file(&job.plugin, job.options) => loaded,
+        loaded = host.load_file(&path, job.plugin.manifest) => loaded,
         () = interrupt.requested() => {
             session.screen.line("interrupted before the task was started");
             return Ok(Exit::Cancelled);
         }
     };
-    let plugin = loaded.map_err(|error| match error {
-        LoadError::File { .. } => error.into(),
-        _ => anyhow::Error::new(error).context(format!("{:?} is not a plugin", job.plugin)),
-    })?;
+    let plugin = loaded.map_err(|error| not_loaded(&path, error))?;
     let asked_for = job.request.task_id.clone();
     let started = plugin.start(job.request).await;
     let run = match &asked_for {
@@ -121,6 +103,14 @@ pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<E
         }
     }
     Ok(Exit::of_status(outcome.status))
+}
+
+/// Names the file in an error that is about a component.
+fn not_loaded(path: &Path, error: LoadError) -> anyhow::Error {
+    match error {
+        LoadError::File { .. } => error.into(),
+        _ => anyhow::Error::new(error).context(format!("{path:?} is not loaded")),
+    }
 }
 
 /// Shows a run until its end, and passes an interrupt on to it.

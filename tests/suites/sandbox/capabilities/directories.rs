@@ -109,9 +109,9 @@ async fn a_directory_that_cannot_be_lent_is_named_before_the_task_is_touched() {
     let (folder, path) = lent();
     let sandbox = Sandbox::new();
     for missing in [folder.path().join("missing"), path.join("file")] {
-        let options = PluginOptions::new(Grants::none())
+        let loading = LoadRequest::new(Grants::none())
             .capabilities(Capabilities::none().directory(Directory::new(&missing, "/lent").unwrap()));
-        let plugin = sandbox.host.load_file(guest("reach"), options).await.unwrap();
+        let plugin = sandbox.host.load_file(guest("reach"), loading).await.unwrap();
         let error = plugin.run(request_for("1", "")).await.unwrap_err();
         assert!(matches!(&error, StartError::Directory { path, .. } if *path == missing), "{error}");
         assert!(error.to_string().contains(missing.to_str().unwrap()), "{error}");

@@ -15,8 +15,8 @@ async fn the_example_reads_its_directory_and_fetches_with_its_secret() {
     let text = fs::read_to_string(example.join("link-check.toml")).unwrap();
     let manifest = Manifest::from_toml(&text).unwrap();
     let limits = manifest.limits.clone();
-    let mut options = PluginOptions::from(manifest);
-    let capabilities = options.capabilities.relative_to(&example);
+    let mut loading = LoadRequest::from(manifest);
+    let capabilities = loading.capabilities.relative_to(&example);
     let granted =
         "directory /links (\"LINKS\", read-only)\nhttp localhost:8080, private\nenvironment SITE\nsecret API_TOKEN\n";
     assert_eq!(capabilities.to_string(), granted.replace("LINKS", example.join("links").to_str().unwrap()));
@@ -25,12 +25,12 @@ async fn the_example_reads_its_directory_and_fetches_with_its_secret() {
     let site = HttpServer::start().unwrap();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("token"), "hunter2-and-more").unwrap();
-    options.capabilities = capabilities
+    loading.capabilities = capabilities
         .http(format!("localhost:{},private", site.port()).parse().unwrap())
         .variable(Variable::new("SITE", site.url("localhost", "")).unwrap())
         .secret(Secret::new("API_TOKEN").unwrap().from_file(folder.path().join("token")));
     let sandbox = Sandbox::new();
-    let plugin = sandbox.host.load_file(guest("link-check"), options).await.unwrap();
+    let plugin = sandbox.host.load_file(guest("link-check"), loading).await.unwrap();
     let mut request = request("");
     request.limits = Some(limits);
     let outcome = plugin.run(request).await.unwrap();

@@ -5,14 +5,14 @@ mod example;
 mod http;
 mod secrets;
 
-use task_state_host::{Capabilities, PluginOptions};
+use task_state_host::{Capabilities, LoadRequest};
 
 use super::*;
 
 /// Runs the guest that makes these attempts, and gives how it ended.
 async fn reach(sandbox: &Sandbox, granted: Capabilities, request: RunRequest) -> Outcome {
-    let options = PluginOptions::new(Grants::for_services(["analytics"])).capabilities(granted);
-    sandbox.host.load_file(guest("reach"), options).await.unwrap().run(request).await.unwrap()
+    let loading = LoadRequest::new(Grants::for_services(["analytics"])).capabilities(granted);
+    sandbox.host.load_file(guest("reach"), loading).await.unwrap().run(request).await.unwrap()
 }
 
 /// What the guest printed of its attempts, without their words.

@@ -83,8 +83,8 @@ async fn a_secret_that_cannot_be_read_is_named_before_the_task_is_touched() {
         (short, ["secret TOKEN", "fewer than 4 bytes"]),
         (empty, ["secret TOKEN", "its value is empty"]),
     ] {
-        let options = PluginOptions::new(Grants::none()).capabilities(granted);
-        let plugin = sandbox.host.load_file(guest("reach"), options).await.unwrap();
+        let loading = LoadRequest::new(Grants::none()).capabilities(granted);
+        let plugin = sandbox.host.load_file(guest("reach"), loading).await.unwrap();
         let error = plugin.run(request_for("1", "")).await.unwrap_err();
         assert!(matches!(error, StartError::Secret { .. }), "{error}");
         assert!(parts.iter().all(|part| error.to_string().contains(part)), "{error}");
@@ -97,8 +97,8 @@ async fn a_secret_that_cannot_be_read_is_named_before_the_task_is_touched() {
 async fn a_value_is_read_anew_for_each_run() {
     let (folder, granted) = secret("the first value");
     let sandbox = Sandbox::new();
-    let options = PluginOptions::new(Grants::for_services(["analytics"])).capabilities(granted);
-    let plugin = sandbox.host.load_file(guest("reach"), options).await.unwrap();
+    let loading = LoadRequest::new(Grants::for_services(["analytics"])).capabilities(granted);
+    let plugin = sandbox.host.load_file(guest("reach"), loading).await.unwrap();
     for value in ["the first value", "the second one"] {
         fs::write(folder.path().join("token"), value).unwrap();
         let outcome = plugin.run(request("env TOKEN")).await.unwrap();

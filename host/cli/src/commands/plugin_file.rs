@@ -1,0 +1,46 @@
+//! The file of a plugin with the manifest that goes with it, and a host that loads it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use task_state_host::store::SharedStore;
+use task_state_host::{CompilerProcess, Grants, Host, Manifest};
+
+use crate::args::PluginArgs;
+use crate::exit::Misuse;
+
+/// A plugin's file. Nothing was opened but the manifest.
+pub(super) struct PluginFile {
+    pub(super) path: PathBuf,
+    /// What the manifest says, or would if there were one, and what the arguments say instead.
+    pub(super) manifest: Manifest,
+}
+
+impl PluginFile {
+    /// Reads the manifest that was named, or the one beside the component, if there is one; its relative paths start where it
+    /// is. Without it the plugin has these grants.
+    pub(super) fn find(args: PluginArgs, default: Grants) -> anyhow::Result<Self> {
+        let beside = || Some(args.plugin.with_extension("toml")).filter(|path| path.exists());
+        let manifest_path = args.manifest.clone().or_else(beside);
+        let mut manifest = Manifest::from_toml("")?;
+        manifest.grants = default;
+        if let Some(path) = &manifest_path {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Misuse(format!("cannot read the manifest {path:?}: {error}")))?;
+            manifest = Manifest::from_toml(&text).with_context(|| format!("manifest {path:?}"))?;
+            manifest.capabilities = manifest.capabilities.relative_to(path.parent().unwrap_or(Path::new("")));
+        }
+        let limits = &mut manifest.load_limits;
+        limits.component_bytes = args.component_limit.unwrap_or(limits.component_bytes);
+        limits.compile_memory_bytes = args.compile_memory_limit.unwrap_or(limits.compile_memory_bytes);
+        limits.compile_time = args.compile_time_limit.unwrap_or(limits.compile_time);
+        Ok(Self { path: args.plugin, manifest })
+    }
+
+    /// A host for this one plugin, which is compiled by another process of this command.
+    pub(super) fn host(&self, store: SharedStore) -> anyhow::Result<Host> {
+        let compiler = CompilerProcess::this_program().context("cannot find this program")?.arg("compile-component");
+        let host = Host::builder(store).max_concurrent_runs(1).load_limits(self.manifest.load_limits.clone());
+        Ok(host.compile_with(compiler).build()?)
+    }
+}

@@ -1,0 +1,329 @@
+//! What a component is made of, seen before a compiler sees it: whether it keeps the limits.
+//!
+//! A component can be built so that a few hundred bytes take a compiler minutes and gigabytes. All that makes it so is
+//! counted here, in time and memory that grow with its bytes alone.
+
+mod body;
+mod types;
+
+use std::panic::catch_unwind;
+
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, Encoding,
+    Instance, Parser, Payload, Validator, WasmFeatures,
+};
+
+use super::LoadError;
+use super::limits::{Limit, LimitExceeded, LoadLimits};
+use body::Signatures;
+use types::Sizes;
+
+/// Why a component is refused before it is compiled.
+#[derive(Debug, PartialEq)]
+pub(super) enum Refusal {
+    Limit(LimitExceeded),
+    /// It is not a valid component, or one whose size cannot be known.
+    Malformed(String),
+}
+
+impl From<LimitExceeded> for Refusal {
+    fn from(exceeded: LimitExceeded) -> Self {
+        Self::Limit(exceeded)
+    }
+}
+
+impl From<wasmparser::BinaryReaderError> for Refusal {
+    fn from(error: wasmparser::BinaryReaderError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+impl From<Refusal> for LoadError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Limit(exceeded) => exceeded.into(),
+            Refusal::Malformed(why) => Self::Compile(why),
+        }
+    }
+}
+
+/// Refuses a component that goes past a limit, or is none.
+pub(super) fn check(bytes: &[u8], limits: &LoadLimits) -> Result<(), LoadError> {
+    // The validator asserts that types are not too deep where others are imported, exported and bundled, although they
+    // may be.
+    let checked = catch_unwind(|| Checker::new(bytes, limits).run());
+    let too_deep = "its types hold one another deeper than can be checked".to_owned();
+    Ok(checked.unwrap_or(Err(Refusal::Malformed(too_deep)))?)
+}
+
+struct Checker<'a> {
+    bytes: &'a [u8],
+    limits: &'a LoadLimits,
+    validator: Validator,
+    /// The components and the module that are open, the outermost first.
+    scopes: Vec<Scope>,
+    sizes: Sizes,
+    definitions: u64,
+    core_functions: u64,
+}
+
+enum Scope {
+    Component(ComponentScope),
+    Module(ModuleScope),
+}
+
+#[derive(Default)]
+struct ComponentScope {
+    /// What an instance of each component costs that is known here; none of one whose definition is not.
+    components: Vec<Option<Cost>>,
+    cost: Cost,
+}
+
+#[derive(Default)]
+struct ModuleScope {
+    widths: Vec<u64>,
+    params: Vec<u64>,
+    /// How many parameters each function of the module has that is defined in it.
+    functions: Vec<u64>,
+    bodies: usize,
+}
+
+/// What an instance of a component comes to, with all that it makes instances of in turn.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    instances: u64,
+    functions: u64,
+    type_size: u64,
+}
+
+impl Cost {
+    fn add(&mut self, other: Self) {
+        self.instances = self.instances.saturating_add(other.instances);
+        self.functions = self.functions.saturating_add(other.functions);
+        self.type_size = self.type_size.saturating_add(other.type_size);
+    }
+}
+
+impl<'a> Checker<'a> {
+    fn new(bytes: &'a [u8], limits: &'a LoadLimits) -> Self {
+        Self {
+            bytes,
+            limits,
+            // What the compiler does not know it refuses itself.
+            validator: Validator::new_with_features(WasmFeatures::all()),
+            scopes: Vec::new(),
+            sizes: Sizes::new(limits.nesting),
+            definitions: 0,
+            core_functions: 0,
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Refusal> {
+        let bytes = self.bytes;
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload?;
+            self.measure(&payload)?;
+            self.validator.payload(&payload)?;
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, payload: &Payload<'a>) -> Result<(), Refusal> {
+        match payload {
+            Payload::Version { encoding, .. } => self.open(*encoding)?,
+            Payload::End(_) => self.close()?,
+            _ => {
+                self.define(definitions(payload))?;
+                match self.scopes.last() {
+                    Some(Scope::Component(_)) => self.component_section(payload)?,
+                    _ => self.module_section(payload)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn define(&mut self, count: u64) -> Result<(), LimitExceeded> {
+        self.definitions = self.definitions.saturating_add(count);
+        Limit::Definitions.check(self.definitions, self.limits.definitions)
+    }
+
+    fn open(&mut self, encoding: Encoding) -> Result<(), Refusal> {
+        self.scopes.push(match encoding {
+            Encoding::Component => Scope::Component(ComponentScope::default()),
+            Encoding::Module => Scope::Module(ModuleScope::default()),
+        });
+        if self.scopes.len() as u64 > self.limits.nesting {
+            return Err(Limit::Nesting.reached(self.limits.nesting).into());
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Refusal> {
+        let Some(Scope::Component(mut closed)) = self.scopes.pop() else { return Ok(()) };
+        if let Some(types) = self.validator.types(0) {
+            closed.cost.type_size = closed.cost.type_size.saturating_add(self.sizes.of_component(types)?);
+        }
+        match self.scopes.last_mut() {
+            Some(Scope::Component(outer)) => outer.components.push(Some(closed.cost)),
+            _ => self.check_whole(closed.cost)?,
+        }
+        Ok(())
+    }
+
+    fn check_whole(&self, cost: Cost) -> Result<(), LimitExceeded> {
+        let functions = cost.functions.saturating_add(self.core_functions);
+        Limit::Instances.check(cost.instances, self.limits.instances)?;
+        Limit::Functions.check(functions, self.limits.functions)?;
+        Limit::TypeSize.check(cost.type_size, self.limits.type_size)
+    }
+
+    fn component_section(&mut self, payload: &Payload<'a>) -> Result<(), Refusal> {
+        match payload {
+            Payload::ComponentTypeSection(section) => {
+                let outer = self.scopes.len() as u64;
+                let definitions = types::count(&self.bytes[section.range()], outer, self.limits)?;
+                self.define(definitions)?;
+            }
+            Payload::ComponentImportSection(section) => {
+                for import in section.clone() {
+                    let import = import?;
+                    if matches!(import.ty, ComponentTypeRef::Component(_)) {
+                        self.component()?.components.push(None);
+                    }
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section.clone() {
+                    let export = export?;
+                    if export.kind == ComponentExternalKind::Component {
+                        let known = self.known(0, export.index)?;
+                        self.component()?.components.push(known);
+                    }
+                }
+            }
+            Payload::ComponentAliasSection(section) => {
+                for alias in section.clone() {
+                    self.alias(&alias?)?;
+                }
+            }
+            Payload::InstanceSection(section) => {
+                for instance in section.clone() {
+                    if let Instance::Instantiate { .. } = instance? {
+                        self.component()?.cost.add(Cost { instances: 1, ..Cost::default() });
+                    }
+                }
+            }
+            Payload::ComponentInstanceSection(section) => {
+                for instance in section.clone() {
+                    self.instantiate(&instance?)?;
+                }
+            }
+            Payload::ComponentCanonicalSection(section) => {
+                let functions = section.count().into();
+                self.component()?.cost.add(Cost { functions, ..Cost::default() });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, alias: &ComponentAlias<'_>) -> Result<(), Refusal> {
+        let known = match alias {
+            ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => None,
+            ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
+                self.known(*count as usize, *index)?
+            }
+            _ => return Ok(()),
+        };
+        self.component()?.components.push(known);
+        Ok(())
+    }
+
+    fn instantiate(&mut self, instance: &ComponentInstance<'_>) -> Result<(), Refusal> {
+        let ComponentInstance::Instantiate { component_index, .. } = instance else { return Ok(()) };
+        let Some(mut cost) = self.known(0, *component_index)? else {
+            let why = "it makes an instance of a component that it imports or takes from an instance, so that its size \
+                       cannot be known";
+            return Err(Refusal::Malformed(why.to_owned()));
+        };
+        cost.add(Cost { instances: 1, ..Cost::default() });
+        self.component()?.cost.add(cost);
+        Ok(())
+    }
+
+    /// The component that is open.
+    fn component(&mut self) -> Result<&mut ComponentScope, Refusal> {
+        match self.scopes.last_mut() {
+            Some(Scope::Component(scope)) => Ok(scope),
+            _ => Err(Refusal::Malformed("a section of a component stands in a module".to_owned())),
+        }
+    }
+
+    /// What is known of a component, so many scopes further out.
+    fn known(&self, outer: usize, index: u32) -> Result<Option<Cost>, Refusal> {
+        let scope = self.scopes.len().checked_sub(outer + 1).and_then(|at| self.scopes.get(at));
+        let found = match scope {
+            Some(Scope::Component(scope)) => scope.components.get(index as usize).copied(),
+            _ => None,
+        };
+        found.ok_or_else(|| Refusal::Malformed(format!("there is no component {index}")))
+    }
+
+    fn module_section(&mut self, payload: &Payload<'a>) -> Result<(), Refusal> {
+        let Some(Scope::Module(module)) = self.scopes.last_mut() else { return Ok(()) };
+        match payload {
+            Payload::TypeSection(section) => {
+                for group in section.clone() {
+                    for sub_type in group?.into_types() {
+                        let (params, results) = match &sub_type.composite_type.inner {
+                            wasmparser::CompositeInnerType::Func(f) => (f.params().len(), f.results().len()),
+                            _ => (0, 0),
+                        };
+                        module.widths.push(params.max(results) as u64);
+                        module.params.push(params as u64);
+                    }
+                }
+            }
+            Payload::FunctionSection(section) => {
+                self.core_functions += u64::from(section.count());
+                Limit::Functions.check(self.core_functions, self.limits.functions)?;
+                for function in section.clone() {
+                    let params = module.params.get(function? as usize).copied();
+                    module.functions.push(params.unwrap_or_default());
+                }
+            }
+            Payload::CodeSectionEntry(body) => {
+                let params = module.functions.get(module.bodies).copied().unwrap_or_default();
+                module.bodies += 1;
+                body::check(body, &Signatures { widths: &module.widths, params }, self.limits)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// How many definitions a section has by its own count. Functions have a limit of their own; what types hold is counted
+/// where they are read.
+fn definitions(payload: &Payload<'_>) -> u64 {
+    let count = match payload {
+        Payload::TypeSection(section) => section.count(),
+        Payload::ImportSection(section) => section.count(),
+        Payload::TableSection(section) => section.count(),
+        Payload::MemorySection(section) => section.count(),
+        Payload::TagSection(section) => section.count(),
+        Payload::GlobalSection(section) => section.count(),
+        Payload::ExportSection(section) => section.count(),
+        Payload::ElementSection(section) => section.count(),
+        Payload::DataSection(section) => section.count(),
+        Payload::InstanceSection(section) => section.count(),
+        Payload::CoreTypeSection(section) => section.count(),
+        Payload::ComponentInstanceSection(section) => section.count(),
+        Payload::ComponentAliasSection(section) => section.count(),
+        Payload::ComponentImportSection(section) => section.count(),
+        Payload::ComponentExportSection(section) => section.count(),
+        _ => 0,
+    };
+    count.into()
+}
