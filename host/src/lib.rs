@@ -58,7 +58,7 @@ mod tls;
 mod units;
 
 pub use plugin::{
-    Capabilities, CompilerProcess, Grants, Host, HostBuilder, HostError, Input, Limits, LoadError, LoadLimits,
+    Capabilities, CompilerProcess, Grants, Host, HostBuilder, HostError, Input, Inspection, Limits, LoadError, LoadLimits,
     LoadRequest, Manifest, ManifestError, Operation, Outcome, OutputSink, Plugin, Quotas, Run, RunEvent, RunEvents,
     RunRequest, Sha256, StartError,
 };

@@ -43,8 +43,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidValue> {
     })
 }
 
-/// An amount of bytes in the largest unit that gives a whole number.
-pub(crate) fn in_units(bytes: usize) -> String {
+/// An amount of bytes in the largest unit that gives a whole number, such as `64 MiB`.
+pub fn in_units(bytes: usize) -> String {
     let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     match units.into_iter().find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
         Some((name, unit)) => format!("{} {name}", bytes / unit),

@@ -160,3 +160,10 @@ pub fn large_type(levels: usize) -> Vec<u8> {
 pub fn many_types(count: usize) -> Vec<u8> {
     component(&[section(TYPE, &[&leb(count)[..], &vec![0x79; count]].concat())])
 }
+
+/// A component that says that it was made with a program of this name.
+pub fn made_with(name: &str) -> Vec<u8> {
+    let text = |text: &str| [&leb(text.len())[..], text.as_bytes()].concat();
+    let content = [text("producers"), vec![1], text("processed-by"), vec![1], text(name), text("")].concat();
+    component(&[section(0, &content)])
+}

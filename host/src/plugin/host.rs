@@ -14,7 +14,8 @@ use super::launch::Caller;
 use super::load::{self, Loading, Source};
 use super::registry::Registry;
 use super::{
-    CompilerProcess, Limits, LoadError, LoadLimits, LoadRequest, Outcome, Plugin, Run, RunRequest, StartError, launch,
+    CompilerProcess, Inspection, Limits, LoadError, LoadLimits, LoadRequest, Outcome, Plugin, Run, RunRequest,
+    StartError, launch,
 };
 use crate::imports;
 use crate::store::{self, SharedStore};
@@ -185,6 +186,27 @@ impl Host {
     async fn load_from(&self, source: Source, request: LoadRequest) -> Result<Plugin, LoadError> {
         let host = self.0.clone();
         self.0.on_own_threads(Plugin::load(host, source, request)).await
+    }
+
+    /// Tells what is in the file of a component, and whether this host would load it with this request.
+    ///
+    /// # Errors
+    /// [`LoadError`] if the file cannot be read, is larger than the limit, or holds no component.
+    pub async fn inspect_file(&self, path: &Path, request: impl Into<LoadRequest>) -> Result<Inspection, LoadError> {
+        self.inspect_from(Source::File(path.to_owned()), request.into()).await
+    }
+
+    /// The same for the bytes of a component.
+    ///
+    /// # Errors
+    /// [`LoadError`] if there are more than the limit, or they are no component.
+    pub async fn inspect(&self, bytes: &[u8], request: impl Into<LoadRequest>) -> Result<Inspection, LoadError> {
+        self.inspect_from(Source::Bytes(bytes.to_vec()), request.into()).await
+    }
+
+    async fn inspect_from(&self, source: Source, request: LoadRequest) -> Result<Inspection, LoadError> {
+        let host = self.0.clone();
+        self.0.on_own_threads(Inspection::of(host, source, request)).await
     }
 
     /// The store that the tasks are in.

@@ -12,6 +12,7 @@ mod execute;
 mod held_entries;
 mod host;
 mod input;
+mod inspect;
 mod instance;
 mod known_task;
 mod launch;
@@ -30,6 +31,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use capabilities::{Capabilities, Directory, HttpGrant, HttpLimits, Secret, SecretSource, Variable};
 pub use events::{RunEvent, RunEvents};
 pub use host::{Host, HostBuilder, HostError};
+pub use inspect::{Inspection, Interface, Need, Tool};
 pub use limits::Limits;
 pub use load::{CompilerProcess, LimitExceeded, LoadError, LoadLimits, LoadRequest, Plugin, Sha256};
 pub use manifest::{Manifest, ManifestError};
@@ -37,7 +39,7 @@ pub use request::{Input, OutputSink, RunRequest, Show};
 pub use run::{Outcome, Run, StartError};
 
 pub use crate::imports::{Grants, Operation, Quotas};
-pub use crate::units::{parse_bytes, parse_duration};
+pub use crate::units::{in_units, parse_bytes, parse_duration};
 
 /// Takes a lock for a moment. What it guards is whole even if a thread broke while it held it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod capabilities;
+mod inspect;
 mod loading;
 mod output;
 mod run;

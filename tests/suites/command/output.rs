@@ -9,6 +9,7 @@ use task_state_host::Settings;
 use task_state_host::record::{Change, Draft, Service, TaskId, UserId};
 use task_state_host::store::{self, Access, Precondition, Query, Scope, StoreUrl};
 use task_state_tests::command::{Finished, Shell, finish, program};
+use task_state_tests::guests::guest;
 use task_state_tests::redis_server::RedisServer;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,6 +134,9 @@ fn the_examples_of_every_help_work_as_they_stand() -> Result<()> {
     let names = commands(&shell)?;
     assert!(names.len() >= 16, "{names:?}");
     let path = program().parent().context("the program is in a directory")?;
+    for plugin in ["quickstart", "csv-profile"] {
+        std::fs::copy(guest(plugin), shell.directory().join(plugin).with_extension("wasm"))?;
+    }
     for name in names.iter().filter(|name| *name != "run") {
         let status = if ["logs", "wait"].contains(&name.as_str()) { "completed" } else { "pending" };
         default.done(["save", "external-1", "--service", "analytics", "--user", "alice", "--status", status])?;

@@ -11,7 +11,7 @@ mod values;
 use clap::{Parser, Subcommand, ValueEnum};
 use task_state_host::store::StoreUrl;
 
-pub(crate) use plugin::{CompileComponentArgs, PluginArgs};
+pub(crate) use plugin::{CompileComponentArgs, InspectArgs, PluginArgs};
 pub(crate) use run::RunArgs;
 pub(crate) use tasks::{
     AppendLogArgs, CheckArgs, IdArgs, ListArgs, LogsArgs, SaveArgs, SetActiveJobsArgs, SetStatusArgs, UpdateResultArgs,
@@ -76,6 +76,7 @@ Example:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(Box<RunArgs>),
+    Inspect(InspectArgs),
     #[command(hide = true)]
     CompileComponent(CompileComponentArgs),
     #[command(flatten)]

@@ -26,6 +26,20 @@ pub(crate) struct PluginArgs {
     pub(crate) compile_time_limit: Option<Duration>,
 }
 
+/// Show what a component imports and exports, and whether it is a plugin
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Nothing is run, and no store is opened. A language's runtime imports more than a plugin uses: what is shown is what it \
+may use, if it is granted. Exit code 2 if `run` would not load it.
+
+Example:
+  task-state inspect quickstart.wasm
+  task-state inspect csv-profile.wasm --output json")]
+pub(crate) struct InspectArgs {
+    #[command(flatten)]
+    pub(crate) plugin: PluginArgs,
+}
+
 /// Compile a component for a host that has started this process to do so
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -2,6 +2,7 @@
 
 mod append;
 mod change;
+mod inspect;
 mod interrupt;
 mod listing;
 mod plugin_file;
@@ -69,6 +70,7 @@ async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
     // What is wrong with a run's arguments is said before any store is opened.
     let work = match cli.command {
         Command::Run(args) => Work::Run(Box::new(run::Job::new(*args)?)),
+        Command::Inspect(args) => return inspect::inspect(args, &mut Out::new(cli.output)).await,
         // It was carried out before there were any threads.
         Command::CompileComponent(_) => return Ok(Exit::Done),
         Command::Tasks(command) => Work::Tasks(command),

@@ -12,6 +12,8 @@ use crate::exit::Misuse;
 /// A plugin's file. Nothing was opened but the manifest.
 pub(super) struct PluginFile {
     pub(super) path: PathBuf,
+    /// Where the manifest is, if there is one.
+    pub(super) manifest_path: Option<PathBuf>,
     /// What the manifest says, or would if there were one, and what the arguments say instead.
     pub(super) manifest: Manifest,
 }
@@ -34,7 +36,7 @@ impl PluginFile {
         limits.component_bytes = args.component_limit.unwrap_or(limits.component_bytes);
         limits.compile_memory_bytes = args.compile_memory_limit.unwrap_or(limits.compile_memory_bytes);
         limits.compile_time = args.compile_time_limit.unwrap_or(limits.compile_time);
-        Ok(Self { path: args.plugin, manifest })
+        Ok(Self { path: args.plugin, manifest_path, manifest })
     }
 
     /// A host for this one plugin, which is compiled by another process of this command.

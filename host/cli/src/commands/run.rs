@@ -106,7 +106,7 @@ pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<E
 }
 
 /// Names the file in an error that is about a component.
-fn not_loaded(path: &Path, error: LoadError) -> anyhow::Error {
+pub(super) fn not_loaded(path: &Path, error: LoadError) -> anyhow::Error {
     match error {
         LoadError::File { .. } => error.into(),
         _ => anyhow::Error::new(error).context(format!("{path:?} is not loaded")),

@@ -1,5 +1,6 @@
 //! What is shown: results on standard output, everything else on standard error.
 
+mod inspected;
 mod json;
 mod live;
 mod out;
@@ -7,6 +8,7 @@ mod screen;
 mod table;
 mod text;
 
+pub(crate) use inspected::Inspected;
 pub(crate) use json::{ChangedTask, Deleted, check_report, counts};
 pub(crate) use live::Live;
 pub(crate) use out::Out;

@@ -29,6 +29,8 @@ pub use digest::Sha256;
 pub use limits::{LimitExceeded, LoadLimits};
 pub use process::CompilerProcess;
 
+pub(super) use check::{Depth, Item, Producer, Surface, survey};
+
 use compiled::Compiled;
 use process::Order;
 
@@ -194,14 +196,14 @@ impl Loading {
 }
 
 /// A component that was read.
-struct Fetched {
-    bytes: Vec<u8>,
-    sum: Sha256,
+pub(super) struct Fetched {
+    pub(super) bytes: Vec<u8>,
+    pub(super) sum: Sha256,
 }
 
 impl Fetched {
     /// Reads a component and compares its sum.
-    fn fetch(source: Source, limits: &LoadLimits, pinned: Option<Sha256>) -> Result<Self, LoadError> {
+    pub(super) fn fetch(source: Source, limits: &LoadLimits, pinned: Option<Sha256>) -> Result<Self, LoadError> {
         let bytes = match source {
             Source::File(path) => read::file(&path, limits.component_bytes)?,
             Source::Bytes(bytes) => {
@@ -236,7 +238,11 @@ impl Plugin {
     }
 
     /// The same for a component that was read before.
-    async fn load_fetched(host: Arc<Inner>, component: Arc<Fetched>, request: LoadRequest) -> Result<Self, LoadError> {
+    pub(super) async fn load_fetched(
+        host: Arc<Inner>,
+        component: Arc<Fetched>,
+        request: LoadRequest,
+    ) -> Result<Self, LoadError> {
         let permit = host.loading.admit(&component).await?;
         blocking(move || {
             let plugin = Self::link(host, &component.bytes, request)?;
@@ -305,7 +311,7 @@ fn check_kind(bytes: &[u8]) -> Result<(), LoadError> {
 }
 
 /// Does work on a thread that may block.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(broken()))

@@ -1,9 +1,10 @@
-//! What a component is made of, seen before a compiler sees it: whether it keeps the limits.
+//! What a component is made of, seen before a compiler sees it: whether it keeps the limits, and its surface.
 //!
 //! A component can be built so that a few hundred bytes take a compiler minutes and gigabytes. All that makes it so is
 //! counted here, in time and memory that grow with its bytes alone.
 
 mod body;
+mod surface;
 mod types;
 
 use std::panic::catch_unwind;
@@ -18,9 +19,11 @@ use super::limits::{Limit, LimitExceeded, LoadLimits};
 use body::Signatures;
 use types::Sizes;
 
+pub(in crate::plugin) use surface::{Item, Producer, Surface};
+
 /// Why a component is refused before it is compiled.
 #[derive(Debug, PartialEq)]
-pub(super) enum Refusal {
+pub(in crate::plugin) enum Refusal {
     Limit(LimitExceeded),
     /// It is not a valid component, or one whose size cannot be known.
     Malformed(String),
@@ -51,20 +54,47 @@ impl From<Refusal> for LoadError {
 pub(super) fn check(bytes: &[u8], limits: &LoadLimits) -> Result<(), LoadError> {
     // The validator asserts that types are not too deep where others are imported, exported and bundled, although they
     // may be.
-    let checked = catch_unwind(|| Checker::new(bytes, limits).run());
+    let checked = catch_unwind(|| survey(bytes, limits, Depth::Validated).1);
     let too_deep = "its types hold one another deeper than can be checked".to_owned();
     Ok(checked.unwrap_or(Err(Refusal::Malformed(too_deep)))?)
+}
+
+/// How much of a component is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::plugin) enum Depth {
+    /// What stands in its bytes.
+    Parsed,
+    /// Its types too, for which it has to be valid.
+    Validated,
+}
+
+/// Looks at a component as far as it keeps the limits, and tells what was seen of its surface.
+pub(in crate::plugin) fn survey(bytes: &[u8], limits: &LoadLimits, depth: Depth) -> (Surface, Result<(), Refusal>) {
+    let mut checker = Checker {
+        bytes,
+        limits,
+        // What the compiler does not know it refuses itself.
+        validator: (depth == Depth::Validated).then(|| Validator::new_with_features(WasmFeatures::all())),
+        scopes: Vec::new(),
+        sizes: Sizes::new(limits.nesting),
+        definitions: 0,
+        core_functions: 0,
+        surface: Surface::default(),
+    };
+    let checked = checker.run();
+    (checker.surface, checked)
 }
 
 struct Checker<'a> {
     bytes: &'a [u8],
     limits: &'a LoadLimits,
-    validator: Validator,
+    validator: Option<Validator>,
     /// The components and the module that are open, the outermost first.
     scopes: Vec<Scope>,
     sizes: Sizes,
     definitions: u64,
     core_functions: u64,
+    surface: Surface,
 }
 
 enum Scope {
@@ -105,25 +135,14 @@ impl Cost {
 }
 
 impl<'a> Checker<'a> {
-    fn new(bytes: &'a [u8], limits: &'a LoadLimits) -> Self {
-        Self {
-            bytes,
-            limits,
-            // What the compiler does not know it refuses itself.
-            validator: Validator::new_with_features(WasmFeatures::all()),
-            scopes: Vec::new(),
-            sizes: Sizes::new(limits.nesting),
-            definitions: 0,
-            core_functions: 0,
-        }
-    }
-
     fn run(&mut self) -> Result<(), Refusal> {
         let bytes = self.bytes;
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload?;
             self.measure(&payload)?;
-            self.validator.payload(&payload)?;
+            if let Some(validator) = &mut self.validator {
+                validator.payload(&payload)?;
+            }
         }
         Ok(())
     }
@@ -132,6 +151,7 @@ impl<'a> Checker<'a> {
         match payload {
             Payload::Version { encoding, .. } => self.open(*encoding)?,
             Payload::End(_) => self.close()?,
+            Payload::CustomSection(custom) => self.surface.custom(custom),
             _ => {
                 self.define(definitions(payload))?;
                 match self.scopes.last() {
@@ -161,8 +181,11 @@ impl<'a> Checker<'a> {
 
     fn close(&mut self) -> Result<(), Refusal> {
         let Some(Scope::Component(mut closed)) = self.scopes.pop() else { return Ok(()) };
-        if let Some(types) = self.validator.types(0) {
+        if let Some(types) = self.validator.as_ref().and_then(|validator| validator.types(0)) {
             closed.cost.type_size = closed.cost.type_size.saturating_add(self.sizes.of_component(types)?);
+            if self.scopes.is_empty() {
+                self.surface.describe(types);
+            }
         }
         match self.scopes.last_mut() {
             Some(Scope::Component(outer)) => outer.components.push(Some(closed.cost)),
@@ -188,6 +211,7 @@ impl<'a> Checker<'a> {
             Payload::ComponentImportSection(section) => {
                 for import in section.clone() {
                     let import = import?;
+                    self.surface.import(import.name.name, self.scopes.len());
                     if matches!(import.ty, ComponentTypeRef::Component(_)) {
                         self.component()?.components.push(None);
                     }
@@ -196,6 +220,7 @@ impl<'a> Checker<'a> {
             Payload::ComponentExportSection(section) => {
                 for export in section.clone() {
                     let export = export?;
+                    self.surface.export(export.name.name, self.scopes.len());
                     if export.kind == ComponentExternalKind::Component {
                         let known = self.known(0, export.index)?;
                         self.component()?.components.push(known);
