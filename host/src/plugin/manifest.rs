@@ -9,6 +9,7 @@ use super::capabilities::{CapabilitiesTable, HttpLimitsTable};
 use super::{Capabilities, Grants, Limits, LoadLimits, Operation, Quotas, Sha256, parse_bytes, parse_duration};
 use crate::record::InvalidValue;
 use crate::store::Allowed;
+use crate::units::{in_units, spell};
 
 /// What a platform lets a plugin do and use.
 ///
@@ -153,7 +154,7 @@ impl Manifest {
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
         let File { sha256, grants, capabilities, limits } = toml::from_str(text)?;
         let sha256 = sha256.map(|sum| sum.parse()).transpose();
-        let (limits, load_limits) = limits.read()?;
+        let (limits, load_limits) = limits.read(Limits::default(), LoadLimits::default())?;
         Ok(Self {
             grants: grants.read()?,
             capabilities: capabilities.read()?,
@@ -161,6 +162,56 @@ impl Manifest {
             load_limits,
             sha256: sha256.map_err(|why| ManifestError::Value { key: "sha256", why })?,
         })
+    }
+
+    /// Sets a limit by its key under `[limits]`, such as `cpu-time` or `http.total`, to a value as a manifest would have
+    /// it, without quotes.
+    ///
+    /// ```
+    /// let mut manifest = task_state_host::Manifest::from_toml("")?;
+    /// manifest.set_limit("memory", "64MiB")?;
+    /// assert_eq!(manifest.limits.memory_bytes, 64 << 20);
+    /// # Ok::<(), task_state_host::ManifestError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ManifestError`], naming the key and the value; nothing is set.
+    pub fn set_limit(&mut self, key: &str, value: &str) -> Result<(), ManifestError> {
+        let number = value.parse().map(toml::Value::Integer);
+        let value = number.unwrap_or_else(|_| toml::Value::String(value.to_owned()));
+        let inner = |value, key: &str| toml::Value::Table([(key.to_owned(), value)].into_iter().collect());
+        let table: LimitsTable = key.rsplit('.').fold(value, inner).try_into()?;
+        (self.limits, self.load_limits) = table.read(self.limits.clone(), self.load_limits.clone())?;
+        Ok(())
+    }
+
+    /// The limits by their keys, with their values as a manifest would have them.
+    pub fn limit_values(&self) -> Vec<(&'static str, String)> {
+        let (run, load) = (&self.limits, &self.load_limits);
+        let (quotas, http) = (&run.quotas, &run.http);
+        vec![
+            ("memory", in_units(run.memory_bytes)),
+            ("cpu-time", spell(run.cpu_time)),
+            ("wall-clock", spell(run.wall_clock)),
+            ("grace", spell(run.grace)),
+            ("output", in_units(run.output_bytes)),
+            ("failure", in_units(run.failure_bytes)),
+            ("call", in_units(run.call_bytes)),
+            ("entry", in_units(quotas.entry_bytes)),
+            ("entries", in_units(quotas.entries_bytes)),
+            ("result", in_units(quotas.result_bytes)),
+            ("record", in_units(quotas.record_bytes)),
+            ("calls-per-second", quotas.calls_per_second.to_string()),
+            ("http.connect", spell(http.connect)),
+            ("http.first-byte", spell(http.first_byte)),
+            ("http.total", spell(http.total)),
+            ("http.sent", in_units(http.sent_bytes)),
+            ("http.received", in_units(http.received_bytes)),
+            ("http.connections", http.connections.to_string()),
+            ("component", in_units(load.component_bytes)),
+            ("compile-memory", in_units(load.compile_memory_bytes)),
+            ("compile-time", spell(load.compile_time)),
+        ]
     }
 }
 
@@ -180,15 +231,18 @@ impl GrantsTable {
 }
 
 impl LimitsTable {
-    fn read(self) -> Result<(Limits, LoadLimits), ManifestError> {
-        let default = LoadLimits::default();
+    /// The limits that are set, and those of the default for the rest.
+    fn read(self, default: Limits, load_default: LoadLimits) -> Result<(Limits, LoadLimits), ManifestError> {
         let load_limits = LoadLimits {
-            component_bytes: bytes("limits.component", self.component, default.component_bytes)?,
-            compile_memory_bytes: bytes("limits.compile-memory", self.compile_memory, default.compile_memory_bytes)?,
-            compile_time: duration("limits.compile-time", self.compile_time, default.compile_time)?,
-            ..default
+            component_bytes: bytes("limits.component", self.component, load_default.component_bytes)?,
+            compile_memory_bytes: bytes(
+                "limits.compile-memory",
+                self.compile_memory,
+                load_default.compile_memory_bytes,
+            )?,
+            compile_time: duration("limits.compile-time", self.compile_time, load_default.compile_time)?,
+            ..load_default
         };
-        let default = Limits::default();
         let quotas = default.quotas;
         let limits = Limits {
             memory_bytes: bytes("limits.memory", self.memory, default.memory_bytes)?,
@@ -205,7 +259,7 @@ impl LimitsTable {
                 record_bytes: bytes("limits.record", self.record, quotas.record_bytes)?,
                 calls_per_second: self.calls_per_second.unwrap_or(quotas.calls_per_second),
             },
-            http: self.http.read()?,
+            http: self.http.read(default.http)?,
         };
         Ok((limits, load_limits))
     }
@@ -263,6 +317,42 @@ mod tests {
         assert_eq!((manifest.limits.failure_bytes, manifest.limits.call_bytes), (1, 2));
         let quotas = Quotas { entry_bytes: 3, entries_bytes: 4, result_bytes: 5, record_bytes: 6, calls_per_second: 7 };
         assert_eq!(manifest.limits.quotas, quotas);
+    }
+
+    #[test]
+    fn every_limit_that_a_manifest_has_can_be_told_and_set() {
+        let defaults = Manifest::from_toml("").unwrap();
+        for (key, value) in defaults.limit_values() {
+            let mut manifest = defaults.clone();
+            manifest.set_limit(key, &value).unwrap();
+            assert_eq!(manifest, defaults, "{key}");
+            let other = ["7", "7s"].into_iter().find(|value| manifest.set_limit(key, value).is_ok());
+            assert!(other.is_some(), "{key}");
+            let differ = std::iter::zip(manifest.limit_values(), defaults.limit_values()).filter(|(a, b)| a != b);
+            assert_eq!(differ.map(|(new, _)| new.0).collect::<Vec<_>>(), [key]);
+        }
+        // serde tells of a key that does not exist which there are.
+        let known = defaults.clone().set_limit("none", "1").unwrap_err().to_string();
+        let known: BTreeSet<&str> = known.split('`').skip(3).step_by(2).collect();
+        let told = defaults.limit_values();
+        let told: BTreeSet<&str> = told.iter().filter_map(|(key, _)| key.split('.').next()).collect();
+        assert_eq!(known, told);
+    }
+
+    #[test]
+    fn a_limit_that_cannot_be_set_is_named() {
+        let mut manifest = Manifest::from_toml("").unwrap();
+        for (key, value, named) in [
+            ("memry", "1", "`memry`"),
+            ("http.totals", "1s", "`totals`"),
+            ("memory", "lots", "limits.memory: invalid amount of bytes \"lots\""),
+            ("grace", "10", "`10`"),
+            ("calls-per-second", "-1", "`-1`"),
+        ] {
+            let error = manifest.set_limit(key, value).unwrap_err().to_string();
+            assert!(error.contains(named), "{key}: {error}");
+        }
+        assert_eq!(manifest.limits, Limits::default());
     }
 
     #[test]

@@ -62,7 +62,9 @@ fn a_plugin_is_described_for_machines() -> Result<()> {
 #[test]
 fn what_a_manifest_grants_and_limits_is_shown() -> Result<()> {
     let shell = with_plugin("quickstart")?;
-    let manifest = "[grants]\nservices = ['analytics']\noperations = ['list', 'read']\n[limits]\nmemory = '64MiB'\n";
+    let manifest = "[grants]\nservices = ['analytics']\noperations = ['list', 'read']\n\
+                    [capabilities]\ndirectories = [{ host = 'in', guest = '/in' }]\nhttp = ['*.example.com']\n\
+                    environment = { MODE = 'hidden' }\nsecrets = ['TOKEN']\n[limits]\nmemory = '64MiB'\n";
     for (name, arguments) in [("plugin.toml", &[][..]), ("other.toml", &["--manifest", "other.toml"])] {
         std::fs::write(shell.directory().join(name), manifest)?;
         let found = &inspected(&shell, arguments)?["manifest"];
@@ -72,7 +74,13 @@ fn what_a_manifest_grants_and_limits_is_shown() -> Result<()> {
         for (limit, value) in expected {
             assert_eq!(found["limits"][limit], value);
         }
-        let text = shell.done(["inspect", "plugin.wasm"].iter().chain(arguments))?;
+        let reaches = &found["capabilities"];
+        assert_eq!(reaches["directories"], json!(["/in (\"in\", read-only)"]));
+        assert_eq!(reaches["http"], json!(["*.example.com"]));
+        assert_eq!((&reaches["environment"], &reaches["secrets"]), (&json!(["MODE"]), &json!(["TOKEN"])));
+        let text = shell.done(["inspect", "plugin.wasm", "--limit", "cpu-time=7s"].iter().chain(arguments))?;
+        ensure!(text.contains("http *.example.com") && text.contains("secret TOKEN"), "{text}");
+        ensure!(text.contains("cpu-time: 7s") && !text.contains("hidden"), "{text}");
         assert!(text.contains("services: analytics") && text.contains("memory: 64 MiB"), "{text}");
         std::fs::remove_file(shell.directory().join(name))?;
     }

@@ -20,8 +20,10 @@ fn run_says_why_a_component_is_not_loaded() -> Result<()> {
         (format!("sha256 = '{wrong}'"), &[][..], vec![found.as_str(), &wrong, "\"plugin.wasm\" is not loaded: "]),
         ("sha256 = 'beef'".to_owned(), &[], vec!["sha256: invalid SHA-256 sum \"beef\"", "plugin.toml"]),
         ("[limits]\ncomponent = '2KiB'".to_owned(), &[], vec!["component size limit of 2 KiB exceeded: it has "]),
-        (String::new(), &["--component-limit", "1KiB"], vec!["component size limit of 1 KiB exceeded: it has "]),
-        (String::new(), &["--compile-memory-limit", "1MiB"], vec!["compilation memory limit of 1 MiB exceeded"]),
+        (String::new(), &["--limit", "size=1KiB"], vec!["--limit size=1KiB", "unknown field `size`"]),
+        (String::new(), &["--limit", "memory"], vec!["invalid limit \"memory\": it has the form KEY=VALUE"]),
+        (String::new(), &["--limit", "component=1KiB"], vec!["component size limit of 1 KiB exceeded: it has "]),
+        (String::new(), &["--limit", "compile-memory=1MiB"], vec!["compilation memory limit of 1 MiB exceeded"]),
     ] {
         std::fs::write(shell.directory().join("plugin.toml"), manifest)?;
         refused(&shell.run(run.iter().chain(more))?, 2, &said)?;
@@ -45,7 +47,7 @@ fn a_component_made_to_take_all_memory_takes_none_of_the_commands() -> Result<()
         let shell = Shell::new()?;
         let file = format!("{name}.wasm");
         std::fs::write(shell.directory().join(&file), bomb)?;
-        let limit = ["--compile-memory-limit", "128MiB"];
+        let limit = ["--limit", "compile-memory=128MiB"];
         let run = ["run", &file, "--service", "s", "--user", "u"];
         let (finished, peak) = shell.start(run.iter().chain(&limit))?.finish_measured()?;
         refused(&finished, 2, &[&file, said])?;

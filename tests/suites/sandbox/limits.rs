@@ -28,6 +28,16 @@ async fn a_guest_that_wants_too_much_memory_fails_as_one_that_needs_it_to_begin_
 }
 
 #[tokio::test]
+async fn a_guest_that_computes_for_too_long_fails_and_one_that_waits_does_not() {
+    let sandbox = Sandbox::new();
+    let limit = |mode| limited(mode, |limits| limits.cpu_time = Duration::from_millis(300));
+    let outcome = sandbox.plugin("misbehave").await.run(limit("spin")).await.unwrap();
+    assert_end(&outcome, Status::Failed, &["CPU time limit of 300ms exceeded"]).await;
+    let outcome = sandbox.plugin("overload").await.run(limit("nap 900")).await.unwrap();
+    assert_end(&outcome, Status::Completed, &[]).await;
+}
+
+#[tokio::test]
 async fn times_without_an_end_are_limits_too() {
     let endless = |mode| limited(mode, |limits| (limits.wall_clock, limits.grace) = (Duration::MAX, Duration::MAX));
     let sandbox = Sandbox::new();

@@ -12,6 +12,7 @@ mod limits;
 mod loading;
 mod log;
 mod outcomes;
+mod quotas;
 
 use std::future::poll_fn;
 use std::pin::Pin;

@@ -1,10 +1,10 @@
 //! The arguments that say which component is loaded, and how.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
-use task_state_host::plugin::{parse_bytes, parse_duration};
+
+use super::values::limit;
 
 /// A component, and what it may take to load it.
 #[derive(Debug, Args)]
@@ -15,15 +15,10 @@ pub(crate) struct PluginArgs {
     /// Grants, capabilities and limits, a TOML file [default: the file beside the component with the ending .toml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
-    /// How large the component may be, such as 20MiB [default: the manifest's, else 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
-    pub(crate) component_limit: Option<usize>,
-    /// How much memory its compilation may take [default: the manifest's, else 2GiB]
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
-    pub(crate) compile_memory_limit: Option<usize>,
-    /// How much processor time its compilation may take, in whole seconds [default: the manifest's, else 2m]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub(crate) compile_time_limit: Option<Duration>,
+    /// Set a limit by its key in a manifest's [limits], such as cpu-time=1m, entry=1MiB or http.total=30s; may be
+    /// repeated. `task-state inspect` shows all of them
+    #[arg(long = "limit", value_name = "KEY=VALUE", value_parser = limit)]
+    pub(crate) limits: Vec<(String, String)>,
 }
 
 /// Show what a component imports and exports, and whether it is a plugin

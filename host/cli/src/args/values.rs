@@ -19,9 +19,18 @@ pub(super) fn json_object(text: &str) -> Result<JsonObject, InvalidValue> {
 
 /// One parameter, as `KEY=VALUE`.
 pub(super) fn parameter(text: &str) -> Result<(String, String), InvalidValue> {
+    pair("parameter", text)
+}
+
+/// One limit, as `KEY=VALUE`.
+pub(super) fn limit(text: &str) -> Result<(String, String), InvalidValue> {
+    pair("limit", text)
+}
+
+fn pair(what: &'static str, text: &str) -> Result<(String, String), InvalidValue> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(InvalidValue::new("parameter", text, "it has the form KEY=VALUE")),
+        _ => Err(InvalidValue::new(what, text, "it has the form KEY=VALUE")),
     }
 }
 

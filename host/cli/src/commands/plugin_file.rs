@@ -32,10 +32,9 @@ impl PluginFile {
             manifest = Manifest::from_toml(&text).with_context(|| format!("manifest {path:?}"))?;
             manifest.capabilities = manifest.capabilities.relative_to(path.parent().unwrap_or(Path::new("")));
         }
-        let limits = &mut manifest.load_limits;
-        limits.component_bytes = args.component_limit.unwrap_or(limits.component_bytes);
-        limits.compile_memory_bytes = args.compile_memory_limit.unwrap_or(limits.compile_memory_bytes);
-        limits.compile_time = args.compile_time_limit.unwrap_or(limits.compile_time);
+        for (key, value) in &args.limits {
+            manifest.set_limit(key, value).map_err(|why| Misuse(format!("--limit {key}={value}: {why}")))?;
+        }
         Ok(Self { path: args.plugin, manifest_path, manifest })
     }
 

@@ -2,13 +2,11 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
-use jiff::SignedDuration;
 use serde_json::{Value, json};
-use task_state_host::plugin::{Inspection, Interface, Need, Tool, in_units};
+use task_state_host::plugin::{Inspection, Interface, Need, Tool};
 use task_state_host::store::Allowed;
-use task_state_host::{Grants, Manifest};
+use task_state_host::{Capabilities, Grants, Manifest};
 
 use super::text::name;
 
@@ -37,7 +35,8 @@ impl Inspected<'_> {
         if let Some((path, manifest)) = self.manifest {
             rows.add("manifest", name(&path.to_string_lossy()));
             rows.all("grants", grants(&manifest.grants).map(|(name, value)| format!("{name}: {value}")));
-            rows.all("limits", limits(manifest).iter().map(|(name, value)| format!("{name}: {value}")));
+            rows.all("reaches", manifest.capabilities.to_string().lines().map(name));
+            rows.all("limits", manifest.limit_values().iter().map(|(key, value)| format!("{key}: {value}")));
         }
         rows.add(
             "loads",
@@ -77,7 +76,8 @@ impl Inspected<'_> {
             "manifest": self.manifest.map(|(path, manifest)| json!({
                 "path": path.to_string_lossy(),
                 "grants": object(grants(&manifest.grants).collect()),
-                "limits": object(limits(manifest)),
+                "capabilities": capabilities(&manifest.capabilities),
+                "limits": object(manifest.limit_values()),
             })),
             "loads": of.refusal.is_none(),
             "refusal": of.refusal.as_ref().map(ToString::to_string),
@@ -131,7 +131,7 @@ fn grantable(needs: &[Need]) -> impl Iterator<Item = String> {
     line.into_iter().chain(others)
 }
 
-/// What a manifest grants. What a plugin may reach besides its tasks has its place here too.
+/// What a manifest lets a plugin do with tasks.
 fn grants(grants: &Grants) -> impl Iterator<Item = (&'static str, String)> {
     let names = |allowed: &Allowed| match allowed {
         Allowed::Any => "any".to_owned(),
@@ -141,25 +141,17 @@ fn grants(grants: &Grants) -> impl Iterator<Item = (&'static str, String)> {
     [("services", names(&grants.services)), ("users", names(&grants.users)), ("operations", operations)].into_iter()
 }
 
-/// What a plugin with this manifest may use.
-fn limits(manifest: &Manifest) -> Vec<(&'static str, String)> {
-    let (run, load) = (&manifest.limits, &manifest.load_limits);
-    vec![
-        ("memory", in_units(run.memory_bytes)),
-        ("wall-clock", time(run.wall_clock)),
-        ("grace", time(run.grace)),
-        ("output", in_units(run.output_bytes)),
-        ("component", in_units(load.component_bytes)),
-        ("compile-memory", in_units(load.compile_memory_bytes)),
-        ("compile-time", time(load.compile_time)),
-    ]
+/// What a manifest lets a plugin reach besides its tasks. Of variables and secrets the names are shown.
+fn capabilities(granted: &Capabilities) -> Value {
+    json!({
+        "directories": granted.directories().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "http": granted.http_grants().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "environment": granted.variable_names().collect::<Vec<_>>(),
+        "secrets": granted.secret_names().collect::<Vec<_>>(),
+    })
 }
 
 fn list(names: impl Iterator<Item = String>) -> String {
     let names: Vec<String> = names.collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
-fn time(time: Duration) -> String {
-    format!("{:#}", SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX))
 }

@@ -134,8 +134,8 @@ impl SecretEntry {
 }
 
 impl HttpLimitsTable {
-    pub(in crate::plugin) fn read(self) -> Result<HttpLimits, ManifestError> {
-        let default = HttpLimits::default();
+    /// The limits that are set, and those of the default for the rest.
+    pub(in crate::plugin) fn read(self, default: HttpLimits) -> Result<HttpLimits, ManifestError> {
         Ok(HttpLimits {
             connect: duration("limits.http.connect", self.connect, default.connect)?,
             first_byte: duration("limits.http.first-byte", self.first_byte, default.first_byte)?,
