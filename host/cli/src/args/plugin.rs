@@ -15,7 +15,7 @@ pub(crate) struct PluginArgs {
     /// Grants, capabilities and limits, a TOML file [default: the file beside the component with the ending .toml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
-    /// Set a limit by its key in a manifest's [limits], such as cpu-time=1m, entry=1MiB or http.total=30s; may be
+    /// Set a limit by its key in a manifest's table of limits, such as cpu-time=1m, entry=1MiB or http.total=30s; may be
     /// repeated. `task-state inspect` shows all of them
     #[arg(long = "limit", value_name = "KEY=VALUE", value_parser = limit)]
     pub(crate) limits: Vec<(String, String)>,
