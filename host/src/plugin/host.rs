@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{self, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use wasmtime::component::Linker;
 
+use super::admission::Admission;
 use super::engine::{self, Ticker};
 use super::instance::Guest;
 use super::launch::Caller;
@@ -18,6 +20,7 @@ use super::{
     StartError, launch,
 };
 use crate::imports;
+use crate::record::TaskId;
 use crate::store::{self, SharedStore};
 
 /// How many turns of guests pass before timers and sockets have theirs. A turn is short, or one tick of the epoch.
@@ -41,10 +44,7 @@ pub(super) struct Inner {
     /// Guests run on threads of their own, so that they cannot starve the embedder's. Taken when the host goes.
     runtime: Option<Runtime>,
     pub(super) default_limits: Limits,
-    permits: Arc<Semaphore>,
-    queue: Semaphore,
-    max_runs: usize,
-    max_queued: usize,
+    admission: Arc<Admission>,
     runs: Arc<Registry>,
 }
 
@@ -74,9 +74,10 @@ impl HostBuilder {
         self
     }
 
-    /// How many more may wait for their turn: 1,024 unless set.
+    /// How many more of one plugin may wait for their turn: 1,024 unless set. They start in the order in which they came;
+    /// plugins that have runs waiting take turns.
     pub fn max_queued_runs(mut self, most: usize) -> Self {
-        self.max_queued_runs = most.min(Semaphore::MAX_PERMITS);
+        self.max_queued_runs = most;
         self
     }
 
@@ -140,10 +141,7 @@ impl HostBuilder {
             linker,
             runtime: Some(runtime),
             default_limits: self.default_limits,
-            permits: Arc::new(Semaphore::new(self.max_concurrent_runs)),
-            max_runs: self.max_concurrent_runs,
-            max_queued: self.max_queued_runs,
-            queue: Semaphore::new(self.max_queued_runs),
+            admission: Admission::new(self.max_concurrent_runs, self.max_queued_runs),
             runs: Registry::new(),
         })))
     }
@@ -214,10 +212,31 @@ impl Host {
         &self.0.store
     }
 
+    /// The runs that are under way, in the order of their start.
+    pub fn runs(&self) -> Vec<Run> {
+        self.0.runs.list()
+    }
+
+    /// The run that is under way on a task, to cancel it, for instance.
+    pub fn run_of(&self, task: &TaskId) -> Option<Run> {
+        self.0.runs.find(task)
+    }
+
+    /// Starts nothing any more, and waits until the runs that are under way have ended by themselves. Those that have not
+    /// when the time is over are cancelled, and their ends are awaited too. Nothing is left `running`.
+    pub async fn drain(&self, time: Duration) {
+        self.0.admission.close();
+        self.0.runs.close();
+        if tokio::time::timeout(time, self.0.runs.ended()).await.is_err() {
+            self.shutdown().await;
+        }
+    }
+
     /// Cancels every run and waits for their ends. Nothing is left `running`; nothing starts any more.
     pub async fn shutdown(&self) {
-        self.0.permits.close();
-        self.0.runs.close().await;
+        self.0.admission.close();
+        self.0.runs.cancel();
+        self.0.runs.ended().await;
     }
 }
 
@@ -248,24 +267,12 @@ impl Inner {
     }
 
     async fn spawn(&self, plugin: Plugin, request: RunRequest, caller: Caller) -> Result<(), StartError> {
-        let permit = self.permit().await?;
+        let permit = self.admission.admit(plugin.share).await?;
         let slot = self.runs.enter().ok_or(StartError::ShuttingDown)?;
         if let Some(runtime) = &self.runtime {
             runtime.spawn(launch::carry_out(plugin, request, caller, slot, permit));
         }
         Ok(())
-    }
-
-    /// Waits for the turn of one more run.
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, StartError> {
-        match self.permits.clone().try_acquire_owned() {
-            Ok(permit) => return Ok(permit),
-            Err(TryAcquireError::Closed) => return Err(StartError::ShuttingDown),
-            Err(TryAcquireError::NoPermits) => {}
-        }
-        let full = |_| StartError::Full { running: self.max_runs, queued: self.max_queued };
-        let _waiting = self.queue.try_acquire().map_err(full)?;
-        self.permits.clone().acquire_owned().await.map_err(|_| StartError::ShuttingDown)
     }
 }
 
@@ -284,6 +291,9 @@ impl Drop for Inner {
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Host").field("store", &self.store).field("max_runs", &self.max_runs).finish_non_exhaustive()
+        f.debug_struct("Host")
+            .field("store", &self.store)
+            .field("runs", &self.runs.list().len())
+            .finish_non_exhaustive()
     }
 }

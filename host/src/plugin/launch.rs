@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::{oneshot, watch};
+use tracing::Instrument as _;
 use wasmtime_wasi::cli::StdinStream;
 
+use super::admission::Permit;
 use super::capabilities::Opened;
 use super::claimed_task::ClaimedTask;
 use super::events::Events;
@@ -50,13 +52,7 @@ impl Caller {
 struct Gone;
 
 /// Starts a run, tells the caller, executes it, and tells its outcome.
-pub(super) async fn carry_out(
-    plugin: Plugin,
-    request: RunRequest,
-    caller: Caller,
-    slot: Slot,
-    permit: OwnedSemaphorePermit,
-) {
+pub(super) async fn carry_out(plugin: Plugin, request: RunRequest, caller: Caller, slot: Slot, permit: Permit) {
     // The threads that this runs on end with the host, so it is kept until the caller knows the outcome.
     let _host = plugin.host.clone();
     let (told, outcome) = watch::channel(None);
@@ -71,13 +67,14 @@ pub(super) async fn carry_out(
         }
         Ok(Begun::Running(job)) => {
             let task = job.claimed.clone();
-            slot.fill(task.clone());
             let run = Run { task_id: task.id.clone(), task: Some(task.clone()), events: events.clone(), outcome };
+            slot.fill(run.clone());
             let awaits_end = caller.start(run);
             if awaits_end.is_err() {
                 task.cancel(ABANDONED);
             }
-            (awaits_end, job.run().await)
+            let span = tracing::info_span!("run", task = %task.id);
+            (awaits_end, job.run().instrument(span).await)
         }
     };
     events.end();

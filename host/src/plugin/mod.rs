@@ -3,6 +3,7 @@
 //! A [`Host`] compiles components and runs tasks on them, each run in a fresh instance under its own limits, on threads
 //! of the host's own. Nothing here knows which engine the store is.
 
+mod admission;
 mod capabilities;
 mod claimed_task;
 mod cpu_time;

@@ -1,12 +1,12 @@
-//! The runs that are under way, so that all of them can be ended.
+//! The runs that are under way, so that they can be told and ended.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
-use super::claimed_task::ClaimedTask;
-use super::lock;
+use super::{Run, lock};
+use crate::record::TaskId;
 
 /// What the log of a task says that was cancelled because its host ends.
 const SHUTTING_DOWN: &str = "cancellation requested: the host is shutting down";
@@ -22,8 +22,9 @@ pub(super) struct Registry {
 #[derive(Debug, Default)]
 struct State {
     closed: bool,
+    cancelled: bool,
     next: u64,
-    tasks: HashMap<u64, Arc<ClaimedTask>>,
+    runs: BTreeMap<u64, Run>,
 }
 
 /// One run's slot among the others, until it is dropped.
@@ -49,32 +50,48 @@ impl Registry {
         Some(Slot { registry: self.clone(), number: state.next })
     }
 
-    /// Admits no further run, cancels all, and waits for their ends.
-    pub(super) async fn close(&self) {
-        {
-            let mut state = lock(&self.state);
-            state.closed = true;
-            state.tasks.values().for_each(|task| task.cancel(SHUTTING_DOWN));
-        }
+    /// Admits no further run.
+    pub(super) fn close(&self) {
+        lock(&self.state).closed = true;
+    }
+
+    /// Admits no further run, and cancels all.
+    pub(super) fn cancel(&self) {
+        let mut state = lock(&self.state);
+        (state.closed, state.cancelled) = (true, true);
+        state.runs.values().for_each(|run| run.cancel_for(SHUTTING_DOWN));
+    }
+
+    /// Waits until there is no run.
+    pub(super) async fn ended(&self) {
         // The sender is here, so it cannot be gone.
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
+    }
+
+    /// The runs that have claimed their tasks, in the order of their start.
+    pub(super) fn list(&self) -> Vec<Run> {
+        lock(&self.state).runs.values().cloned().collect()
+    }
+
+    pub(super) fn find(&self, task: &TaskId) -> Option<Run> {
+        lock(&self.state).runs.values().find(|run| run.task_id() == task).cloned()
     }
 }
 
 impl Slot {
     /// The run has claimed its task, and can be cancelled from now on.
-    pub(super) fn fill(&self, task: Arc<ClaimedTask>) {
+    pub(super) fn fill(&self, run: Run) {
         let mut state = lock(&self.registry.state);
-        if state.closed {
-            task.cancel(SHUTTING_DOWN);
+        if state.cancelled {
+            run.cancel_for(SHUTTING_DOWN);
         }
-        state.tasks.insert(self.number, task);
+        state.runs.insert(self.number, run);
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        lock(&self.registry.state).tasks.remove(&self.number);
+        lock(&self.registry.state).runs.remove(&self.number);
         self.registry.count.send_modify(|count| *count -= 1);
     }
 }

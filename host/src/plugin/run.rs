@@ -111,8 +111,13 @@ impl Run {
     /// Asks the task to stop: it becomes `cancel_requested`, the guest has its grace period, and is then interrupted.
     /// May be called from any thread, any number of times.
     pub fn cancel(&self) {
+        self.cancel_for(CANCELLED);
+    }
+
+    /// The same, with what the task's log is to say.
+    pub(super) fn cancel_for(&self, notice: &str) {
         if let Some(task) = &self.task {
-            task.cancel(CANCELLED);
+            task.cancel(notice);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use task_state_host::StartError;
+use task_state_host::{LoadRequest, StartError};
 
 use super::*;
 
@@ -87,6 +87,56 @@ async fn runs_wait_for_their_turn_and_are_told_when_too_many_wait() {
     first.cancel();
     assert_eq!(first.wait().await.status, Status::Cancelled);
     assert_eq!(second.await.unwrap().status, Status::Completed);
+}
+
+#[tokio::test]
+async fn a_plugin_with_a_share_leaves_the_rest_to_others() {
+    let sandbox = Sandbox::with(|builder| builder.max_concurrent_runs(2).max_queued_runs(1));
+    let share = LoadRequest::new(Grants::for_services(["analytics"])).max_concurrent_runs(1);
+    let small = sandbox.host.load_file(guest("report"), share).await.unwrap();
+    let first = small.start(request("stop-when-asked")).await.unwrap();
+    let mut second = pin!(small.run(request("nothing")));
+    assert!(waits(second.as_mut()).await);
+    let error = small.run(request("nothing")).await.unwrap_err();
+    assert!(matches!(error, StartError::Full { running: 1, queued: 1 }), "{error}");
+    assert_eq!(sandbox.run("report", "nothing").await.status, Status::Completed);
+    first.cancel();
+    assert_eq!(second.await.unwrap().status, Status::Completed);
+}
+
+#[tokio::test]
+async fn runs_are_told_and_found_by_their_tasks_until_they_end() {
+    let sandbox = Sandbox::new();
+    let plugin = sandbox.plugin("report").await;
+    for id in ["b", "a"] {
+        plugin.start(request_for(id, "stop-when-asked")).await.unwrap();
+    }
+    let told = || sandbox.host.runs().iter().map(|run| run.task_id().to_string()).collect::<Vec<_>>();
+    assert_eq!(told(), ["b", "a"]);
+    assert!(sandbox.host.run_of(&task_id("c")).is_none());
+    let run = sandbox.host.run_of(&task_id("b")).unwrap();
+    run.cancel();
+    assert_eq!(run.wait().await.status, Status::Cancelled);
+    assert_eq!(told(), ["a"]);
+    sandbox.host.shutdown().await;
+    assert!(told().is_empty());
+}
+
+#[tokio::test]
+async fn a_host_that_drains_lets_runs_end_and_cancels_those_that_do_not() {
+    for (mode, time, status) in [
+        ("log-many", Duration::from_secs(600), Status::Completed),
+        ("stop-when-asked", Duration::from_millis(50), Status::Cancelled),
+    ] {
+        let sandbox = Sandbox::with(|builder| builder.max_concurrent_runs(1));
+        let plugin = sandbox.plugin("report").await;
+        let run = plugin.start(request(mode)).await.unwrap();
+        let mut waiting = pin!(plugin.run(request("nothing")));
+        assert!(waits(waiting.as_mut()).await);
+        sandbox.host.drain(time).await;
+        assert_eq!(run.wait().await.status, status);
+        assert!(matches!(waiting.await.unwrap_err(), StartError::ShuttingDown));
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Component;
 
+use super::admission::Share;
 use super::host::Inner;
 use super::instance::Guest;
 use super::{Capabilities, Manifest, Outcome, Run, RunRequest, StartError, engine};
@@ -98,12 +99,14 @@ pub struct LoadRequest {
     pub capabilities: Capabilities,
     /// The sum that the component must have, if it is pinned.
     pub sha256: Option<Sha256>,
+    /// How many runs of it may be under way at once; as many as the host's unless set.
+    pub max_concurrent_runs: Option<usize>,
 }
 
 impl LoadRequest {
     /// A plugin with these grants and no capabilities, of any component.
     pub fn new(grants: Grants) -> Self {
-        Self { grants, capabilities: Capabilities::none(), sha256: None }
+        Self { grants, capabilities: Capabilities::none(), sha256: None, max_concurrent_runs: None }
     }
 
     /// The same with these capabilities.
@@ -114,6 +117,11 @@ impl LoadRequest {
     /// The same of a component with this sum alone.
     pub fn sha256(self, sum: Sha256) -> Self {
         Self { sha256: Some(sum), ..self }
+    }
+
+    /// The same with a share of the host: at most so many runs under way at once, at least one. More wait.
+    pub fn max_concurrent_runs(self, most: usize) -> Self {
+        Self { max_concurrent_runs: Some(most), ..self }
     }
 }
 
@@ -126,7 +134,7 @@ impl From<Grants> for LoadRequest {
 impl From<Manifest> for LoadRequest {
     fn from(manifest: Manifest) -> Self {
         let Manifest { grants, capabilities, sha256, .. } = manifest;
-        Self { grants, capabilities, sha256 }
+        Self { sha256, ..Self::new(grants).capabilities(capabilities) }
     }
 }
 
@@ -227,6 +235,7 @@ pub struct Plugin {
     pub(super) component: PluginPre<Guest>,
     pub(super) grants: Arc<Grants>,
     pub(super) capabilities: Arc<Capabilities>,
+    pub(super) share: Share,
 }
 
 impl Plugin {
@@ -264,8 +273,9 @@ impl Plugin {
         let linked = host.linker.instantiate_pre(&component).map_err(|error| unserved(&component, &error))?;
         let component =
             PluginPre::new(linked).map_err(|error| LoadError::NoWorker { export: WORKER, why: chain(&error) })?;
-        let LoadRequest { grants, capabilities, .. } = request;
-        Ok(Self { host, component, grants: Arc::new(grants), capabilities: Arc::new(capabilities) })
+        let LoadRequest { grants, capabilities, max_concurrent_runs, .. } = request;
+        let share = Share::new(max_concurrent_runs);
+        Ok(Self { host, component, grants: Arc::new(grants), capabilities: Arc::new(capabilities), share })
     }
 
     /// What the plugin may reach besides tasks.
