@@ -82,6 +82,7 @@ impl Redaction {
                 launcher_output: self.option(change.result.launcher_output),
             },
             active_jobs: change.active_jobs.map(|jobs| self.texts(jobs)),
+            output: change.output,
             status: change.status,
         }
     }

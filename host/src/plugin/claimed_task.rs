@@ -103,7 +103,7 @@ impl ClaimedTask {
     /// Makes a change to the task, with the entries before it in the same step.
     ///
     /// If the store refuses the change, the entries are written without it.
-    async fn write(&self, change: Change) -> Result<Status> {
+    pub(super) async fn write(&self, change: Change) -> Result<Status> {
         let _turn = self.writing.lock().await;
         let held = self.take_held()?;
         if held.is_empty() {

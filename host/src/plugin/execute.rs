@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::sync::oneshot;
 use wasmtime_wasi::cli::StdinStream;
 
 use super::capabilities::{Http, Opened};
@@ -15,12 +16,13 @@ use super::claimed_task::ClaimedTask;
 use super::cpu_time::CpuTime;
 use super::events::Events;
 use super::instance::{Guest, work};
+use super::live_output::LiveOutput;
 use super::output::Output;
 use super::run::Location;
 use super::supervise::Halt;
 use super::{Limits, Outcome, OutputSink, Plugin};
 use crate::imports::TaskStateCtx;
-use crate::record::{Change, Status, StatusChange, TaskRecord};
+use crate::record::{Change, OutputChange, Status, TaskRecord};
 use crate::redaction::Redaction;
 use crate::store::{Error, Result};
 use crate::units::spell;
@@ -67,15 +69,15 @@ impl Job {
         let redaction = self.opened.redaction.clone();
         let most = self.limits.output_bytes;
         let output = Output::new(self.sink.clone(), self.events.clone(), most, redaction.clone());
-        let kept = output.clone();
-        let end = AssertUnwindSafe(self.guest(output)).catch_unwind().await;
+        let live = LiveOutput::new(output.clone());
+        let end = AssertUnwindSafe(self.guest(output.clone(), &live)).catch_unwind().await;
         claimed.close();
         let end = end.unwrap_or_else(|panic| End::Failed(describe_panic(&*panic)));
-        kept.finish();
-        finish(&claimed, end.without_secrets(&redaction), kept.text()).await
+        output.finish();
+        finish(&claimed, end.without_secrets(&redaction), live.last()).await
     }
 
-    async fn guest(self, output: Output) -> End {
+    async fn guest(self, output: Output, live: &LiveOutput) -> End {
         let Self { plugin, claimed, task, opened, input, limits, .. } = self;
         let Opened { wasi, redaction } = opened;
         let context = TaskStateCtx::with_current(claimed.store.clone(), plugin.grants.clone(), claimed.clone())
@@ -90,6 +92,7 @@ impl Job {
             let mut guest = pin!(cpu.of(work(&plugin.component, &mut store, &task)));
             let computes_too_long =
                 || if cpu.used() > limits.cpu_time { Poll::Ready(Halt::CpuTime) } else { Poll::Pending };
+            let (running, over) = oneshot::channel();
             let watched = async {
                 let ended = tokio::select! {
                     biased;
@@ -101,9 +104,10 @@ impl Job {
                 if ended.is_err() {
                     claimed.until_idle(guest).await;
                 }
+                drop(running);
                 ended
             };
-            tokio::join!(watched, claimed.supervise()).0
+            tokio::join!(watched, claimed.supervise(), live.follow(&claimed, over)).0
         };
         match (store.data().memory.exceeded(), ended) {
             (_, Err(halt)) => halted(halt, &limits),
@@ -143,7 +147,7 @@ fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// Writes the final status, with all that is to be there before it.
-async fn finish(claimed: &ClaimedTask, end: End, output: Option<String>) -> Outcome {
+async fn finish(claimed: &ClaimedTask, end: End, output: Option<OutputChange>) -> Outcome {
     let (status, why) = match end {
         End::Gone(error) => return outcome(claimed, Status::Cancelled, Err(error)),
         End::Done if claimed.is_cancelled() => (Status::Cancelled, None),
@@ -151,7 +155,7 @@ async fn finish(claimed: &ClaimedTask, end: End, output: Option<String>) -> Outc
         End::Failed(why) => (Status::Failed, Some(why)),
         End::Cancelled(why) => (Status::Cancelled, Some(why)),
     };
-    let change = why.into_iter().fold(Change::finish_with(status, output), Change::log);
+    let change = why.into_iter().fold(Change::finish(status).output(output), Change::log);
     let change = claimed.closing(change).await;
     match write_final(claimed, change).await {
         Ok(stored) => outcome(claimed, stored, Ok(())),
@@ -175,10 +179,9 @@ async fn write_final(claimed: &ClaimedTask, mut change: Change) -> Result<Status
         match claimed.write_now(change.clone()).await {
             Err(Error::Unavailable(_)) => {}
             Err(error @ (Error::Failed(_) | Error::InvalidValue(_))) => {
-                let Some(StatusChange::Finish { output: output @ Some(_), .. }) = &mut change.status else {
+                if change.output.take().is_none() {
                     return Err(error);
-                };
-                *output = None;
+                }
                 change = change.log("the output could not be kept");
                 tracing::warn!(task = %claimed.id, %error, "the output of a run was not kept");
                 continue;

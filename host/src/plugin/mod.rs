@@ -18,6 +18,7 @@ mod instance;
 mod known_task;
 mod launch;
 mod limits;
+mod live_output;
 mod load;
 mod manifest;
 mod memory;

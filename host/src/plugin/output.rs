@@ -47,6 +47,12 @@ impl Output {
         lock(&self.kept).text()
     }
 
+    /// How many bytes were printed, as far as they are shown.
+    pub(super) fn printed(&self) -> u64 {
+        let kept = lock(&self.kept);
+        kept.cut + kept.bytes.len() as u64
+    }
+
     fn take(&self, bytes: &[u8]) {
         let clean = lock(&self.clean).push(bytes);
         self.give(&clean);

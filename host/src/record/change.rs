@@ -21,6 +21,19 @@ pub struct Change {
     pub result: TaskResult,
     /// What replaces the identifiers of the task's jobs.
     pub active_jobs: Option<Vec<String>>,
+    /// What `launcher_output` becomes, unless somebody else has set it.
+    pub output: Option<OutputChange>,
+}
+
+/// What a run's host has of the output of its guest. It takes the place of what the host has written before, and of
+/// nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputChange {
+    /// What `launcher_output` may be at present: absent, or what the host has written before. Two texts if it is not
+    /// known whether the last write was made.
+    pub replaces: Vec<Option<String>>,
+    /// What it becomes.
+    pub text: String,
 }
 
 /// Where a change moves a task to.
@@ -34,8 +47,6 @@ pub enum StatusChange {
     Finish {
         /// The status.
         status: Status,
-        /// What `launcher_output` becomes if nobody has set it.
-        output: Option<String>,
     },
 }
 
@@ -56,12 +67,7 @@ impl Change {
 
     /// The end of a run: see [`StatusChange::Finish`].
     pub fn finish(status: Status) -> Self {
-        Self::finish_with(status, None)
-    }
-
-    /// The end of a run that may have printed something.
-    pub fn finish_with(status: Status, output: Option<String>) -> Self {
-        Self { status: Some(StatusChange::Finish { status, output }), ..Self::default() }
+        Self { status: Some(StatusChange::Finish { status }), ..Self::default() }
     }
 
     /// New log entries.
@@ -77,6 +83,11 @@ impl Change {
     /// Other active jobs.
     pub fn active_jobs(jobs: Vec<String>) -> Self {
         Self { active_jobs: Some(jobs), ..Self::default() }
+    }
+
+    /// The same change with the output of a run, if there is any.
+    pub fn output(self, output: impl Into<Option<OutputChange>>) -> Self {
+        Self { output: output.into(), ..self }
     }
 
     /// The same change with one more log entry, stamped when it is made.
@@ -98,8 +109,7 @@ impl Change {
 
     /// Whether the change sets nothing but the status and log entries.
     pub(crate) fn is_small(&self) -> bool {
-        let output = matches!(self.status, Some(StatusChange::Finish { output: Some(_), .. }));
-        !output && self.active_jobs.is_none() && self.result == TaskResult::default()
+        self.output.is_none() && self.active_jobs.is_none() && self.result == TaskResult::default()
     }
 
     /// Whether the change is the end of a run.
@@ -142,8 +152,8 @@ pub fn apply(
     if let Some(text) = &change.result.launcher_output {
         record.set_launcher_output(text);
     }
-    if let Some(StatusChange::Finish { output: Some(text), .. }) = &change.status
-        && !record.has_output()
+    if let Some(OutputChange { replaces, text }) = &change.output
+        && replaces.contains(&record.result().launcher_output)
     {
         record.set_launcher_output(text);
     }
@@ -165,10 +175,10 @@ pub(crate) fn next_status(
         Some(&StatusChange::To(to)) if rule.allows(from, to) => Ok(to),
         Some(&StatusChange::To(to)) => Err(InvalidTransition { from, to }),
         Some(StatusChange::Finish { .. }) if from.is_terminal() => Ok(from),
-        Some(StatusChange::Finish { status: Status::Completed, .. }) if from == Status::CancelRequested => {
+        Some(StatusChange::Finish { status: Status::Completed }) if from == Status::CancelRequested => {
             Ok(Status::Cancelled)
         }
-        Some(&StatusChange::Finish { status, .. }) => Ok(status),
+        Some(&StatusChange::Finish { status }) => Ok(status),
     }
 }
 

@@ -65,12 +65,19 @@ fn the_end_of_a_run_respects_what_is_there() {
 }
 
 #[test]
-fn output_that_was_set_is_not_replaced_by_the_default() {
+fn the_output_of_a_run_takes_the_place_of_none_but_its_own() {
     let mut task = record(Status::Running);
-    let default = |text: &str| Change::finish_with(Status::Completed, Some(text.to_owned()));
-    apply(&mut task, &default("first"), &time(NOW), TransitionRule::Forward).unwrap();
-    apply(&mut task, &default("second"), &time(NOW), TransitionRule::Forward).unwrap();
-    assert_eq!(task.result().launcher_output.as_deref(), Some("first"));
+    let mut print = |replaces: &[Option<&str>], text: &str| {
+        let replaces = replaces.iter().map(|text| text.map(str::to_owned)).collect();
+        let change = Change::default().output(OutputChange { replaces, text: text.to_owned() });
+        apply(&mut task, &change, &time(NOW), TransitionRule::Forward).unwrap();
+        task.result().launcher_output
+    };
+    assert_eq!(print(&[], "x").as_deref(), None);
+    assert_eq!(print(&[None], "first").as_deref(), Some("first"));
+    assert_eq!(print(&[None], "x").as_deref(), Some("first"));
+    assert_eq!(print(&[None, Some("first")], "second").as_deref(), Some("second"));
+    assert_eq!(print(&[Some("first")], "x").as_deref(), Some("second"));
 }
 
 #[test]

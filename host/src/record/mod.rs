@@ -13,7 +13,7 @@ mod status;
 mod time;
 mod wire;
 
-pub use change::{Change, Entry, InvalidTransition, StatusChange, apply};
+pub use change::{Change, Entry, InvalidTransition, OutputChange, StatusChange, apply};
 pub use draft::Draft;
 pub use id::{MAX_NAME_BYTES, Service, TaskId, UserId};
 pub use json::{JsonObject, MAX_DEPTH, MAX_INTEGER_DIGITS};

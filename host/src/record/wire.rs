@@ -281,11 +281,6 @@ impl TaskRecord {
         TaskResult { pod_status: read(&self.raw.pod_status), launcher_output: read(&self.raw.launcher_output) }
     }
 
-    /// Whether the workload's output was set before.
-    pub(crate) fn has_output(&self) -> bool {
-        self.raw.launcher_output != "null"
-    }
-
     pub(super) fn set_status(&mut self, status: Status) {
         self.status = status;
     }

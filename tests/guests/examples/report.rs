@@ -28,6 +28,7 @@ impl Plugin for Report {
             "log-until-told" => log_until_told()?,
             "count-input" => println!("{} bytes", std::io::copy(&mut input, &mut std::io::sink())?),
             "stop-when-asked" => stop_when_asked("stopping")?,
+            "print-until-asked" => print_until_asked(),
             "heed-in-answers" => heed_in_answers()?,
             "work-on" => work_on()?,
             "refuse-to-stop" => {
@@ -108,6 +109,16 @@ fn stop_when_asked(last_words: &str) -> task_state_guest::Result<()> {
         std::thread::sleep(Duration::from_millis(10));
     }
     current_task::log(last_words).map(drop)
+}
+
+fn print_until_asked() {
+    let mut number = 0;
+    while !current_task::cancel_requested() {
+        println!("{number}");
+        number += 1;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    println!("the end");
 }
 
 fn heed_in_answers() -> task_state_guest::Result<()> {

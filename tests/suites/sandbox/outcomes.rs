@@ -7,6 +7,35 @@ use task_state_host::{Input, OutputSink};
 use super::*;
 
 #[tokio::test]
+async fn what_a_guest_prints_is_in_the_record_while_it_runs_and_whole_at_the_end() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.start("report", "print-until-asked").await;
+    let output = async || sandbox.task(run.task_id()).await.result().launcher_output;
+    eventually("some output", async || output().await.is_some()).await;
+    let first = output().await;
+    assert!(first.as_ref().is_some_and(|text| text.starts_with("0\n1\n")), "{first:?}");
+    eventually("more output", async || output().await != first).await;
+    run.cancel();
+    let outcome = run.wait().await;
+    let whole = printed(&outcome).await;
+    assert_eq!(outcome.status, Status::Cancelled);
+    assert!(whole.starts_with(&first.unwrap()) && whole.ends_with("\nthe end\n"), "{whole}");
+}
+
+#[tokio::test]
+async fn an_output_that_others_set_stays() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.start("report", "print-until-asked").await;
+    let output = async || sandbox.task(run.task_id()).await.result().launcher_output;
+    eventually("some output", async || output().await.is_some()).await;
+    let result = TaskResult { launcher_output: Some("theirs".to_owned()), ..TaskResult::default() };
+    sandbox.store.change(run.task_id(), Change::result(result), &Access::ANY).await.unwrap();
+    run.cancel();
+    let outcome = run.wait().await;
+    assert_eq!((outcome.status, printed(&outcome).await.as_str()), (Status::Cancelled, "theirs"));
+}
+
+#[tokio::test]
 async fn the_record_of_an_outcome_is_read_when_it_is_asked_for() {
     let sandbox = Sandbox::new();
     let run = sandbox.start("report", "nothing").await;

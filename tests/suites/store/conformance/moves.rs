@@ -1,6 +1,6 @@
 //! The moves between statuses.
 
-use task_state_host::record::{InvalidTransition, TransitionRule};
+use task_state_host::record::{InvalidTransition, OutputChange, TransitionRule};
 
 use super::fixture::*;
 use super::{Engine, Options, promises};
@@ -85,7 +85,11 @@ async fn a_cancellation_that_was_asked_for_outlives_a_good_end<E: Engine>() {
 
 async fn the_end_of_a_run_sets_the_output_that_nobody_has_set<E: Engine>() {
     let (_engine, store) = store::<E>().await;
-    let end = || Change::finish_with(Status::Completed, Some("printed".to_owned()));
+    let printed = |replaces: Option<&str>, text: &str| OutputChange {
+        replaces: vec![replaces.map(str::to_owned)],
+        text: text.to_owned(),
+    };
+    let end = || Change::finish(Status::Completed).output(printed(None, "printed"));
     let id = save(&store, draft_in("1", Status::Running)).await;
     store.change(&id, end(), &Access::ANY).await.unwrap();
     assert_eq!(get(&store, &id).await.result().launcher_output.as_deref(), Some("printed"));
@@ -94,4 +98,15 @@ async fn the_end_of_a_run_sets_the_output_that_nobody_has_set<E: Engine>() {
     store.change(&id, output(""), &Access::ANY).await.unwrap();
     store.change(&id, end(), &Access::ANY).await.unwrap();
     assert_eq!(get(&store, &id).await.result().launcher_output.as_deref(), Some(""));
+
+    let id = save(&store, draft_in("3", Status::Running)).await;
+    for (replaces, text, becomes) in
+        [(None, "1\n", "1\n"), (Some("1\n"), "1\n2\n", "1\n2\n"), (Some("1\n"), "x", "1\n2\n")]
+    {
+        let change = Change::default().output(printed(replaces, text)).log("between");
+        assert_eq!(store.change(&id, change, &Access::ANY).await.unwrap(), Status::Running);
+        let task = get(&store, &id).await;
+        assert_eq!(task.result().launcher_output.as_deref(), Some(becomes));
+        assert_eq!(messages(&task).last().map(String::as_str), Some("between"));
+    }
 }
