@@ -51,6 +51,7 @@ wrap! {
     fn peek_next_task_id() -> Result<String>;
     fn save(draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId>;
     fn claim(claim: Claim) -> Result<Claimed>;
+    fn renew(holds: &[(TaskId, RunId)], lease: std::time::Duration) -> Result<Vec<bool>>;
     fn get(id: &TaskId, access: &Access) -> Result<TaskRecord>;
     fn status(id: &TaskId, access: &Access) -> Result<Status>;
     fn delete(id: &TaskId, access: &Access) -> Result<bool>;

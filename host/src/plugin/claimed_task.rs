@@ -28,6 +28,7 @@ const FRESH: Duration = Duration::from_millis(100);
 pub(super) struct ClaimedTask {
     pub(super) store: SharedStore,
     pub(super) id: TaskId,
+    pub(super) run: RunId,
     /// The task, while this run has it.
     pub(super) during: Access,
     /// The task, whoever has it.
@@ -52,21 +53,36 @@ pub(super) struct State {
 
 impl ClaimedTask {
     /// A task that the run has just claimed.
-    pub(super) fn new(store: SharedStore, task: &TaskRecord, run: RunId, events: Events) -> Result<Self> {
+    pub(super) fn new(
+        store: SharedStore,
+        task: &TaskRecord,
+        run: RunId,
+        lease_end: Instant,
+        events: Events,
+    ) -> Result<Self> {
         events.status(task.status());
         let access = Access::of(Owners::only(task.service(), task.user_id()));
         Ok(Self {
             store,
             id: TaskId::stored(task.task_id())?,
-            during: access.clone().during(run),
+            during: access.clone().during(run.clone()),
+            run,
             access,
             writing: tokio::sync::Mutex::default(),
-            state: Mutex::new(State { held: HeldEntries::default(), known: KnownTask::new(task.status()) }),
+            state: Mutex::new(State { held: HeldEntries::default(), known: KnownTask::new(task.status(), lease_end) }),
             events,
             calls: Arc::default(),
             work: Notify::new(),
             halt: Notify::new(),
         })
+    }
+
+    /// Takes note of a new lease, and until when the run may go on under it; none if the run has lost the task.
+    pub(super) fn renewed(&self, lease_end: Option<Instant>) {
+        self.learn(|known| match lease_end {
+            Some(end) => known.lease_end = end,
+            None => _ = known.gone.get_or_insert(Error::NotFound),
+        });
     }
 
     /// Whether a call of the guest on the store is under way.

@@ -15,7 +15,7 @@ async fn claimed() -> ClaimedTask {
     let (service, user) = (Service::new("analytics").unwrap(), UserId::new("alice").unwrap());
     let run = RunId::unique();
     let claimed = store.claim(Claim::new(service, user, run.clone(), Duration::from_secs(60))).await.unwrap();
-    ClaimedTask::new(store, &claimed.task, run, Events::default()).unwrap()
+    ClaimedTask::new(store, &claimed.task, run, Instant::now() + Duration::from_secs(60), Events::default()).unwrap()
 }
 
 async fn stored(task: &ClaimedTask) -> Vec<String> {

@@ -17,7 +17,7 @@ use super::load::{self, Loading, Source};
 use super::registry::Registry;
 use super::{
     CompilerProcess, Inspection, Limits, LoadError, LoadLimits, LoadRequest, Outcome, Plugin, Run, RunRequest,
-    StartError, launch,
+    StartError, launch, leases,
 };
 use crate::imports;
 use crate::record::TaskId;
@@ -37,6 +37,8 @@ pub struct Host(Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) store: SharedStore,
+    pub(super) name: String,
+    pub(super) lease: Duration,
     pub(super) engine: wasmtime::Engine,
     pub(super) ticker: Ticker,
     pub(super) linker: Linker<Guest>,
@@ -52,6 +54,8 @@ pub(super) struct Inner {
 #[derive(Debug)]
 pub struct HostBuilder {
     store: SharedStore,
+    name: String,
+    lease: Duration,
     compilation_cache: bool,
     max_concurrent_runs: usize,
     max_queued_runs: usize,
@@ -62,6 +66,21 @@ pub struct HostBuilder {
 }
 
 impl HostBuilder {
+    /// The name by which the log of a task tells its host, should that be lost. The name of the machine and the number of
+    /// the process unless set.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// How long a run holds its task without a renewal: one second to an hour, 30 s unless set. All leases of a host are
+    /// renewed together, three times in that time and every 10 s at least. A host that cannot renew them stops its runs
+    /// before they end; one that dies leaves tasks which another host, or `check`, ends within 10 s after that.
+    pub fn lease(mut self, life: Duration) -> Self {
+        self.lease = life.clamp(Duration::from_secs(1), Duration::from_secs(3_600));
+        self
+    }
+
     /// Whether compiled components are kept on disk, in the user's cache directory. They are unless set.
     pub fn compilation_cache(mut self, keep: bool) -> Self {
         self.compilation_cache = keep;
@@ -133,8 +152,12 @@ impl HostBuilder {
             Ticker::start(engine.clone()).map_err(|error| HostError(format!("no thread for the clock: {error}")))?;
         let store = self.store.clone();
         runtime.spawn(async move { store.maintain().await });
+        let runs = Registry::new();
+        runtime.spawn(leases::keep(runs.clone(), self.store.clone(), self.lease));
         Ok(Host(Arc::new(Inner {
             store: self.store,
+            name: self.name,
+            lease: self.lease,
             loading,
             engine,
             ticker,
@@ -142,7 +165,7 @@ impl HostBuilder {
             runtime: Some(runtime),
             default_limits: self.default_limits,
             admission: Admission::new(self.max_concurrent_runs, self.max_queued_runs),
-            runs: Registry::new(),
+            runs,
         })))
     }
 }
@@ -152,6 +175,8 @@ impl Host {
     pub fn builder(store: SharedStore) -> HostBuilder {
         HostBuilder {
             store,
+            name: own_name(),
+            lease: Duration::from_secs(30),
             compilation_cache: true,
             max_concurrent_runs: 256,
             max_queued_runs: 1_024,
@@ -274,6 +299,13 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// The name of the machine, and the number of this process.
+fn own_name() -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine = if machine.trim().is_empty() { "unknown" } else { machine.trim() };
+    format!("{machine}:{}", std::process::id())
 }
 
 fn broken() -> store::Error {

@@ -17,6 +17,8 @@ pub(super) struct KnownTask {
     pub(super) cancelled: Option<Instant>,
     /// What the host's own cancellation is to say, until it is written.
     pub(super) notice: Option<String>,
+    /// Until when the run may go on without a new lease.
+    pub(super) lease_end: Instant,
     /// Why the run has lost the task.
     pub(super) gone: Option<Error>,
     /// The guest makes no calls any more.
@@ -25,9 +27,9 @@ pub(super) struct KnownTask {
 
 impl KnownTask {
     /// A task that was just claimed.
-    pub(super) fn new(status: Status) -> Self {
+    pub(super) fn new(status: Status, lease_end: Instant) -> Self {
         let now = Instant::now();
-        Self { status, seen: now, asked: now, cancelled: None, notice: None, gone: None, closed: false }
+        Self { status, seen: now, asked: now, cancelled: None, notice: None, lease_end, gone: None, closed: false }
     }
 
     /// Takes note of a status that the store has told.
@@ -65,7 +67,7 @@ mod tests {
 
     #[test]
     fn an_old_answer_undoes_nothing_and_still_tells_of_a_cancellation() {
-        let mut task = KnownTask::new(Status::Running);
+        let mut task = KnownTask::new(Status::Running, Instant::now());
         let asked = Instant::now();
         task.saw(Status::Pending);
         task.seen += Duration::from_nanos(1);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 use wasmtime_wasi::cli::StdinStream;
 
@@ -14,12 +15,9 @@ use super::claimed_task::ClaimedTask;
 use super::events::Events;
 use super::execute::Job;
 use super::registry::Slot;
-use super::{Input, Limits, Outcome, Plugin, Run, RunRequest, StartError, input, run};
+use super::{Input, Outcome, Plugin, Run, RunRequest, StartError, input, leases, run};
 use crate::record::{Status, TaskId};
 use crate::store::{Access, Claim, Claimed, Error, Owners, RunId};
-
-/// How much longer than its own limits a run has its task: time for the store to answer at the end.
-const LEASE_MARGIN: Duration = Duration::from_secs(120);
 
 /// What the log of a task says if its caller did not wait for the start.
 const ABANDONED: &str = "cancellation requested: whoever started the run is gone";
@@ -96,14 +94,16 @@ async fn begin(plugin: Plugin, request: RunRequest, events: &Events) -> Result<B
     let limits = request.limits.as_ref().unwrap_or(&plugin.host.default_limits).countable();
     let input = open(request.input.clone()).await?;
     let opened = Opened::open(&plugin.capabilities).await?;
-    let run_id = RunId::unique();
-    let Claimed { task, .. } = plugin.host.store.claim(claim(&request, run_id.clone(), &limits)).await?;
+    let run_id = RunId::of_host(&plugin.host.name);
+    let lease_end = leases::end(Instant::now(), plugin.host.lease);
+    let claim = claim(&request, run_id.clone(), plugin.host.lease);
+    let Claimed { task, .. } = plugin.host.store.claim(claim).await?;
     if task.status() == Status::Cancelled {
         let id = TaskId::stored(task.task_id()).map_err(Error::InvalidValue)?;
         let access = Access::of(Owners::only(task.service(), task.user_id()));
         return Ok(Begun::Cancelled(Box::new(run::Location { store: plugin.host.store.clone(), id, access })));
     }
-    let claimed = Arc::new(ClaimedTask::new(plugin.host.store.clone(), &task, run_id, events.clone())?);
+    let claimed = Arc::new(ClaimedTask::new(plugin.host.store.clone(), &task, run_id, lease_end, events.clone())?);
     Ok(Begun::Running(Box::new(Job {
         plugin,
         claimed,
@@ -124,8 +124,7 @@ async fn open(input: Input) -> Result<Box<dyn StdinStream + Sync>, StartError> {
     input::open(input).await.map_err(|error| StartError::Input { path, error })
 }
 
-fn claim(request: &RunRequest, run: RunId, limits: &Limits) -> Claim {
-    let lease = limits.wall_clock.saturating_add(limits.grace).saturating_add(LEASE_MARGIN);
+fn claim(request: &RunRequest, run: RunId, lease: Duration) -> Claim {
     Claim {
         task_id: request.task_id.clone(),
         parameters: request.parameters.clone(),

@@ -17,6 +17,7 @@ mod inspect;
 mod instance;
 mod known_task;
 mod launch;
+mod leases;
 mod limits;
 mod live_output;
 mod load;

@@ -25,7 +25,9 @@ pub(super) enum Halt {
     CpuTime,
     /// It went on past the grace period of its cancellation.
     Grace,
-    /// The task was deleted or given to another owner.
+    /// Its lease could not be renewed.
+    Lease,
+    /// The run has lost the task: it was deleted, given to another owner, or ended by another host.
     Gone(Error),
 }
 
@@ -121,20 +123,23 @@ impl ClaimedTask {
     pub(super) async fn halt(&self, limits: &Limits) -> Halt {
         let end = Instant::now() + limits.wall_clock;
         loop {
-            let (gone, cancelled) = {
+            let (gone, cancelled, lease_end) = {
                 let known = &lock(&self.state).known;
-                (known.gone.clone(), known.cancelled)
+                (known.gone.clone(), known.cancelled, known.lease_end)
             };
             if let Some(error) = gone {
                 return Halt::Gone(error);
             }
             // A task that was asked to stop is cancelled, whichever of its times is up first.
             let until = cancelled.map_or(end, |seen| end.min(seen + limits.grace));
-            if until <= Instant::now() {
+            let now = Instant::now();
+            if until <= now {
                 return if cancelled.is_some() { Halt::Grace } else { Halt::WallClock };
+            } else if lease_end <= now {
+                return Halt::Lease;
             }
             tokio::select! {
-                () = sleep_until(until) => {}
+                () = sleep_until(until.min(lease_end)) => {}
                 () = self.halt.notified() => {}
             }
         }

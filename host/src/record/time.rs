@@ -91,6 +91,12 @@ impl Timestamp {
         PORTABLE.contains(&self.micros)
     }
 
+    /// The instant so many milliseconds after the Unix epoch, as a clock in this zone spells it.
+    pub(crate) fn from_millis(millis: i64, zone: &TimeZone) -> Option<Self> {
+        let instant = jiff::Timestamp::from_millisecond(millis).ok()?;
+        Self::spell(instant.as_microsecond(), zone.0.to_offset(instant))
+    }
+
     /// The instant `micros` microseconds after the Unix epoch, spelled with `offset`, as Python's `isoformat()` does.
     fn spell(micros: i64, offset: Offset) -> Option<Self> {
         // A zone of long ago may have an offset with seconds, which no reader takes.

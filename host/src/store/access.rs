@@ -83,6 +83,11 @@ impl RunId {
         Self(uuid::Uuid::new_v4().simple().to_string())
     }
 
+    /// The same, of a host with this name: should the host be lost, the task's log names it.
+    pub fn of_host(name: &str) -> Self {
+        Self(format!("{name}/{}", Self::unique().0))
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -6,6 +6,7 @@
 mod access;
 mod error;
 mod open;
+mod orphan;
 mod query;
 pub mod redis;
 mod report;
@@ -13,6 +14,7 @@ pub mod sqlite;
 mod url;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -67,6 +69,12 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// for parameters given for a task that is there already.
     async fn claim(&self, claim: Claim) -> Result<Claimed>;
 
+    /// Renews the leases of runs on their tasks, all of them in one round trip for some hundred. Tells for each run whether
+    /// it holds its task: one whose lease has ended, or whose task is gone, does so no longer, and each write of it is
+    /// refused. A task whose lease has ended is ended by [`maintain`](Self::maintain) or [`check`](Self::check), of any
+    /// process: it becomes `failed`, or `cancelled` if it was asked to stop, and its log names the host.
+    async fn renew(&self, holds: &[(TaskId, RunId)], lease: Duration) -> Result<Vec<bool>>;
+
     /// A task as it is now.
     ///
     /// # Errors
@@ -111,7 +119,8 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// Compares records and indexes, and repairs what disagrees if asked to.
     async fn check(&self, repair: bool) -> Result<Report>;
 
-    /// Keeps the store free of what expired tasks leave behind: runs until it is dropped. A host does this while it lives.
+    /// Keeps the store free of what expired tasks leave behind, and ends tasks whose hosts are gone, within 10 s of the end
+    /// of their leases: runs until it is dropped. A host does this while it lives.
     async fn maintain(&self);
 
     /// Gives back what the store keeps on its server for this process: the last call of a process that ends. One that is

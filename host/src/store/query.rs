@@ -118,7 +118,7 @@ pub struct Claim {
     pub priority: Priority,
     /// The run.
     pub run: RunId,
-    /// How long the run has the task. A run whose host has died has it no longer than this.
+    /// How long the run has the task, unless its host [renews](super::TaskStore::renew) that.
     pub lease: Duration,
 }
 

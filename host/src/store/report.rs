@@ -80,6 +80,8 @@ pub enum FindingKind {
     Metadata,
     /// A key that must expire never would, or an index would before its records.
     Expiry,
+    /// A run has the task no longer, because its host is gone: the task is ended.
+    Orphan,
     /// A record is empty: others read it as a task that is not there.
     Empty,
     /// A record cannot be read. Not repaired: its text may still be worth something.
@@ -99,6 +101,7 @@ impl fmt::Display for FindingKind {
             Self::MissingEntry => "missing entry",
             Self::Metadata => "metadata",
             Self::Expiry => "expiry",
+            Self::Orphan => "orphaned task",
             Self::Empty => "empty record",
             Self::Unreadable => "unreadable record",
             Self::WrongType => "wrong type",

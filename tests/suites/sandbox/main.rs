@@ -8,6 +8,7 @@ mod events;
 mod faults;
 mod grants;
 mod hostile;
+mod leases;
 mod limits;
 mod loading;
 mod log;

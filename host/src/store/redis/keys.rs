@@ -65,6 +65,9 @@ pub(super) fn stage(host: &str, slot: usize, operation: u64) -> String {
     format!("task-state:stage:{host}:{slot}:{operation}")
 }
 
+/// The tasks that runs hold, by the ends of their leases in milliseconds: a sorted set.
+pub(super) const LEASES: &str = "task-state:leases";
+
 /// When the last sweep of the indexes began, so that not every host sweeps: a string that lives for minutes.
 pub(super) const SWEEP_TURN: &str = "task-state:sweep";
 

@@ -8,7 +8,7 @@
 //! | key | type | holds | lives |
 //! |---|---|---|---|
 //! | `task:{id}` | string | the record | T |
-//! | `task:{id}:metadata` | hash | `service`, `user_id`; ours: `run` and `lease_until`, the run that holds the task | T + 60 s |
+//! | `task:{id}:metadata` | hash | `service`, `user_id`; ours: `run`, the run that holds the task, `lease_until` and `seen`, when its lease ends and was renewed last | T + 60 s |
 //! | `index:tasks` | set | the ids of all tasks | T to T + 60 s |
 //! | `index:service:{s}` | set | the ids of a service's tasks | the same |
 //! | `index:service:{s}:users` | set | the **users** that have tasks with a service | the same |
@@ -17,6 +17,7 @@
 //! | `task:id:sequence` | integer | the last id that was given out | for ever |
 //! | `task-state:session:{host}` | hash | ours: the last operation in each slot of a host | three deadlines |
 //! | `task-state:stage:{host}:…` | string | ours: a large record on its way into its place | seconds |
+//! | `task-state:leases` | sorted set | ours: the tasks that runs hold, by the ends of their leases | for ever |
 //! | `task-state:sweep` | string | ours: when the last sweep began | minutes |
 //!
 //! A record is one JSON object without white space, its fields in this order: `task_id`, `service`, `user_id`, `status`,
@@ -81,7 +82,7 @@ use self::listing::Listings;
 use self::server::{Link, Session};
 use self::task::WriteQueues;
 use super::{
-    Access, Claim, Claimed, Counts, Error, Owners, Page, Precondition, Progress, Query, Report, Result, Scope,
+    Access, Claim, Claimed, Counts, Error, Owners, Page, Precondition, Progress, Query, Report, Result, RunId, Scope,
     TaskStore,
 };
 use crate::record::{Change, Clock, Draft, Status, TaskId, TaskRecord, Timestamp};
@@ -173,6 +174,11 @@ impl TaskStore for RedisStore {
     async fn claim(&self, claim: Claim) -> Result<Claimed> {
         let _admitted = self.admit()?;
         self.claim_task(&claim).await
+    }
+
+    /// Not kept waiting by calls: who does not renew loses the tasks.
+    async fn renew(&self, holds: &[(TaskId, RunId)], lease: Duration) -> Result<Vec<bool>> {
+        self.renew_leases(holds, lease).await
     }
 
     async fn get(&self, id: &TaskId, access: &Access) -> Result<TaskRecord> {

@@ -25,7 +25,7 @@ pub(super) fn apply_to(conn: &Connection, policy: &Policy, stored: &Stored, chan
     write::touch(conn, policy, stored.num, status, &at, last_seq)?;
     if change.finishes() {
         // The run is over: the task, saved anew, is free for the next.
-        write::hold(conn, stored.num, None)?;
+        write::release(conn, stored.num)?;
     }
     Ok(status)
 }

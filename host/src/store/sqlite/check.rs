@@ -8,6 +8,7 @@ use futures_util::future::try_join_all;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::{Fault, Step};
+use super::lease;
 use super::remove::{original_id, sweep};
 use super::task::{Policy, Stored, now_ms, select};
 use super::worker::{PAUSE, Worker};
@@ -21,6 +22,7 @@ const STEP: usize = 500;
 pub(super) async fn check(reads: &Worker, writes: &Worker, policy: &Policy, repair: bool) -> Result<Report> {
     reads.run(check_file).await?;
     let mut report = Report::default();
+    check_orphans(reads, writes, policy, repair, &mut report).await?;
     let expired = reads.run(find_expired).await?;
     for id in &expired {
         report.add(Finding::new(FindingKind::StaleEntry, original_id(id)).repaired(repair));
@@ -47,6 +49,28 @@ pub(super) async fn check(reads: &Worker, writes: &Worker, policy: &Policy, repa
         }
     }
     Ok(report)
+}
+
+/// Tasks whose hosts are gone, which are ended if asked to.
+async fn check_orphans(
+    reads: &Worker,
+    writes: &Worker,
+    policy: &Policy,
+    repair: bool,
+    report: &mut Report,
+) -> Result<()> {
+    for num in reads.run(lease::ended).await? {
+        let with = policy.clone();
+        let id = if repair {
+            writes.run(move |conn| lease::end_orphan(conn, &with, num)).await?
+        } else {
+            reads.run(move |conn| lease::alive(conn, num)).await?
+        };
+        if let Some(id) = id {
+            report.add(Finding::new(FindingKind::Orphan, id).repaired(repair));
+        }
+    }
+    Ok(())
 }
 
 fn check_file(conn: &Connection) -> Step<()> {

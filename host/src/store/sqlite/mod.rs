@@ -9,6 +9,7 @@ mod check;
 mod connection;
 mod fault;
 mod follow;
+mod lease;
 mod list;
 mod options;
 mod remove;
@@ -21,6 +22,7 @@ mod write;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -34,10 +36,13 @@ use self::task::{Policy, Stored};
 use self::worker::{Role, Worker};
 use super::{
     Access, Claim, Claimed, Counts, Error, MAX_PAGE_TASKS, Owners, Page, Precondition, Progress, Query, Report, Result,
-    Scope, StoreUrl, TaskStore,
+    RunId, Scope, StoreUrl, TaskStore,
 };
 use crate::record::{Change, Clock, Draft, InvalidValue, Status, TaskId, TaskRecord, Timestamp};
 use crate::settings::check_ttl;
+
+/// How often a host looks for tasks whose hosts are gone.
+const ORPHANS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A store in SQLite. Clones are handles on the same connections.
 ///
@@ -111,6 +116,19 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// Ends tasks whose hosts are gone.
+    async fn end_orphans(&self) -> Result<()> {
+        for num in self.reads.run(lease::ended).await? {
+            let policy = self.policy.clone();
+            if let Some(task) = self.writes.run(move |conn| lease::end_orphan(conn, &policy, num)).await? {
+                tracing::warn!(task, "the host of a task was gone");
+            }
+        }
+        Ok(())
+    }
+}
+
 fn writing(options: &SqliteOptions) -> Role {
     Role::Write { every: options.sweep_interval, maintain: sweep }
 }
@@ -142,6 +160,11 @@ impl TaskStore for SqliteStore {
     async fn claim(&self, claim: Claim) -> Result<Claimed> {
         let policy = self.policy.clone();
         self.writes.run(move |conn| save::claim(conn, &policy, &claim)).await
+    }
+
+    async fn renew(&self, holds: &[(TaskId, RunId)], life: Duration) -> Result<Vec<bool>> {
+        let holds = holds.to_vec();
+        self.writes.run(move |conn| lease::renew(conn, &holds, life)).await
     }
 
     async fn get(&self, id: &TaskId, access: &Access) -> Result<TaskRecord> {
@@ -203,9 +226,14 @@ impl TaskStore for SqliteStore {
     /// Nothing is kept for a process.
     async fn close(&self) {}
 
+    /// The thread of the writes sweeps between them.
     async fn maintain(&self) {
-        // The thread of the writes sweeps between them.
-        std::future::pending().await
+        loop {
+            tokio::time::sleep(ORPHANS_INTERVAL).await;
+            if let Err(error) = self.end_orphans().await {
+                tracing::warn!(%error, "cannot look for tasks whose hosts are gone");
+            }
+        }
     }
 
     fn now(&self) -> Timestamp {

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::fault::Step;
-use super::task::{Policy, Stored, after};
+use super::task::{Policy, Stored};
 use super::write;
 use crate::record::{Change, Draft, InvalidTransition, InvalidValue, Status, TaskId};
 use crate::store::{Access, Claim, Claimed, Error, Owners, Precondition};
@@ -78,8 +78,10 @@ pub(super) fn claim(conn: &Connection, policy: &Policy, claim: &Claim) -> Step<C
         Some(stored) => take(conn, policy, claim, stored)?,
     };
     let stored = Stored::find(conn, id.as_str())?.ok_or(Error::NotFound)?;
-    let until = after(claim.lease);
-    write::hold(conn, stored.num, (status == Status::Running).then_some((claim.run.as_str(), until)))?;
+    match status {
+        Status::Running => write::hold(conn, stored.num, claim.run.as_str(), claim.lease)?,
+        _ => write::release(conn, stored.num)?,
+    }
     Ok(Claimed { task: stored.record(conn, policy)?, is_new })
 }
 

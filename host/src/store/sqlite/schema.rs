@@ -59,12 +59,19 @@ const TABLES: &str = "
 
 /// What came later, and may be missing in a file that is there. A version that does not know it loses nothing by that.
 ///
+/// - `lease.ends_at` repeats the `held_until` of a task whose run has to renew it, and `seen_at` is when it did so last.
 /// - `successor.first` is the first row of a task that has had several, by which its followers know it.
 const LATER_TABLES: &str = "
     CREATE TABLE IF NOT EXISTS successor (
         task  INTEGER PRIMARY KEY REFERENCES task (num) ON DELETE CASCADE,
         first INTEGER NOT NULL
     ) STRICT;
+    CREATE TABLE IF NOT EXISTS lease (
+        task    INTEGER PRIMARY KEY REFERENCES task (num) ON DELETE CASCADE,
+        ends_at INTEGER NOT NULL,
+        seen_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS lease_by_end ON lease (ends_at);
 ";
 
 /// Makes the tables, unless they are there.

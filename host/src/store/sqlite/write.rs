@@ -1,10 +1,12 @@
 //! One task written to the tables: whole or in part. The caller has checked that it may be.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Step;
 use super::remove::{remove, remove_entries, retire};
-use super::task::{Policy, Stored, after};
+use super::task::{Policy, Stored, after, now_ms};
 use crate::record::{Draft, Status, TaskId, TaskRecord, Timestamp, later_than, quote, sort_key};
 
 /// Writes a task whole, in the place of the one that is there.
@@ -61,6 +63,7 @@ fn succeed(conn: &Connection, old: i64, record: &TaskRecord, before: i64) -> Ste
     let num = insert(conn, record)?;
     for sql in [
         "UPDATE task SET (run, held_until) = (SELECT run, held_until FROM task WHERE num = ?2) WHERE num = ?1",
+        "UPDATE lease SET task = ?1 WHERE task = ?2",
         "INSERT INTO successor SELECT ?1, ifnull((SELECT first FROM successor WHERE task = ?2), ?2)",
     ] {
         conn.prepare_cached(sql)?.execute([num, old])?;
@@ -122,9 +125,18 @@ pub(super) fn add_entries<E: AsRef<str>>(
     Ok(last_seq)
 }
 
-/// Remembers a run beside a task, and until when it may hold it; or that none does.
-pub(super) fn hold(conn: &Connection, num: i64, run: Option<(&str, i64)>) -> Step<()> {
+/// Remembers a run beside a task, for as long as its lease lives.
+pub(super) fn hold(conn: &Connection, num: i64, run: &str, life: Duration) -> Step<()> {
     let sql = "UPDATE task SET run = ?2, held_until = ?3 WHERE num = ?1";
-    conn.prepare_cached(sql)?.execute(params![num, run.map(|(run, _)| run), run.map(|(_, until)| until)])?;
+    conn.prepare_cached(sql)?.execute(params![num, run, after(life)])?;
+    let sql = "INSERT OR REPLACE INTO lease (task, ends_at, seen_at) VALUES (?1, ?2, ?3)";
+    conn.prepare_cached(sql)?.execute(params![num, after(life), now_ms()])?;
+    Ok(())
+}
+
+/// Takes a task from its run.
+pub(super) fn release(conn: &Connection, num: i64) -> Step<()> {
+    conn.prepare_cached("UPDATE task SET run = NULL, held_until = NULL WHERE num = ?1")?.execute([num])?;
+    conn.prepare_cached("DELETE FROM lease WHERE task = ?1")?.execute([num])?;
     Ok(())
 }

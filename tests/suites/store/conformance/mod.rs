@@ -9,6 +9,7 @@ mod delete;
 mod expiry;
 mod fixture;
 mod follow;
+mod lease;
 mod listing;
 mod moves;
 mod record;

@@ -22,6 +22,7 @@ const MAX_LOOKS: usize = 5;
 impl RedisStore {
     pub(in crate::store::redis) async fn check_all(&self, repair: bool) -> Result<Report> {
         let mut findings = Findings::default();
+        self.check_orphans(repair, &mut findings).await?;
         self.check_keys("task:*", repair, &mut findings).await?;
         self.check_keys("index:*", repair, &mut findings).await?;
         self.go_over_indexes(Pass { repair, owners: true }, &mut findings).await?;

@@ -8,6 +8,7 @@ mod check;
 mod index_walk;
 mod kept;
 mod listener;
+mod orphans;
 mod repair;
 mod scan;
 mod sweeper;
@@ -19,10 +20,10 @@ use tokio::sync::watch;
 use super::RedisStore;
 
 impl RedisStore {
-    /// Keeps the indexes free of expired tasks, until it is dropped.
+    /// Keeps the indexes free of expired tasks, and ends tasks whose hosts are gone, until it is dropped.
     pub(super) async fn maintain_indexes(&self) {
         self.primary.move_here().await;
         let (missed, news) = watch::channel(Instant::now());
-        tokio::join!(self.keep_listening(&missed), self.keep_sweeping(news));
+        tokio::join!(self.keep_listening(&missed), self.keep_sweeping(news), self.keep_ending_orphans());
     }
 }

@@ -4,6 +4,7 @@
 -- KEYS[1]  session: hash of slots, each the last operation that was carried out in it
 -- KEYS[2]  record: string
 -- KEYS[3]  metadata: hash
+-- KEYS[4]  leases: sorted set of the tasks that runs hold, by the ends of their leases
 -- ARGV[1]  slot
 -- ARGV[2]  operation: a number that grows within the slot
 -- ARGV[3]  deadline: milliseconds of this server's clock
@@ -17,12 +18,12 @@
 --               nothing was written
 --   wrongtype   with the key, the type found and the type expected; nothing was written
 --   changed     the record is not what the operation builds on; nothing was written
---   lost        the run that must hold the task does not; nothing was written
+--   lost        the run that must hold the task does not, or its lease has ended; nothing was written
 --   held        another run holds the task that is to be claimed; nothing was written
 --   incomplete  keys are needed that were not given; nothing was written
 -- The last four are for the scripts to say.
 
-local session, record, metadata = KEYS[1], KEYS[2], KEYS[3]
+local session, record, metadata, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
 local known = redis.call('HGET', session, ARGV[1])
 if known == ARGV[2] then
@@ -53,13 +54,40 @@ local function wrong_type(key, expected)
   end
 end
 
--- The first wrong type among the record, the metadata and the sets KEYS[first] to KEYS[last].
+-- The first wrong type among the record, the metadata, the leases and the sets KEYS[first] to KEYS[last].
 local function wrong_types(first, last)
-  local wrong = wrong_type(record, 'string') or wrong_type(metadata, 'hash')
+  local wrong = wrong_type(record, 'string') or wrong_type(metadata, 'hash') or wrong_type(leases, 'zset')
   for i = first, last do
     wrong = wrong or wrong_type(KEYS[i], 'set')
   end
   return wrong
+end
+
+-- The run that has claimed the task, and whether its lease has ended.
+local function lease()
+  local found = redis.call('HMGET', metadata, 'run', 'lease_until')
+  return found[1], tonumber(found[2] or 0) <= now
+end
+
+-- Whether the run that must hold the task does; '' if none must.
+local function holds(run)
+  if run == '' then
+    return true
+  end
+  local found, has_ended = lease()
+  return found == run and not has_ended
+end
+
+-- Gives a task to a run, for so many milliseconds.
+local function hold(id, run, life)
+  redis.call('HSET', metadata, 'run', run, 'lease_until', now + life, 'seen', now)
+  redis.call('ZADD', leases, now + life, id)
+end
+
+-- Takes a task from its run.
+local function release(id)
+  redis.call('HDEL', metadata, 'run', 'lease_until', 'seen')
+  redis.call('ZREM', leases, id)
 end
 
 -- Adds a member to an index and sees to it that the index outlives the record by half of `beyond` at least, so that it

@@ -177,8 +177,8 @@ impl Session {
         let bytes: usize = keys.iter().map(String::len).chain(args.iter().map(|arg| arg.len())).sum();
         let (name, code) = script.call(with_text);
         let mut cmd = Cmd::with_capacity(12 + keys.len() + args.len(), bytes + code.len() + OVERHEAD_BYTES);
-        cmd.arg(name).arg(code).arg(3 + keys.len() + usize::from(stage.is_some()));
-        cmd.arg(&self.key).arg(keys::record(id)).arg(keys::metadata(id)).arg(keys);
+        cmd.arg(name).arg(code).arg(4 + keys.len() + usize::from(stage.is_some()));
+        cmd.arg(&self.key).arg(keys::record(id)).arg(keys::metadata(id)).arg(keys::LEASES).arg(keys);
         if let Some((stage, _)) = &stage {
             cmd.arg(stage);
         }

@@ -223,6 +223,7 @@ impl RedisStore {
         let index = cached.indexed.is_none_or(|at| at.elapsed() >= self.options.indexed_for.min(MAX_INDEXED_FOR));
         let (keys, args) = match (index, replaces) {
             (true, _) => (keys::indexes(&layout.owner), &args[..]),
+            (false, _) if releases => (Vec::new(), &args[..]),
             (false, true) => (Vec::new(), &args[..args.len() - 4]),
             (false, false) => (Vec::new(), &args[..args.len() - 9]),
         };

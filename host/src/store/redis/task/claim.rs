@@ -69,7 +69,12 @@ impl RedisStore {
         Ok(written.then_some(Claimed { task, is_new: false }))
     }
 
-    async fn replace_in_turn(&self, id: &TaskId, replacement: Replacement<'_>, deadline: Instant) -> Result<bool> {
+    pub(super) async fn replace_in_turn(
+        &self,
+        id: &TaskId,
+        replacement: Replacement<'_>,
+        deadline: Instant,
+    ) -> Result<bool> {
         let queue = self.queues.of(id.as_str());
         let mut cached = queue.next_turn(deadline).await?;
         self.replace(replacement, &mut cached, deadline).await

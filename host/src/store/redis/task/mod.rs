@@ -5,6 +5,7 @@ mod change;
 mod claim;
 mod delete;
 mod layout;
+mod lease;
 mod read;
 mod replace;
 mod save;

@@ -1,8 +1,8 @@
 -- Writes a whole record: a save, a claim, or a change of a record in another shape than this host's.
 --
--- KEYS[1..3]   see the prelude
--- KEYS[4..8]   index:tasks, and the new owner's service, service users, service user and user indexes
--- KEYS[9..]    four indexes of each earlier owner, in the same order
+-- KEYS[1..4]   see the prelude
+-- KEYS[5..9]   index:tasks, and the new owner's service, service users, service user and user indexes
+-- KEYS[10..]   four indexes of each earlier owner, in the same order
 -- then         where the record is staged, if ARGV[12] is ''
 -- ARGV[1..5]   see the prelude
 -- ARGV[6]      seconds to live
@@ -11,7 +11,8 @@
 -- ARGV[11]     what the record must still be: see `unchanged` in the prelude
 -- ARGV[12]     the record, or '' if it is staged
 -- ARGV[13]     the run that must hold the task, or ''
--- ARGV[14]     'keep' the run that holds the task, 'release' the task from it, or the run that claims it
+-- ARGV[14]     'keep' the run that holds the task, 'release' the task from it, 'end' it if its lease has ended, or the run
+--              that claims the task
 -- ARGV[15]     the life of a claim's lease, in milliseconds
 -- ARGV[16..]   the user id of each earlier owner
 --
@@ -19,12 +20,17 @@
 -- index entries.
 
 local ttl, beyond, expected, run = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[11], ARGV[14]
-local wrong = wrong_types(4, 8 + (#ARGV - 15) * 4)
+local wrong = wrong_types(5, 9 + (#ARGV - 15) * 4)
 if wrong then
   return wrong
 elseif not unchanged(expected) then
   return {'changed'}
-elseif ARGV[13] ~= '' and redis.call('HGET', metadata, 'run') ~= ARGV[13] then
+elseif run == 'end' then
+  local found, has_ended = lease()
+  if found ~= ARGV[13] or not has_ended then
+    return {'changed'}
+  end
+elseif not holds(ARGV[13]) then
   return {'lost'}
 end
 
@@ -35,10 +41,10 @@ if expected == '' and #ARGV < 16 then
   end
 end
 
-local claims = run ~= 'keep' and run ~= 'release'
+local claims = run ~= 'keep' and run ~= 'release' and run ~= 'end'
 if claims and expected ~= '' then
-  local lease_until = redis.call('HGET', metadata, 'lease_until')
-  if lease_until and tonumber(lease_until) > now then
+  local found, has_ended = lease()
+  if found and not has_ended then
     return {'held'}
   end
 end
@@ -54,15 +60,15 @@ else
 end
 
 for i = 16, #ARGV do
-  unindex(9 + (i - 16) * 4, ARGV[10], ARGV[i])
+  unindex(10 + (i - 16) * 4, ARGV[10], ARGV[i])
 end
 redis.call('HSET', metadata, 'service', ARGV[8], 'user_id', ARGV[9])
 if claims then
-  redis.call('HSET', metadata, 'run', run, 'lease_until', now + tonumber(ARGV[15]))
-elseif run == 'release' or expected == '' then
+  hold(ARGV[10], run, tonumber(ARGV[15]))
+elseif run ~= 'keep' or expected == '' then
   -- What an expired record has left behind holds nothing of the one that takes its place.
-  redis.call('HDEL', metadata, 'run', 'lease_until')
+  release(ARGV[10])
 end
 redis.call('EXPIRE', metadata, ttl + beyond)
-index_all(4, ARGV[10], ARGV[9], ttl, beyond)
+index_all(5, ARGV[10], ARGV[9], ttl, beyond)
 return done()

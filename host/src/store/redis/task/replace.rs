@@ -72,7 +72,12 @@ impl Expected {
 pub(super) enum LeaseChange<'a> {
     Keep,
     Release,
-    Claim { run: &'a RunId, life: Duration },
+    Claim {
+        run: &'a RunId,
+        life: Duration,
+    },
+    /// The task is taken from the run that must hold it, if that one's lease has ended.
+    End,
 }
 
 impl RedisStore {
@@ -110,6 +115,7 @@ impl RedisStore {
         let (run, life) = match lease {
             LeaseChange::Keep => ("keep", Duration::ZERO),
             LeaseChange::Release => ("release", Duration::ZERO),
+            LeaseChange::End => ("end", Duration::ZERO),
             LeaseChange::Claim { run, life } => (run.as_str(), *life),
         };
         let (expected, life) = (expected.clone().into_arg(), life.as_millis().to_string());

@@ -5,8 +5,8 @@
 --
 -- Offsets come as the server's commands take them: a number that a script computes is formatted at some cost.
 --
--- KEYS[1..3]    see the prelude
--- KEYS[4..8]    optional: index:tasks, and the owner's service, service users, service user and user indexes; given when
+-- KEYS[1..4]    see the prelude
+-- KEYS[5..9]    optional: index:tasks, and the owner's service, service users, service user and user indexes; given when
 --               the task's place in them is to be made sure of
 -- ARGV[1..5]    see the prelude
 -- ARGV[6]       seconds to live
@@ -27,7 +27,7 @@
 -- ARGV[21]      entries to add: JSON strings with commas between them, or ''
 -- ARGV[22..26]  optional: '1' to release the task from its run, what replaces the beginning, where the active jobs begin,
 --               what replaces them, what replaces the tail; '' leaves each as it is
--- ARGV[27..30]  with KEYS[4..8]: seconds by which an index outlives the record, service, user id, task id
+-- ARGV[27..30]  with KEYS[5..9], or to release the task: seconds by which an index outlives the record, service, user id, task id
 --
 -- An answer of done has a second element, unless it is given to a later copy: where the last byte before the tail is now.
 -- May answer changed (the layout is another), lost (or there is no record), and incomplete: there is no metadata, and no
@@ -74,16 +74,16 @@ elseif old >= stamp then
 end
 
 local run = ARGV[8]
-local known = redis.pcall('HGET', metadata, run ~= '' and 'run' or 'service')
-if type(known) == 'table' then
+local known = redis.pcall('HMGET', metadata, run ~= '' and 'run' or 'service', 'lease_until')
+if known.err then
   return wrong_type(metadata, 'hash') or known
-elseif run ~= '' and known ~= run then
+elseif run ~= '' and (known[1] ~= run or tonumber(known[2] or 0) <= now) then
   return {'lost'}
-elseif not known and #KEYS == 3 then
+elseif not known[1] and #KEYS == 4 then
   return {'incomplete'}
 end
-if #KEYS > 3 then
-  local wrong = wrong_types(4, 8)
+if #KEYS > 4 or ARGV[22] == '1' then
+  local wrong = wrong_types(5, #KEYS)
   if wrong then
     return wrong
   end
@@ -123,11 +123,11 @@ else
 end
 
 if ARGV[22] == '1' then
-  redis.call('HDEL', metadata, 'run', 'lease_until')
+  release(ARGV[30])
 end
-if #KEYS > 3 then
+if #KEYS > 4 then
   redis.call('HSET', metadata, 'service', ARGV[28], 'user_id', ARGV[29])
-  index_all(4, ARGV[30], ARGV[29], tonumber(ARGV[6]), tonumber(ARGV[27]))
+  index_all(5, ARGV[30], ARGV[29], tonumber(ARGV[6]), tonumber(ARGV[27]))
 end
 redis.call('EXPIRE', metadata, ARGV[7])
 local answer = done()

@@ -1,0 +1,50 @@
+//! Keeps the tasks of a host: renews the leases of all its runs in one round trip, and stops the runs that have lost
+//! theirs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::claimed_task::ClaimedTask;
+use super::registry::Registry;
+use crate::store::{Result, SharedStore};
+
+/// The longest time between two renewals. A lease is renewed three times in its life at least.
+const MAX_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long to wait after a renewal that failed, at the most.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Until when a run may go on under a lease that was asked for at a time: a sixth of its life before its end, which is
+/// left to write the end of the run.
+pub(super) fn end(asked: Instant, life: Duration) -> Instant {
+    asked + life * 5 / 6
+}
+
+/// Renews leases for as long as the host lives.
+pub(super) async fn keep(runs: Arc<Registry>, store: SharedStore, life: Duration) {
+    let interval = MAX_INTERVAL.min(life / 3);
+    let mut pause = interval;
+    loop {
+        sleep(pause).await;
+        let renewed = renew(&runs, &store, life).await;
+        pause = if renewed.is_ok() { interval } else { AGAIN.min(interval) };
+        if let Err(error) = renewed {
+            tracing::warn!(%error, "the leases of runs were not renewed");
+        }
+    }
+}
+
+async fn renew(runs: &Registry, store: &SharedStore, life: Duration) -> Result<()> {
+    let tasks: Vec<Arc<ClaimedTask>> = runs.list().into_iter().filter_map(|run| run.task).collect();
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    let asked = Instant::now();
+    let holds: Vec<_> = tasks.iter().map(|task| (task.id.clone(), task.run.clone())).collect();
+    for (task, is_held) in tasks.iter().zip(store.renew(&holds, life).await?) {
+        task.renewed(is_held.then(|| end(asked, life)));
+    }
+    Ok(())
+}

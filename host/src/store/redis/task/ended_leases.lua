@@ -1,0 +1,8 @@
+-- Tells the tasks whose leases have ended, the longest ago first.
+--
+-- KEYS[1]  leases: sorted set of task ids, by the ends of the leases
+-- ARGV[1]  how many to tell at most
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+return redis.call('ZRANGE', KEYS[1], '-inf', string.format('%d', now), 'BYSCORE', 'LIMIT', 0, ARGV[1])

@@ -1,0 +1,73 @@
+//! Leases: a run holds its task for no longer than its host renews that, and a task whose lease has ended is ended by
+//! another host.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use super::read::read_task;
+use super::replace::{Expected, LeaseChange, Replacement};
+use crate::record::{TaskId, TaskRecord, Timestamp, apply};
+use crate::store::orphan::{self, Orphan};
+use crate::store::redis::server::Script;
+use crate::store::redis::{RedisStore, keys};
+use crate::store::{Result, RunId};
+
+static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew_leases.lua")));
+static ENDED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("ended_leases.lua")));
+static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("forget_lease.lua")));
+
+/// How many leases one step renews: a few milliseconds of the server's time.
+const STEP: usize = 500;
+
+impl RedisStore {
+    pub(in crate::store::redis) async fn renew_leases(
+        &self,
+        holds: &[(TaskId, RunId)],
+        life: Duration,
+    ) -> Result<Vec<bool>> {
+        let mut held = Vec::with_capacity(holds.len());
+        for step in holds.chunks(STEP) {
+            let metadata = step.iter().map(|(id, _)| keys::metadata(id.as_str()));
+            let keys: Vec<String> = std::iter::once(keys::LEASES.to_owned()).chain(metadata).collect();
+            let life = life.as_millis().to_string();
+            let names = step.iter().flat_map(|(id, run)| [id.as_str(), run.as_str()]);
+            let args: Vec<&str> = std::iter::once(life.as_str()).chain(names).collect();
+            let answers: Vec<u8> = RENEW.run(&self.primary, &keys, &args, self.deadline()).await?;
+            held.extend(answers.into_iter().map(|answer| answer == 1));
+        }
+        Ok(held)
+    }
+
+    /// Tasks whose leases have ended, at most so many.
+    pub(in crate::store::redis) async fn ended_leases(&self, most: usize) -> Result<Vec<TaskId>> {
+        let ids: Vec<String> = ENDED.run(&self.primary, &[keys::LEASES], &[most.to_string()], self.deadline()).await?;
+        Ok(ids.iter().filter_map(|id| TaskId::stored(id).ok()).collect())
+    }
+
+    /// Ends a task whose lease has ended. False if there is nothing to end: then the lease is forgotten.
+    pub(in crate::store::redis) async fn end_orphan(&self, id: &TaskId) -> Result<bool> {
+        let deadline = self.deadline();
+        let Some(found) = read_task(&self.primary, id, deadline).await? else { return self.forget_lease(id).await };
+        let task = TaskRecord::decode(&found.text, self.clock.zone()).ok().filter(|task| !task.status().is_terminal());
+        let (Some(mut task), Some(run)) = (task, &found.run) else { return self.forget_lease(id).await };
+        let mut seen = redis::cmd("HGET");
+        seen.arg(keys::metadata(id.as_str())).arg("seen");
+        let seen: Option<i64> = self.primary.query(&seen, deadline).await?;
+        let seen = seen.and_then(|millis| Timestamp::from_millis(millis, self.clock.zone()));
+        let change = orphan::end(&Orphan { status: task.status(), run, seen });
+        apply(&mut task, &change, &self.clock.now(), self.options.rule)?;
+        let replacement = Replacement {
+            expected: Expected::text(&found.text),
+            held_by: Some(run),
+            lease: LeaseChange::End,
+            ..Replacement::of(&task)
+        };
+        self.replace_in_turn(id, replacement, deadline).await
+    }
+
+    async fn forget_lease(&self, id: &TaskId) -> Result<bool> {
+        let keys = [keys::LEASES.to_owned(), keys::metadata(id.as_str())];
+        FORGET.run::<u8>(&self.primary, &keys, &[id.as_str()], self.deadline()).await?;
+        Ok(false)
+    }
+}
