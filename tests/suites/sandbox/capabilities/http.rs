@@ -54,6 +54,16 @@ async fn a_host_that_is_not_granted_is_refused_with_the_line_that_would_grant_it
 }
 
 #[tokio::test]
+async fn a_guest_that_is_still_sending_is_told_why_it_was_refused() {
+    let server = server();
+    let url = server.url("localhost", "/take");
+    let granted = Capabilities::none().http(format!("localhost:{}", server.port()).parse().unwrap());
+    refused(granted, &[(format!("post {url} 1000000"), "leads to an address that is not public")]).await;
+    refused(Capabilities::none(), &[(format!("post {url} 1000000"), "is not granted")]).await;
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
 async fn an_address_that_is_not_public_is_refused_however_it_is_spelt() {
     let server = server();
     let port = server.port();

@@ -14,6 +14,7 @@ mod request_log;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::request::Parts;
 use http::{Method, Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
@@ -119,12 +120,15 @@ impl Requests {
         let mut log = RequestLog::new(self.logger.clone(), &request);
         let total = self.limits.total;
         let times = Times { total, deadline: after(total), between: asked.between_bytes_timeout };
-        let exchange = self.exchange(request, asked, times.deadline);
+        let (parts, mut body) = request.into_parts();
+        let exchange = self.exchange(parts, &mut body, asked, times.deadline);
         let exchanged =
             timeout_at(times.deadline, exchange).await.unwrap_or(Err(Failure::Time { limit: "total", most: total }));
         match exchanged {
             Err(failure) => {
                 log.failed(&failure);
+                // A guest that is still sending would hear of a broken connection, and not why.
+                tokio::spawn(timeout_at(times.deadline, body::discard(body)));
                 Err(failure.for_guest())
             }
             Ok((response, connection)) => {
@@ -139,20 +143,22 @@ impl Requests {
         }
     }
 
-    /// Sends a request, and waits for the head of its response.
+    /// Sends a request, and waits for the head of its response. The body is left where it is until there is a connection
+    /// for it.
     async fn exchange(
         &self,
-        request: Request<WasiBody>,
+        parts: Parts,
+        body: &mut WasiBody,
         asked: RequestOptions,
         deadline: Instant,
     ) -> Result<(Response<hyper::body::Incoming>, AbortOnDropJoinHandle<()>), Failure> {
-        let to = Destination::of(request.uri()).ok_or(Failure::Url)?;
+        let to = Destination::of(&parts.uri).ok_or(Failure::Url)?;
         let may_be_private =
             grant::permitted(self.granted.http_grants(), &to).ok_or_else(|| Failure::NotGranted(to.clone()))?;
-        if request.method() == Method::CONNECT {
+        if parts.method == Method::CONNECT {
             return Err(Failure::Method);
         }
-        let request = self.in_origin_form(request)?;
+        let parts = in_origin_form(parts)?;
 
         let connect = Wait::new("connect", self.limits.connect, asked.connect_timeout, || Error::ConnectionTimeout);
         let permit = connect.until(async { Ok(self.connections.clone().acquire_owned().await.ok()) }).await;
@@ -173,17 +179,18 @@ impl Requests {
 
         let first_byte =
             Wait::new("first-byte", self.limits.first_byte, asked.first_byte_timeout, || Error::ConnectionReadTimeout);
+        let body = Sent { body: std::mem::take(body), budget: self.sent.clone() };
+        let request = Request::from_parts(parts, body);
         let response = first_byte.until(async { Ok(sender.send_request(request).await?) }).await?;
         Ok((response, connection))
     }
+}
 
-    /// The request as a server, which is no proxy, is sent it. The host is in its header.
-    fn in_origin_form(&self, request: Request<WasiBody>) -> Result<Request<Sent>, Failure> {
-        let (mut parts, body) = request.into_parts();
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        parts.uri = Uri::builder().path_and_query(path).build().map_err(|_| Failure::Url)?;
-        Ok(Request::from_parts(parts, Sent { body, budget: self.sent.clone() }))
-    }
+/// A request as a server, which is no proxy, is sent it. The host is in its header.
+fn in_origin_form(mut parts: Parts) -> Result<Parts, Failure> {
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    parts.uri = Uri::builder().path_and_query(path).build().map_err(|_| Failure::Url)?;
+    Ok(parts)
 }
 
 /// One of the times of a request: the limit's, or the one that the guest has asked for if that is less.
