@@ -54,6 +54,7 @@ wrap! {
     fn renew(holds: &[(TaskId, RunId)], lease: std::time::Duration) -> Result<Vec<bool>>;
     fn get(id: &TaskId, access: &Access) -> Result<TaskRecord>;
     fn status(id: &TaskId, access: &Access) -> Result<Status>;
+    fn statuses(tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>>;
     fn delete(id: &TaskId, access: &Access) -> Result<bool>;
     fn list(query: &Query) -> Result<Page>;
     fn count(scope: &Scope, owners: &Owners) -> Result<Counts>;

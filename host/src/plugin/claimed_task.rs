@@ -192,11 +192,22 @@ impl ClaimedTask {
     pub(super) async fn ask(&self) -> Result<Status> {
         let asked = Instant::now();
         let answer = self.store.status(&self.id, &self.during).await;
-        match &answer {
-            Ok(status) => self.learn(|known| known.answered(*status, asked)),
-            Err(_) => self.note(&answer, |status| *status),
-        }
+        self.answered(&answer, asked);
         answer
+    }
+
+    /// Takes note of the answer to a question for the task's status.
+    pub(super) fn answered(&self, answer: &Result<Status>, asked: Instant) {
+        match answer {
+            Ok(status) => self.learn(|known| known.answered(*status, asked)),
+            Err(_) => self.note(answer, |status| *status),
+        }
+    }
+
+    /// Whether nothing was heard of the task for so long.
+    pub(super) fn wants_news(&self, age: Duration) -> bool {
+        let known = &lock(&self.state).known;
+        !known.is_over() && known.seen.elapsed() >= age
     }
 
     /// Makes a call of the guest. It never returns to a guest that has to stop: that one is stopped where it waits.

@@ -153,7 +153,8 @@ impl HostBuilder {
         let store = self.store.clone();
         runtime.spawn(async move { store.maintain().await });
         let runs = Registry::new();
-        runtime.spawn(leases::keep(runs.clone(), self.store.clone(), self.lease));
+        runtime.spawn(leases::keep_renewing(runs.clone(), self.store.clone(), self.lease));
+        runtime.spawn(leases::keep_asking(runs.clone(), self.store.clone()));
         Ok(Host(Arc::new(Inner {
             store: self.store,
             name: self.name,

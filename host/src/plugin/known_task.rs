@@ -11,8 +11,6 @@ pub(super) struct KnownTask {
     /// The status last known, and when the store told it.
     pub(super) status: Status,
     pub(super) seen: Instant,
-    /// When the host last asked for it.
-    pub(super) asked: Instant,
     /// When the task was first seen to have been asked to stop. It stays, whatever is saved.
     pub(super) cancelled: Option<Instant>,
     /// What the host's own cancellation is to say, until it is written.
@@ -28,8 +26,7 @@ pub(super) struct KnownTask {
 impl KnownTask {
     /// A task that was just claimed.
     pub(super) fn new(status: Status, lease_end: Instant) -> Self {
-        let now = Instant::now();
-        Self { status, seen: now, asked: now, cancelled: None, notice: None, lease_end, gone: None, closed: false }
+        Self { status, seen: Instant::now(), cancelled: None, notice: None, lease_end, gone: None, closed: false }
     }
 
     /// Takes note of a status that the store has told.

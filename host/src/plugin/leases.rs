@@ -1,5 +1,5 @@
-//! Keeps the tasks of a host: renews the leases of all its runs in one round trip, and stops the runs that have lost
-//! theirs.
+//! Keeps the tasks of a host, of all its runs together: renews their leases, stops the runs that have lost theirs, and
+//! asks which tasks were asked to stop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,10 @@ const MAX_INTERVAL: Duration = Duration::from_secs(10);
 /// How long to wait after a renewal that failed, at the most.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How long a run goes without news of its task's status before its host asks. A cancellation is to be seen within a
+/// second.
+const NEWS_INTERVAL: Duration = Duration::from_millis(750);
+
 /// Until when a run may go on under a lease that was asked for at a time: a sixth of its life before its end, which is
 /// left to write the end of the run.
 pub(super) fn end(asked: Instant, life: Duration) -> Instant {
@@ -23,7 +27,7 @@ pub(super) fn end(asked: Instant, life: Duration) -> Instant {
 }
 
 /// Renews leases for as long as the host lives.
-pub(super) async fn keep(runs: Arc<Registry>, store: SharedStore, life: Duration) {
+pub(super) async fn keep_renewing(runs: Arc<Registry>, store: SharedStore, life: Duration) {
     let interval = MAX_INTERVAL.min(life / 3);
     let mut pause = interval;
     loop {
@@ -37,7 +41,7 @@ pub(super) async fn keep(runs: Arc<Registry>, store: SharedStore, life: Duration
 }
 
 async fn renew(runs: &Registry, store: &SharedStore, life: Duration) -> Result<()> {
-    let tasks: Vec<Arc<ClaimedTask>> = runs.list().into_iter().filter_map(|run| run.task).collect();
+    let tasks = tasks(runs);
     if tasks.is_empty() {
         return Ok(());
     }
@@ -47,4 +51,26 @@ async fn renew(runs: &Registry, store: &SharedStore, life: Duration) -> Result<(
         task.renewed(is_held.then(|| end(asked, life)));
     }
     Ok(())
+}
+
+/// Asks for the statuses of tasks, for as long as the host lives.
+pub(super) async fn keep_asking(runs: Arc<Registry>, store: SharedStore) {
+    loop {
+        sleep(NEWS_INTERVAL).await;
+        let mut tasks = tasks(&runs);
+        tasks.retain(|task| task.wants_news(NEWS_INTERVAL));
+        if tasks.is_empty() {
+            continue;
+        }
+        let asked = Instant::now();
+        let wanted: Vec<_> = tasks.iter().map(|task| (task.id.clone(), task.during.clone())).collect();
+        // A store that does not answer is not a reason to stop: it is asked again.
+        if let Ok(answers) = store.statuses(&wanted).await {
+            tasks.iter().zip(answers).for_each(|(task, answer)| task.answered(&answer, asked));
+        }
+    }
+}
+
+fn tasks(runs: &Registry) -> Vec<Arc<ClaimedTask>> {
+    runs.list().into_iter().filter_map(|run| run.task).collect()
 }

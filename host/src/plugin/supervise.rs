@@ -1,10 +1,8 @@
-//! What a host does while a guest runs: it writes held entries, asks whether the task is to stop, and says when the
-//! guest has to.
+//! What a host does while a guest runs: it writes held entries and cancellations, and says when the guest has to stop.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
@@ -12,9 +10,6 @@ use super::claimed_task::ClaimedTask;
 use super::{Limits, lock};
 use crate::record::{Change, Status};
 use crate::store::Error;
-
-/// How long a run goes without news of its task's status before it asks. A cancellation is to be seen within a second.
-const POLL: Duration = Duration::from_millis(500);
 
 /// Why a guest has to stop.
 #[derive(Debug)]
@@ -35,9 +30,8 @@ pub(super) enum Halt {
 enum Action {
     Cancel(String),
     Write,
-    Ask,
     Wait(Instant),
-    /// The task is gone: nothing is done until the guest has ended.
+    /// There is nothing to do for now.
     Rest,
     End,
 }
@@ -65,17 +59,12 @@ impl ClaimedTask {
         self.work.notify_one();
     }
 
-    /// Writes, asks and cancels until the guest makes no more calls. A call on the store that has begun is always awaited.
+    /// Writes and cancels until the guest makes no more calls. A call on the store that has begun is always awaited.
     pub(super) async fn supervise(&self) {
         loop {
             match self.next_action() {
                 Action::Cancel(notice) => self.write_cancellation(notice).await,
                 Action::Write => self.write_held().await,
-                Action::Ask => {
-                    // A store that does not answer is not a reason to stop: it is asked again.
-                    let _ = self.ask().await;
-                    lock(&self.state).known.asked = Instant::now();
-                }
                 Action::Wait(until) => tokio::select! {
                     () = sleep_until(until) => {}
                     () = self.work.notified() => {}
@@ -99,13 +88,10 @@ impl ClaimedTask {
         if let Some(notice) = known.notice.take() {
             return Action::Cancel(notice);
         }
-        let now = Instant::now();
-        let ask = known.seen.max(known.asked) + POLL;
         match due {
-            Some(due) if due <= now => Action::Write,
-            _ if ask <= now => Action::Ask,
-            Some(due) => Action::Wait(due.min(ask)),
-            None => Action::Wait(ask),
+            Some(due) if due <= Instant::now() => Action::Write,
+            Some(due) => Action::Wait(due),
+            None => Action::Rest,
         }
     }
 

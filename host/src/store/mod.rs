@@ -87,6 +87,12 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// As [`get`](Self::get).
     async fn status(&self, id: &TaskId, access: &Access) -> Result<Status>;
 
+    /// The statuses of several tasks, in one round trip for some hundred.
+    ///
+    /// # Errors
+    /// Of each task as [`status`](Self::status).
+    async fn statuses(&self, tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>>;
+
     /// Removes a task with all that the store keeps of it. False if there was none.
     ///
     /// # Errors

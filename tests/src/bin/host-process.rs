@@ -15,10 +15,11 @@ async fn main() -> Result<()> {
     let [_, url, plugin, mode, count, lease] = <[String; 6]>::try_from(std::env::args().collect::<Vec<_>>())
         .map_err(|_| anyhow::anyhow!("usage: host-process STORE-URL PLUGIN.wasm MODE COUNT LEASE-MS"))?;
     let store = open(&StoreUrl::parse(&url)?, &Settings::from_vars(|_| None)?).await?;
-    let host = Host::builder(store).name("first").lease(Duration::from_millis(lease.parse()?)).build()?;
+    let (count, lease) = (count.parse()?, Duration::from_millis(lease.parse()?));
+    let host = Host::builder(store).name("first").lease(lease).max_concurrent_runs(count).build()?;
     let plugin = host.load_file(Path::new(&plugin), Grants::for_services(["analytics"])).await?;
     let mut runs = Vec::new();
-    for _ in 0..count.parse::<usize>()? {
+    for _ in 0..count {
         let mut request = RunRequest::new(Service::new("analytics")?, UserId::new("alice")?);
         request.input = Input::Bytes(mode.as_bytes().into());
         runs.push(plugin.start(request).await?);

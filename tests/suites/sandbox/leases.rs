@@ -192,3 +192,30 @@ async fn runs_hold_their_tasks_for_longer_than_a_lease() {
     assert!(tasks(&sandbox.store).await.iter().all(|task| task.status() == Status::Cancelled));
     assert_eq!(server.run::<u64>(&["EXISTS", "task-state:leases"]).await, 0);
 }
+
+#[tokio::test]
+async fn whether_tasks_are_to_stop_is_asked_for_all_runs_at_once() {
+    const RUNS: usize = 16;
+    let server = RedisServer::start().await.unwrap();
+    let sandbox = Sandbox::on(at(&server.url()).await);
+    let plugin = sandbox.plugin("misbehave").await;
+    for _ in 0..RUNS {
+        plugin.start(request("sleep")).await.unwrap();
+    }
+    let calls = async |command: &str| -> u64 {
+        let stats = server.info("commandstats").await.unwrap();
+        let calls =
+            stats.get(&format!("cmdstat_{command}")).and_then(|line| line.strip_prefix("calls=")?.split(',').next());
+        calls.map_or(0, |calls| calls.parse().unwrap())
+    };
+    let (reads, requests) = (calls("getrange").await, calls("evalsha").await);
+    eventually("some rounds", async || calls("getrange").await >= reads + 4 * RUNS as u64).await;
+    // One request asks for all; a renewal, or a look for lost tasks, may be among them.
+    let requests = calls("evalsha").await - requests;
+    assert!((3..=9).contains(&requests), "{requests} requests");
+    let run = &sandbox.host.runs()[0];
+    sandbox.store.change(run.task_id(), Change::status(Status::CancelRequested), &Access::ANY).await.unwrap();
+    let outcome = soon("the run ended", run.clone().wait()).await;
+    assert_eq!(outcome.status, Status::Cancelled);
+    sandbox.host.shutdown().await;
+}

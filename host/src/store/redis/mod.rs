@@ -191,6 +191,11 @@ impl TaskStore for RedisStore {
         self.status_of(id, access).await
     }
 
+    /// Not kept waiting by calls, as a renewal.
+    async fn statuses(&self, tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>> {
+        self.statuses_of(tasks).await
+    }
+
     async fn delete(&self, id: &TaskId, access: &Access) -> Result<bool> {
         let _admitted = self.admit()?;
         self.delete_task(id, access).await

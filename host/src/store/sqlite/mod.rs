@@ -177,6 +177,17 @@ impl TaskStore for SqliteStore {
         self.reads.run(move |conn| Stored::find_for(conn, id.as_str(), &access)?.status()).await
     }
 
+    async fn statuses(&self, tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>> {
+        let tasks = tasks.to_vec();
+        let status = |conn: &Connection, (id, access): &(TaskId, Access)| {
+            Stored::find_for(conn, id.as_str(), access).and_then(|stored| stored.status())
+        };
+        let each = move |conn: &Connection| {
+            Ok(tasks.iter().map(|task| status(conn, task).map_err(|Fault(error)| error)).collect())
+        };
+        self.reads.run(each).await
+    }
+
     async fn delete(&self, id: &TaskId, access: &Access) -> Result<bool> {
         let (id, access) = (id.clone(), access.clone());
         let remove = move |conn: &Connection| remove::remove(conn, Stored::find_for(conn, id.as_str(), &access)?.num);

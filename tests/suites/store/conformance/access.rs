@@ -10,6 +10,7 @@ promises! {
     a_listing_leaves_out_what_the_owners_do_not_cover,
     a_task_that_is_not_there_is_not_found_whoever_asks,
     a_run_touches_its_task_while_it_holds_it,
+    the_statuses_of_several_tasks_are_those_of_each,
     a_run_that_lost_its_task_finds_none,
     a_run_is_still_held_to_its_owners,
 }
@@ -185,4 +186,26 @@ async fn a_run_is_still_held_to_its_owners<E: Engine>() {
     let late = store.change(&id, Change::finish(Status::Completed), &access).await;
     assert_fails!(late, Error::Denied(Denied::Service));
     assert_eq!(get(&store, &id).await.encode(), before);
+}
+
+async fn the_statuses_of_several_tasks_are_those_of_each<E: Engine>() {
+    let (engine, store) = store::<E>().await;
+    let (held, during) = claimed(&store, owner("analytics", "alice")).await;
+    let long = save(&store, draft_in(&"long".repeat(30), Status::Dispatching)).await;
+    let spoilt = save(&store, draft("spoilt")).await;
+    engine.spoil("spoilt").await;
+    let others = save(&store, owned_draft("others", "sync", "bob")).await;
+    let mut tasks = Vec::new();
+    for id in [held, long, spoilt, others, task_id("none")] {
+        for access in [Access::ANY, owner("analytics", "alice"), during.clone()] {
+            tasks.push((id.clone(), access));
+        }
+    }
+    let statuses = store.statuses(&tasks).await.unwrap();
+    assert_eq!(statuses.len(), tasks.len());
+    for ((id, access), status) in tasks.iter().zip(statuses) {
+        let alone = store.status(id, access).await;
+        assert_eq!(format!("{status:?}"), format!("{alone:?}"), "{id}: {access:?}");
+    }
+    assert!(store.statuses(&[]).await.unwrap().is_empty());
 }

@@ -1,5 +1,6 @@
 //! Reading one task, from the primary.
 
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use redis::{Cmd, FromRedisValue, Pipeline, Value};
@@ -7,7 +8,7 @@ use redis::{Cmd, FromRedisValue, Pipeline, Value};
 use crate::record::{Encoded, Opening, Status, TaskId, TaskRecord, TimeZone, Unreadable};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::{self, Owner};
-use crate::store::redis::server::{Failure, Link, parse};
+use crate::store::redis::server::{Failure, Link, Script, parse};
 use crate::store::{Access, Error, Result};
 
 /// How much of a record is read for its owner and status. A longer beginning has the record read whole.
@@ -15,6 +16,15 @@ pub(in crate::store::redis) const OPENING_BYTES: usize = 1_023;
 
 /// How much of a record's beginning and end is read for all but its log, first and if that does not reach.
 const END_BYTES: [usize; 2] = [4 << 10, 256 << 10];
+
+static READ_OPENINGS: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("read_openings.lua")));
+
+/// How much of each record is read where many are, and how many are read in one step.
+const SHORT_OPENING_BYTES: usize = 255;
+const OPENINGS_STEP: usize = 500;
+
+/// The beginning of a record, and the fields of its metadata.
+type OpeningRead = (Vec<u8>, Option<String>, Option<String>, Option<String>);
 
 /// The fields of the metadata, as the server gives them.
 type Metadata = (Option<String>, Option<String>, Option<String>);
@@ -56,6 +66,25 @@ impl RedisStore {
             }
             None => self.get_task(id, access).await.map(|record| record.status()),
         }
+    }
+
+    pub(in crate::store::redis) async fn statuses_of(&self, tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>> {
+        let mut statuses = Vec::with_capacity(tasks.len());
+        for step in tasks.chunks(OPENINGS_STEP) {
+            let names = step.iter().map(|(id, _)| id.as_str());
+            let keys: Vec<String> = names.flat_map(|id| [keys::record(id), keys::metadata(id)]).collect();
+            let bytes = SHORT_OPENING_BYTES.to_string();
+            let openings: Vec<Option<OpeningRead>> =
+                READ_OPENINGS.run(&self.primary, &keys, &[bytes], self.deadline()).await?;
+            for ((id, access), opening) in step.iter().zip(openings) {
+                statuses.push(match opening.and_then(|read| status_in(read, access)) {
+                    Some(status) => status,
+                    // A long beginning, or one that cannot be read.
+                    None => self.status_of(id, access).await,
+                });
+            }
+        }
+        Ok(statuses)
     }
 
     /// The record of a task that is to be replaced or removed, if it can be read, and the owners under whom it may stand in
@@ -105,6 +134,14 @@ impl RedisStore {
             }
         }
     }
+}
+
+/// The status that the beginning of a record tells, if it reaches that far.
+fn status_in((text, service, user_id, run): OpeningRead, access: &Access) -> Option<Result<Status>> {
+    let Some(found) = Found::of(Some(text), (service, user_id, run)) else { return Some(Err(Error::NotFound)) };
+    let opening = Opening::read(&found.text)?;
+    let allowed = access.check(&opening.service, &opening.user_id, found.run.as_deref());
+    Some(allowed.map(|()| opening.status))
 }
 
 /// A record with what is remembered beside it. One that is empty is none: that is how others read it, too.
