@@ -73,9 +73,10 @@ impl HostBuilder {
         self
     }
 
-    /// How long a run holds its task without a renewal: one second to an hour, 30 s unless set. All leases of a host are
-    /// renewed together, three times in that time and every 10 s at least. A host that cannot renew them stops its runs
-    /// before they end; one that dies leaves tasks which another host, or `check`, ends within 10 s after that.
+    /// For how long a host may stand still, or be cut off from the store, and lose nothing: one second to an hour, 30 s
+    /// unless set. The leases by which its runs hold their tasks live half as long again. All of them are renewed together,
+    /// three times in that time and every 10 s at least. A host that cannot renew them stops its runs before they end; one
+    /// that dies leaves tasks which another host, or `check`, ends within 10 s after that.
     pub fn lease(mut self, life: Duration) -> Self {
         self.lease = life.clamp(Duration::from_secs(1), Duration::from_secs(3_600));
         self

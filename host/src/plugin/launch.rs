@@ -96,7 +96,7 @@ async fn begin(plugin: Plugin, request: RunRequest, events: &Events) -> Result<B
     let opened = Opened::open(&plugin.capabilities).await?;
     let run_id = RunId::of_host(&plugin.host.name);
     let lease_end = leases::end(Instant::now(), plugin.host.lease);
-    let claim = claim(&request, run_id.clone(), plugin.host.lease);
+    let claim = claim(&request, run_id.clone(), leases::kept(plugin.host.lease));
     let Claimed { task, .. } = plugin.host.store.claim(claim).await?;
     if task.status() == Status::Cancelled {
         let id = TaskId::stored(task.task_id()).map_err(Error::InvalidValue)?;

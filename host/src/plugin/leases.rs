@@ -20,10 +20,16 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// second.
 const NEWS_INTERVAL: Duration = Duration::from_millis(750);
 
-/// Until when a run may go on under a lease that was asked for at a time: a sixth of its life before its end, which is
-/// left to write the end of the run.
+/// For how long the store is asked to keep a lease. A host may stand still for as long as a lease is said to live at any
+/// moment, also right before a renewal is due, and then has to stop its runs and write their ends.
+pub(super) fn kept(life: Duration) -> Duration {
+    life * 3 / 2
+}
+
+/// Until when a run may go on under a lease that was asked for at a time: for the life of the lease after the moment in
+/// which the next renewal was due. What is left until the store ends it is for the end of the run.
 pub(super) fn end(asked: Instant, life: Duration) -> Instant {
-    asked + life * 5 / 6
+    asked + life * 4 / 3
 }
 
 /// Renews leases for as long as the host lives.
@@ -47,7 +53,7 @@ async fn renew(runs: &Registry, store: &SharedStore, life: Duration) -> Result<(
     }
     let asked = Instant::now();
     let holds: Vec<_> = tasks.iter().map(|task| (task.id.clone(), task.run.clone())).collect();
-    for (task, is_held) in tasks.iter().zip(store.renew(&holds, life).await?) {
+    for (task, is_held) in tasks.iter().zip(store.renew(&holds, kept(life)).await?) {
         task.renewed(is_held.then(|| end(asked, life)));
     }
     Ok(())

@@ -5,6 +5,7 @@
 
 mod access;
 mod error;
+mod free_id;
 mod open;
 mod orphan;
 mod query;
@@ -53,7 +54,8 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     async fn peek_next_task_id(&self) -> Result<String>;
 
     /// Registers a task, or replaces the one with its id. A draft without an id gets the next number of the sequence that
-    /// no task has. Returns the task's id.
+    /// no task has, or one further on if many in a row are taken; after a hundred tries the save is
+    /// [`Error::Unavailable`]. Returns the task's id.
     ///
     /// # Errors
     /// [`Error::InvalidValue`] for a name that may not be saved, [`Error::Denied`] unless `access` covers both the new owner

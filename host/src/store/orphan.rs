@@ -2,20 +2,16 @@
 
 use crate::record::{Change, Status, Timestamp};
 
-/// A task whose lease has ended.
-pub(super) struct Orphan<'a> {
-    pub(super) status: Status,
-    /// The run that had it.
-    pub(super) run: &'a str,
-    /// When its host renewed the lease last.
-    pub(super) seen: Option<Timestamp>,
+/// Whether a task in this status is one that a run has left unfinished. One that was set back to wait is for the next run.
+pub(super) fn is_one(status: Status) -> bool {
+    matches!(status, Status::Running | Status::CancelRequested)
 }
 
-/// Its end: failed, or cancelled if it was asked to stop. The log says who was last seen when.
-pub(super) fn end(orphan: &Orphan<'_>) -> Change {
-    let status = if orphan.status == Status::CancelRequested { Status::Cancelled } else { Status::Failed };
-    let host = orphan.run.rsplit_once('/').map_or("its host", |(host, _)| host);
-    let seen = orphan.seen.as_ref().map_or(String::new(), |seen| format!(": it was last seen at {seen}"));
+/// The end of a task: failed, or cancelled if it was asked to stop. The log says which host was last seen when.
+pub(super) fn end(status: Status, run: &str, seen: Option<Timestamp>) -> Change {
+    let status = if status == Status::CancelRequested { Status::Cancelled } else { Status::Failed };
+    let host = run.rsplit_once('/').map_or("of a run", |(host, _)| host);
+    let seen = seen.map_or(String::new(), |seen| format!(": it was last seen at {seen}"));
     Change::finish(status).log(format!("the host {host:?} is gone{seen}"))
 }
 
@@ -29,9 +25,8 @@ mod tests {
         let seen = Timestamp::parse_with_offset("2026-01-02T03:04:05+00:00").unwrap();
         let run = RunId::of_host("a/b");
         for (status, end_status) in [(Status::Running, Status::Failed), (Status::CancelRequested, Status::Cancelled)] {
-            let change = end(&Orphan { status, run: run.as_str(), seen: Some(seen.clone()) });
             let said = "the host \"a/b\" is gone: it was last seen at 2026-01-02T03:04:05+00:00";
-            assert_eq!(change, Change::finish(end_status).log(said));
+            assert_eq!(end(status, run.as_str(), Some(seen.clone())), Change::finish(end_status).log(said));
         }
     }
 }

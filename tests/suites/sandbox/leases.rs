@@ -113,7 +113,7 @@ async fn the_tasks_of_a_killed_host_are_failed_by_another_in_a_file() {
 async fn a_host_that_stands_still_for_less_than_its_lease_loses_nothing() {
     let server = RedisServer::start().await.unwrap();
     let second = Sandbox::on(at(&server.url()).await);
-    let mut process = Process::start(&server.url(), 5, Duration::from_secs(12));
+    let mut process = Process::start(&server.url(), 5, Duration::from_secs(8));
     process.stop();
     let before = texts(&second.store).await;
     // Longer than from one look for lost tasks to the next.

@@ -50,6 +50,21 @@ async fn an_append_finds_the_end_of_the_log_wherever_others_have_moved_it() {
 }
 
 #[tokio::test]
+async fn ids_that_were_saved_ahead_cost_few_requests() {
+    const TAKEN: usize = 1_500;
+    let server = RedisServer::start().await.unwrap();
+    let store = connect(&server.url(), |_| {}).await;
+    let ids: Vec<_> = (1..=TAKEN).map(|number| number.to_string()).collect();
+    join_all(ids.iter().map(|id| save(&store, draft(id)))).await;
+    let mut claim = claim("x");
+    claim.task_id = None;
+    store.claim(claim).await.unwrap();
+    let stats = server.info("commandstats").await.unwrap();
+    let tries = stats["cmdstat_incrby"].strip_prefix("calls=").and_then(|rest| rest.split(',').next()).unwrap();
+    assert!(tries.parse::<u64>().unwrap() <= 100, "{tries}");
+}
+
+#[tokio::test]
 async fn a_task_that_has_lost_its_metadata_gets_them_back_with_its_next_change() {
     let fixture = Fixture::new().await;
     let id = fixture.save("1").await;

@@ -207,7 +207,7 @@ pub(crate) fn plant_entries(pipeline: &mut Pipeline, id: &str, service: &str, us
 /// Whether a request writes: a script that is to happen once, or a number of the sequence.
 pub(crate) fn writes(request: &Request<'_>) -> bool {
     let looks = request.contains("task-state:session:permissions");
-    request.is("INCR") || (request.contains("task-state:session:") && !looks)
+    request.is("INCRBY") || (request.contains("task-state:session:") && !looks)
 }
 
 /// What a host does while it lives, until this is dropped.

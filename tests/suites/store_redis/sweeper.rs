@@ -229,3 +229,19 @@ async fn a_sweep_of_very_many_tasks_removes_what_is_stale_and_nothing_else() {
     assert_eq!(fixture.run::<usize>(&["SCARD", "index:service:analytics:users"]).await, 25);
     assert_eq!(fixture.store.check(false).await.unwrap().findings, []);
 }
+
+#[tokio::test]
+async fn a_lost_task_that_cannot_be_ended_does_not_keep_the_others_waiting() {
+    let fixture = Fixture::new().await;
+    for id in ["1", "2"] {
+        let mut claim = claim(id);
+        claim.lease = Duration::from_millis(100);
+        fixture.store.claim(claim).await.unwrap();
+    }
+    fixture.run::<()>(&["DEL", "task:1"]).await;
+    fixture.run::<()>(&["RPUSH", "task:1", "x"]).await;
+    let store = fixture.store.clone();
+    let maintained = tokio::spawn(async move { store.maintain().await });
+    eventually("the task ended", async || get(&fixture.store, &task_id("2")).await.status() == Status::Failed).await;
+    maintained.abort();
+}

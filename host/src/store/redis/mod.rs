@@ -158,7 +158,7 @@ impl RedisStore {
 impl TaskStore for RedisStore {
     async fn next_task_id(&self) -> Result<String> {
         let _admitted = self.admit()?;
-        self.take_id().await
+        self.take_id(1).await
     }
 
     async fn peek_next_task_id(&self) -> Result<String> {

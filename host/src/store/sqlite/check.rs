@@ -13,7 +13,7 @@ use super::remove::{original_id, sweep};
 use super::task::{Policy, Stored, now_ms, select};
 use super::worker::{PAUSE, Worker};
 use crate::record::sort_key;
-use crate::store::{Error, Finding, FindingKind, Report, Result};
+use crate::store::{Error, Finding, FindingKind, MAX_FINDINGS, Report, Result};
 
 /// How many tasks one step goes over.
 const STEP: usize = 500;
@@ -59,12 +59,12 @@ async fn check_orphans(
     repair: bool,
     report: &mut Report,
 ) -> Result<()> {
-    for num in reads.run(lease::ended).await? {
+    for num in reads.run(|conn| lease::ended(conn, MAX_FINDINGS)).await? {
         let with = policy.clone();
         let id = if repair {
             writes.run(move |conn| lease::end_orphan(conn, &with, num)).await?
         } else {
-            reads.run(move |conn| lease::alive(conn, num)).await?
+            reads.run(move |conn| lease::unfinished(conn, num)).await?
         };
         if let Some(id) = id {
             report.add(Finding::new(FindingKind::Orphan, id).repaired(repair));

@@ -11,10 +11,7 @@ use super::task::{Policy, Stored, now_ms, select};
 use super::write;
 use crate::record::{TaskId, Timestamp};
 use crate::store::RunId;
-use crate::store::orphan::{self, Orphan};
-
-/// How many tasks one look at the leases is about.
-const STEP: usize = 100;
+use crate::store::orphan;
 
 /// Gives runs that still hold their tasks a new lease. Tells for each whether it does.
 pub(super) fn renew(conn: &Connection, holds: &[(TaskId, RunId)], life: Duration) -> Step<Vec<bool>> {
@@ -31,19 +28,19 @@ pub(super) fn renew(conn: &Connection, holds: &[(TaskId, RunId)], life: Duration
     Ok(held)
 }
 
-/// The rows of tasks whose leases have ended, the longest ago first.
-pub(super) fn ended(conn: &Connection) -> Step<Vec<i64>> {
+/// The rows of tasks whose leases have ended, the longest ago first, at most so many.
+pub(super) fn ended(conn: &Connection, most: usize) -> Step<Vec<i64>> {
     let sql = "SELECT task FROM lease WHERE ends_at <= ?1 ORDER BY ends_at LIMIT ?2";
     let mut statement = conn.prepare_cached(sql)?;
-    let rows = statement.query_map(params![now_ms(), STEP as i64], |row| row.get(0))?;
+    let rows = statement.query_map(params![now_ms(), most as i64], |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The id of a task, if it is there and has not ended.
-pub(super) fn alive(conn: &Connection, num: i64) -> Step<Option<String>> {
+/// The id of a task, if it is there and its run has left it unfinished.
+pub(super) fn unfinished(conn: &Connection, num: i64) -> Step<Option<String>> {
     let stored = conn.prepare_cached(&select("AND num = ?2"))?.query_row(params![now_ms(), num], Stored::read);
-    let is_alive = |stored: &Stored| stored.status().is_ok_and(|status| !status.is_terminal());
-    Ok(stored.optional()?.filter(is_alive).map(|stored| stored.id))
+    let is_unfinished = |stored: &Stored| stored.status().is_ok_and(orphan::is_one);
+    Ok(stored.optional()?.filter(is_unfinished).map(|stored| stored.id))
 }
 
 /// Ends a task whose lease has ended, and gives its id. None if there is nothing to end: then the lease is forgotten.
@@ -60,9 +57,9 @@ pub(super) fn end_orphan(conn: &Connection, policy: &Policy, num: i64) -> Step<O
         return Ok(None);
     };
     match stored.status() {
-        Ok(status) if !status.is_terminal() => {
+        Ok(status) if orphan::is_one(status) => {
             let seen = Timestamp::from_millis(seen, policy.clock.zone());
-            apply_to(conn, policy, &stored, &orphan::end(&Orphan { status, run: &run, seen }))?;
+            apply_to(conn, policy, &stored, &orphan::end(status, &run, seen))?;
             Ok(Some(stored.id))
         }
         _ => write::release(conn, num).map(|()| None),

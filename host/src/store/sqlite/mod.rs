@@ -35,8 +35,8 @@ use self::follow::Watch;
 use self::task::{Policy, Stored};
 use self::worker::{Role, Worker};
 use super::{
-    Access, Claim, Claimed, Counts, Error, MAX_PAGE_TASKS, Owners, Page, Precondition, Progress, Query, Report, Result,
-    RunId, Scope, StoreUrl, TaskStore,
+    Access, Claim, Claimed, Counts, Error, MAX_FINDINGS, MAX_PAGE_TASKS, Owners, Page, Precondition, Progress, Query,
+    Report, Result, RunId, Scope, StoreUrl, TaskStore,
 };
 use crate::record::{Change, Clock, Draft, InvalidValue, Status, TaskId, TaskRecord, Timestamp};
 use crate::settings::check_ttl;
@@ -119,10 +119,13 @@ impl SqliteStore {
 impl SqliteStore {
     /// Ends tasks whose hosts are gone.
     async fn end_orphans(&self) -> Result<()> {
-        for num in self.reads.run(lease::ended).await? {
+        for num in self.reads.run(|conn| lease::ended(conn, MAX_FINDINGS)).await? {
             let policy = self.policy.clone();
-            if let Some(task) = self.writes.run(move |conn| lease::end_orphan(conn, &policy, num)).await? {
-                tracing::warn!(task, "the host of a task was gone");
+            match self.writes.run(move |conn| lease::end_orphan(conn, &policy, num)).await {
+                Ok(Some(task)) => tracing::warn!(task, "the host of a task was gone"),
+                Ok(None) => {}
+                // The others are not to wait for it.
+                Err(error) => tracing::warn!(%error, "cannot end a task whose host is gone"),
             }
         }
         Ok(())
@@ -144,7 +147,7 @@ fn sweep(conn: &Connection) -> bool {
 #[async_trait]
 impl TaskStore for SqliteStore {
     async fn next_task_id(&self) -> Result<String> {
-        self.writes.run(|conn| Ok(save::next_number(conn)?.to_string())).await
+        self.writes.run(|conn| Ok(save::take_number(conn, 1)?.to_string())).await
     }
 
     async fn peek_next_task_id(&self) -> Result<String> {

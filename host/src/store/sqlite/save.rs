@@ -6,12 +6,13 @@ use super::fault::Step;
 use super::task::{Policy, Stored};
 use super::write;
 use crate::record::{Change, Draft, InvalidTransition, InvalidValue, Status, TaskId};
+use crate::store::free_id::FreeId;
 use crate::store::{Access, Claim, Claimed, Error, Owners, Precondition};
 
-/// Takes the next number of the sequence.
-pub(super) fn next_number(conn: &Connection) -> Step<i64> {
-    let sql = "UPDATE sequence SET last = last + 1 RETURNING last";
-    Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+/// Takes the number of the sequence so far after the last one.
+pub(super) fn take_number(conn: &Connection, step: i64) -> Step<i64> {
+    let sql = "UPDATE sequence SET last = last + ?1 RETURNING last";
+    Ok(conn.prepare_cached(sql)?.query_row([step], |row| row.get(0))?)
 }
 
 /// The number that would be next.
@@ -19,10 +20,11 @@ pub(super) fn peek_number(conn: &Connection) -> Step<i64> {
     Ok(conn.prepare_cached("SELECT last + 1 FROM sequence")?.query_row([], |row| row.get(0))?)
 }
 
-/// Takes the next number of the sequence that no task has.
+/// Takes a number of the sequence that no task has: the next one, unless too many in a row are taken.
 fn free_id(conn: &Connection) -> Step<TaskId> {
+    let mut search = FreeId::default();
     loop {
-        let id = next_number(conn)?.to_string();
+        let id = take_number(conn, search.step()?)?.to_string();
         if Stored::find(conn, &id)?.is_none() {
             return Ok(TaskId::new(id)?);
         }

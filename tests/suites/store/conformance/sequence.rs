@@ -7,6 +7,7 @@ promises! {
     the_sequence_begins_with_one_and_counts,
     a_peek_takes_nothing,
     a_number_is_never_given_twice,
+    an_id_is_found_beyond_many_that_are_taken,
 }
 
 async fn the_sequence_begins_with_one_and_counts<E: Engine>() {
@@ -47,4 +48,22 @@ async fn a_number_is_never_given_twice<E: Engine>() {
     numbers.sort_unstable();
     numbers.dedup();
     assert_eq!((numbers.len(), count), (count, 300));
+}
+
+async fn an_id_is_found_beyond_many_that_are_taken<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    const TAKEN: usize = 300;
+    at_once(TAKEN, |number| {
+        let store = store.clone();
+        async move { save(&store, draft(&(number + 1).to_string())).await }
+    })
+    .await;
+    let mut claim = claim("x");
+    claim.task_id = None;
+    let claimed = store.claim(claim).await.unwrap().task;
+    let saved = save(&store, unnamed_draft("analytics", "alice")).await;
+    let [first, second] = [claimed.task_id(), saved.as_str()].map(|id| id.parse::<usize>().unwrap());
+    assert!(first > TAKEN && second > first, "{first}, {second}");
+    // The sequence has not gone on one by one, and has not run away.
+    assert!(second < TAKEN + (1 << 12), "{second}");
 }

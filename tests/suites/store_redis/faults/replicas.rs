@@ -11,7 +11,8 @@ use task_state_tests::redis_store::redis_url;
 
 use crate::fixture::*;
 
-const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Long enough that a slow machine does not look like one that waited for it.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A primary, its replica, and a host that reads listings from the replica by way of a proxy.
 struct Pair {

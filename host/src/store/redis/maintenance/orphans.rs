@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::scan::Findings;
-use crate::record::TaskId;
 use crate::store::redis::{RedisStore, keys};
-use crate::store::{Access, Error, Finding, FindingKind, Result};
+use crate::store::{Error, Finding, FindingKind, MAX_FINDINGS, Result};
 
 /// How often a host looks for them.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -24,29 +23,40 @@ impl RedisStore {
     }
 
     async fn end_orphans(&self) -> Result<()> {
-        for id in self.ended_leases(STEP).await? {
-            if self.end_orphan(&id).await? {
-                tracing::warn!(task = %id, "the host of a task was gone");
+        loop {
+            let ids = self.ended_leases(STEP).await?;
+            let mut ended = 0;
+            for id in &ids {
+                match self.end_orphan(id).await {
+                    Ok(true) => {
+                        ended += 1;
+                        tracing::warn!(task = %id, "the host of a task was gone");
+                    }
+                    Ok(false) => {}
+                    // The others are not to wait for it.
+                    Err(error) => tracing::warn!(task = %id, %error, "cannot end a task whose host is gone"),
+                }
             }
-        }
-        Ok(())
-    }
-
-    /// Whether there is a task that has not ended.
-    async fn is_alive(&self, id: &TaskId) -> Result<bool> {
-        match self.status_of(id, &Access::ANY).await {
-            Ok(status) => Ok(!status.is_terminal()),
-            Err(Error::NotFound | Error::Unreadable { .. }) => Ok(false),
-            Err(error) => Err(error),
+            if ended == 0 || ids.len() < STEP {
+                return Ok(());
+            }
         }
     }
 
     /// Finds them for the check, which ends them if asked to.
     pub(super) async fn check_orphans(&self, repair: bool, findings: &mut Findings) -> Result<()> {
-        for id in self.ended_leases(STEP).await? {
-            let is_orphan = if repair { self.end_orphan(&id).await? } else { self.is_alive(&id).await? };
-            if is_orphan {
-                findings.add(Finding::new(FindingKind::Orphan, keys::record(id.as_str())).repaired(repair));
+        for id in self.ended_leases(MAX_FINDINGS).await? {
+            let is_orphan = match repair {
+                true => self.end_orphan(&id).await,
+                false => self.orphan(&id).await.map(|orphan| orphan.is_some()),
+            };
+            match is_orphan {
+                Ok(true) => {
+                    findings.add(Finding::new(FindingKind::Orphan, keys::record(id.as_str())).repaired(repair));
+                }
+                // A key of another type is found as its own.
+                Ok(false) | Err(Error::WrongType { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())

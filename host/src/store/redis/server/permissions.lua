@@ -29,6 +29,9 @@ local commands = {
   {'TIME'},
   {'TTL', KEYS[1]},
   {'TYPE', KEYS[1]},
+  {'ZADD', KEYS[1], 1, 'member'},
+  {'ZRANGE', KEYS[1], 0, 0},
+  {'ZREM', KEYS[1], 'member'},
 }
 for _, command in ipairs(commands) do
   if not redis.acl_check_cmd(unpack(command)) then

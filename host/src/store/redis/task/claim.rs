@@ -5,21 +5,23 @@ use std::time::Instant;
 use super::read::{Found, read_task, readable};
 use super::replace::{Expected, LeaseChange, Replacement};
 use crate::record::{Change, InvalidTransition, InvalidValue, Status, TaskId, TaskRecord, apply};
+use crate::store::free_id::FreeId;
 use crate::store::redis::RedisStore;
 use crate::store::{Access, Claim, Claimed, Owners, Result};
 
 impl RedisStore {
     pub(in crate::store::redis) async fn claim_task(&self, claim: &Claim) -> Result<Claimed> {
         claim.draft().check()?;
+        let deadline = self.deadline();
         let Some(id) = &claim.task_id else {
+            let mut search = FreeId::default();
             loop {
-                let id = TaskId::new(self.take_id().await?)?;
-                if let Some(claimed) = self.claim_new(&id, claim, self.deadline()).await? {
+                let id = TaskId::new(self.take_id(search.step()?).await?)?;
+                if let Some(claimed) = self.claim_new(&id, claim, deadline).await? {
                     return Ok(claimed);
                 }
             }
         };
-        let deadline = self.deadline();
         loop {
             if let Some(claimed) = self.claim_new(id, claim, deadline).await? {
                 return Ok(claimed);

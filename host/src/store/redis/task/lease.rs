@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::read::read_task;
 use super::replace::{Expected, LeaseChange, Replacement};
 use crate::record::{TaskId, TaskRecord, Timestamp, apply};
-use crate::store::orphan::{self, Orphan};
+use crate::store::orphan;
 use crate::store::redis::server::Script;
 use crate::store::redis::{RedisStore, keys};
 use crate::store::{Result, RunId};
@@ -18,6 +18,14 @@ static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("for
 
 /// How many leases one step renews: a few milliseconds of the server's time.
 const STEP: usize = 500;
+
+/// A task that its run has left unfinished.
+pub(in crate::store::redis) struct Orphan {
+    task: TaskRecord,
+    run: String,
+    /// What the record must still be.
+    text: Expected,
+}
 
 impl RedisStore {
     pub(in crate::store::redis) async fn renew_leases(
@@ -44,24 +52,25 @@ impl RedisStore {
         Ok(ids.iter().filter_map(|id| TaskId::stored(id).ok()).collect())
     }
 
+    /// A task whose lease has ended, if its run has left it unfinished.
+    pub(in crate::store::redis) async fn orphan(&self, id: &TaskId) -> Result<Option<Orphan>> {
+        let Some(found) = read_task(&self.primary, id, self.deadline()).await? else { return Ok(None) };
+        let task = TaskRecord::decode(&found.text, self.clock.zone()).ok().filter(|task| orphan::is_one(task.status()));
+        Ok(task.zip(found.run).map(|(task, run)| Orphan { task, run, text: Expected::text(&found.text) }))
+    }
+
     /// Ends a task whose lease has ended. False if there is nothing to end: then the lease is forgotten.
     pub(in crate::store::redis) async fn end_orphan(&self, id: &TaskId) -> Result<bool> {
         let deadline = self.deadline();
-        let Some(found) = read_task(&self.primary, id, deadline).await? else { return self.forget_lease(id).await };
-        let task = TaskRecord::decode(&found.text, self.clock.zone()).ok().filter(|task| !task.status().is_terminal());
-        let (Some(mut task), Some(run)) = (task, &found.run) else { return self.forget_lease(id).await };
+        let Some(Orphan { mut task, run, text }) = self.orphan(id).await? else { return self.forget_lease(id).await };
         let mut seen = redis::cmd("HGET");
         seen.arg(keys::metadata(id.as_str())).arg("seen");
         let seen: Option<i64> = self.primary.query(&seen, deadline).await?;
         let seen = seen.and_then(|millis| Timestamp::from_millis(millis, self.clock.zone()));
-        let change = orphan::end(&Orphan { status: task.status(), run, seen });
+        let change = orphan::end(task.status(), &run, seen);
         apply(&mut task, &change, &self.clock.now(), self.options.rule)?;
-        let replacement = Replacement {
-            expected: Expected::text(&found.text),
-            held_by: Some(run),
-            lease: LeaseChange::End,
-            ..Replacement::of(&task)
-        };
+        let replacement =
+            Replacement { expected: text, held_by: Some(&run), lease: LeaseChange::End, ..Replacement::of(&task) };
         self.replace_in_turn(id, replacement, deadline).await
     }
 

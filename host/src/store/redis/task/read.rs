@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use redis::{Cmd, FromRedisValue, Pipeline, Value};
+use redis::{FromRedisValue, Pipeline, Value};
 
 use crate::record::{Encoded, Opening, Status, TaskId, TaskRecord, TimeZone, Unreadable};
 use crate::store::redis::RedisStore;
@@ -108,22 +108,22 @@ impl RedisStore {
         Ok((record, owners))
     }
 
-    /// The next number of the sequence. A number whose answer was lost is skipped.
-    pub(in crate::store::redis) async fn take_id(&self) -> Result<String> {
-        self.sequence::<i64>(redis::cmd("INCR")).await.map(|number| number.to_string())
+    /// The number of the sequence so far after the last one. A number whose answer was lost is skipped.
+    pub(in crate::store::redis) async fn take_id(&self, step: i64) -> Result<String> {
+        self.sequence::<i64>("INCRBY", Some(step)).await.map(|number| number.to_string())
     }
 
     pub(in crate::store::redis) async fn peek_id(&self) -> Result<String> {
-        let last: Option<String> = self.sequence(redis::cmd("GET")).await?;
+        let last: Option<String> = self.sequence("GET", None).await?;
         let last = last.unwrap_or_else(|| "0".to_owned());
         let next = last.parse::<i64>().ok().and_then(|last| last.checked_add(1));
         next.map(|next| next.to_string())
             .ok_or_else(|| Error::Failed(format!("the key {:?} holds {last:?}, which is not a number", keys::SEQUENCE)))
     }
 
-    async fn sequence<T: FromRedisValue>(&self, mut command: Cmd) -> Result<T> {
+    async fn sequence<T: FromRedisValue>(&self, command: &str, step: Option<i64>) -> Result<T> {
         let deadline = self.deadline();
-        match self.primary.query(command.arg(keys::SEQUENCE), deadline).await {
+        match self.primary.query(redis::cmd(command).arg(keys::SEQUENCE).arg(step), deadline).await {
             Ok(answer) => Ok(answer),
             Err(Failure { error: Error::Failed(text), .. }) if text.contains("not an integer") => {
                 Err(Error::Failed(format!("the key {:?} does not hold a number: {text}", keys::SEQUENCE)))

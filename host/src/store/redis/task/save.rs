@@ -1,8 +1,11 @@
 //! Saves: a new record, or one in the place of another.
 
+use std::time::Instant;
+
 use super::read::{Found, read_task};
 use super::replace::{Expected, Replacement};
 use crate::record::{Draft, TaskId, TaskRecord, Timestamp, later_than};
+use crate::store::free_id::FreeId;
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::Owner;
 use crate::store::{Access, Error, Precondition, Result};
@@ -16,25 +19,33 @@ impl RedisStore {
     ) -> Result<TaskId> {
         draft.check()?;
         access.owners.check(draft.service.as_str(), draft.user_id.as_str()).map_err(Error::Denied)?;
+        let deadline = self.deadline();
         if let Some(id) = draft.task_id.clone() {
-            self.save_as(&id, &draft, &only_if, access).await?;
+            self.save_as(&id, &draft, &only_if, access, deadline).await?;
             return Ok(id);
         }
         if only_if != Precondition::None && only_if != Precondition::Absent {
             return Err(Error::Conflict);
         }
+        let mut search = FreeId::default();
         loop {
-            let id = TaskId::new(self.take_id().await?)?;
+            let id = TaskId::new(self.take_id(search.step()?).await?)?;
             // A number that somebody has used of his own accord is passed over.
-            match self.save_as(&id, &draft, &Precondition::Absent, access).await {
+            match self.save_as(&id, &draft, &Precondition::Absent, access, deadline).await {
                 Err(Error::Conflict) => {}
                 result => return result.map(|()| id),
             }
         }
     }
 
-    async fn save_as(&self, id: &TaskId, draft: &Draft, only_if: &Precondition, access: &Access) -> Result<()> {
-        let deadline = self.deadline();
+    async fn save_as(
+        &self,
+        id: &TaskId,
+        draft: &Draft,
+        only_if: &Precondition,
+        access: &Access,
+        deadline: Instant,
+    ) -> Result<()> {
         // Most saves are of new tasks, so the first attempt takes the task for one, unless it must be there.
         let must_be_there = matches!(only_if, Precondition::UnchangedSince(_)) || access.run.is_some();
         let mut look = must_be_there;
