@@ -74,7 +74,9 @@ impl Job {
         claimed.close();
         let end = end.unwrap_or_else(|panic| End::Failed(describe_panic(&*panic)));
         output.finish();
-        finish(&claimed, end.without_secrets(&redaction), live.last()).await
+        let outcome = finish(&claimed, end.without_secrets(&redaction), live.last()).await;
+        output.shown().await;
+        outcome
     }
 
     async fn guest(self, output: Output, live: &LiveOutput) -> End {

@@ -27,6 +27,7 @@ mod output;
 mod registry;
 mod request;
 mod run;
+mod sink;
 mod supervise;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,6 @@
 //! What a guest prints: shown as it comes, and its last part kept for the task.
 
 use std::collections::VecDeque;
-use std::io::Write;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -14,6 +13,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use super::OutputSink;
 use super::events::Events;
 use super::lock;
+use super::sink::Sink;
 use crate::redaction::{RedactedStream, Redaction};
 
 /// The most bytes that a guest writes in one piece.
@@ -22,7 +22,7 @@ const PIECE: usize = 64 << 10;
 /// A guest's standard output and standard error, as one stream.
 #[derive(Debug, Clone)]
 pub(super) struct Output {
-    sink: OutputSink,
+    sink: Sink,
     events: Events,
     /// What is shown and kept has no secrets in it.
     clean: Arc<Mutex<RedactedStream>>,
@@ -33,13 +33,18 @@ impl Output {
     /// An output of which the last `most` bytes are kept.
     pub(super) fn new(sink: OutputSink, events: Events, most: usize, redaction: Redaction) -> Self {
         let kept = Arc::new(Mutex::new(Tail { bytes: VecDeque::new(), most, cut: 0 }));
-        Self { sink, events, clean: Arc::new(Mutex::new(RedactedStream::new(redaction))), kept }
+        Self { sink: Sink::new(sink), events, clean: Arc::new(Mutex::new(RedactedStream::new(redaction))), kept }
     }
 
     /// Shows and keeps what was held back because it might have been the beginning of a secret.
     pub(super) fn finish(&self) {
         let rest = lock(&self.clean).finish();
         self.give(&rest);
+    }
+
+    /// Waits until what was printed is shown, unless nobody takes it.
+    pub(super) async fn shown(&self) {
+        self.sink.shown().await;
     }
 
     /// What is kept, if anything was printed.
@@ -62,12 +67,7 @@ impl Output {
         if bytes.is_empty() {
             return;
         }
-        match &self.sink {
-            OutputSink::Discard => {}
-            // The guest cannot help it if standard error is closed.
-            OutputSink::Stderr => _ = std::io::stderr().write_all(bytes),
-            OutputSink::Callback(show) => show(bytes),
-        }
+        self.sink.show(bytes);
         self.events.output(bytes);
         lock(&self.kept).push(bytes);
     }
@@ -131,13 +131,15 @@ impl OutputStream for Output {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(PIECE)
+        Ok(if self.sink.has_room() { PIECE } else { 0 })
     }
 }
 
 #[wasmtime_wasi::async_trait]
 impl Pollable for Output {
-    async fn ready(&mut self) {}
+    async fn ready(&mut self) {
+        self.sink.room().await;
+    }
 }
 
 impl AsyncWrite for Output {
@@ -198,19 +200,20 @@ mod tests {
         assert_eq!(printed(10, &[b"a\xff", b"\xc3", b"\xa9b"]).as_deref(), Some("a\u{fffd}éb"));
     }
 
-    #[test]
-    fn a_callback_sees_every_byte_as_it_comes() {
+    #[tokio::test]
+    async fn a_callback_sees_every_byte_as_it_comes() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let sink = seen.clone();
         let callback = OutputSink::callback(move |bytes| lock(&sink).push(bytes.to_vec()));
         let output = Output::new(callback, Events::default(), 2, Redaction::default());
         output.take(b"abc");
         output.take(b"\xff");
+        output.shown().await;
         assert_eq!(*lock(&seen), [b"abc".to_vec(), b"\xff".to_vec()]);
     }
 
-    #[test]
-    fn a_secret_that_comes_in_pieces_is_neither_shown_nor_kept() {
+    #[tokio::test]
+    async fn a_secret_that_comes_in_pieces_is_neither_shown_nor_kept() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let sink = seen.clone();
         let callback = OutputSink::callback(move |bytes| lock(&sink).extend_from_slice(bytes));
@@ -222,6 +225,7 @@ mod tests {
         output.take(b"hunter");
         output.finish();
         assert_eq!(output.text().as_deref(), Some("is <TOKEN>, huntshunter"));
+        output.shown().await;
         assert_eq!(*lock(&seen), *b"is <TOKEN>, huntshunter");
     }
 }

@@ -81,8 +81,8 @@ pub enum OutputSink {
     Discard,
     /// On the standard error of this process, as it is.
     Stderr,
-    /// Given to a function, in pieces that need not end with a line or a whole character. It is called on the threads
-    /// that run guests: it must not block.
+    /// Given to a function, in pieces that need not end with a line or a whole character. It may block: then the guest
+    /// waits before it prints more, and the end of the run waits for 5 s at the most.
     Callback(Arc<Show>),
 }
 

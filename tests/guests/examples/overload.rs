@@ -18,6 +18,10 @@ impl Plugin for Overload {
         match what {
             "nap" => std::thread::sleep(Duration::from_millis(bytes as u64)),
             "error" => return Err("e".repeat(bytes).into()),
+            "print" => {
+                let line = "p".repeat(bytes);
+                (0..count).for_each(|_| println!("{line}"));
+            }
             "calls" => {
                 let began = Instant::now();
                 (0..count).try_for_each(|_| current_task::get().map(drop))?;

@@ -1,14 +1,19 @@
 //! Runs that something else ends, or does not let begin.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 use task_state_tests::command::{Finished, Running, Shell, Signal};
 use task_state_tests::redis_server::RedisServer;
 
 use super::bad_input::refused;
 use super::run::{last_entry, run};
+
+/// How long the command may take to do what a test waits for. It only bounds a test that fails.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Starts one of the test guests in a mode, and waits until the task runs.
 fn start(shell: &Shell, plugin: &str, mode: &str, more: &[&str]) -> Result<Running> {
@@ -55,6 +60,30 @@ fn an_interrupt_cancels_a_plugin_that_spins() -> Result<()> {
     let running = start(&shell, "misbehave", "spin", &["--grace", "100ms"])?;
     running.signal(Signal::INT)?;
     cancelled(&running.finish()?)
+}
+
+#[test]
+fn an_interrupt_cancels_a_plugin_whose_output_nobody_reads() -> Result<()> {
+    let shell = Shell::new()?;
+    let input = shell.directory().join("input");
+    std::fs::write(&input, "print 1000 1000000")?;
+    let more = ["--input", input.to_str().context("a path")?, "--grace", "100ms"];
+    let mut command = shell.command(run("overload", "t", &more));
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let until = |word: &str| -> Result<()> {
+        let start = Instant::now();
+        while !shell.run(["get", "t", "--output", "json"])?.stdout.contains(word) {
+            ensure!(start.elapsed() < PATIENCE, "waited in vain for {word}");
+        }
+        Ok(())
+    };
+    // What is kept of the output shows that the guest prints.
+    until("bytes of earlier output were cut")?;
+    kill_process(Pid::from_child(&child), Signal::TERM)?;
+    let cancelled = until("\"status\":\"cancelled\"");
+    child.kill()?;
+    child.wait()?;
+    cancelled
 }
 
 #[test]

@@ -154,3 +154,34 @@ async fn an_input_that_is_not_there_is_an_error_before_the_task_is_touched() {
     assert!(error.starts_with("cannot read the input \"/no/such/file\": "), "{error}");
     assert!(sandbox.store.get(&task_id("1"), &Access::ANY).await.is_err());
 }
+
+#[tokio::test]
+async fn a_reader_that_does_not_read_holds_up_nobody_but_the_guest() {
+    let sandbox = Sandbox::with(|builder| builder.max_concurrent_runs(8));
+    let plugin = sandbox.plugin("overload").await;
+    // More readers stand still than the host has threads for guests.
+    let (reads, reader) = std::sync::mpsc::channel::<()>();
+    let reader = Arc::new(Mutex::new(reader));
+    let standing_still = || {
+        let reader = reader.clone();
+        OutputSink::callback(move |_| _ = reader.lock().unwrap().recv())
+    };
+    let mut runs = Vec::new();
+    for _ in 0..4 {
+        let mut request = limited("print 1000 1000000", |limits| {
+            (limits.wall_clock, limits.grace) = (Duration::from_secs(3_600), Duration::from_millis(100));
+        });
+        request.output = standing_still();
+        runs.push(plugin.start(request).await.unwrap());
+    }
+    let mut request = limited("print 1000 1000000", |limits| limits.wall_clock = Duration::from_millis(300));
+    request.output = standing_still();
+    let outcome = plugin.run(request).await.unwrap();
+    assert_end(&outcome, Status::Failed, &["wall-clock limit of 300ms exceeded"]).await;
+    assert_eq!(sandbox.run("report", "log-many").await.status, Status::Completed);
+    runs.iter().for_each(Run::cancel);
+    for run in runs {
+        assert_eq!(run.wait().await.status, Status::Cancelled);
+    }
+    drop(reads);
+}

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use crate::exit::Exit;
 
 /// Whether the command was asked to stop.
+#[derive(Clone)]
 pub(super) struct Interrupt {
     requested: watch::Receiver<bool>,
 }

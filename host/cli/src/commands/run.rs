@@ -126,7 +126,13 @@ async fn view(run: Run, mut events: RunEvents, interrupt: &mut Interrupt, sessio
             None
         }
     };
-    let mut end = pin!(run.clone().wait());
+    // Not here: what is shown here may have to wait for whoever reads it.
+    let (cancelled, mut requested) = (run.clone(), interrupt.clone());
+    tokio::spawn(async move {
+        requested.requested().await;
+        cancelled.cancel();
+    });
+    let mut end = pin!(run.wait());
     let mut asked = false;
     let outcome = loop {
         tokio::select! {
@@ -134,7 +140,6 @@ async fn view(run: Run, mut events: RunEvents, interrupt: &mut Interrupt, sessio
             () = interrupt.requested(), if !asked => {
                 asked = true;
                 live.say("interrupted: the task is asked to stop, a second interrupt ends this command at once");
-                run.cancel();
             }
             Some(event) = events.next() => {
                 if let RunEvent::Status(status) = event {
