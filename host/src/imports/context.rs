@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use super::bindings::dms::task_state::types::Error as GuestError;
-use super::error::for_guest;
+use super::error::Errors;
 use super::quotas::{Quotas, Usage};
 use super::{Grants, Operation};
 use crate::record::{Change, Entry, Status, TaskId, TaskRecord};
@@ -21,6 +21,7 @@ pub struct TaskStateCtx {
     /// What the repository's calls may touch.
     access: Access,
     pub(super) usage: Usage,
+    pub(super) errors: Errors,
     pub(super) task: Arc<dyn CurrentTask>,
     /// What is kept out of all that the guest says.
     pub(super) redaction: Redaction,
@@ -57,7 +58,7 @@ impl TaskStateCtx {
     pub(crate) fn with_current(store: SharedStore, grants: Arc<Grants>, task: Arc<dyn CurrentTask>) -> Self {
         let access = Access::of(grants.owners());
         let usage = Usage::of(Quotas::default());
-        Self { store, grants, access, usage, task, redaction: Redaction::default() }
+        Self { store, grants, access, usage, errors: Errors::default(), task, redaction: Redaction::default() }
     }
 
     /// The same, with secrets kept out of all that the guest says.
@@ -80,8 +81,8 @@ impl TaskStateCtx {
 
     /// Makes one call of the guest on the store, in its turn.
     pub(super) async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> std::result::Result<T, GuestError> {
-        let _turn = self.task.enter().await.map_err(for_guest)?;
-        call.await.map_err(for_guest)
+        let _turn = self.task.enter().await.map_err(|error| self.errors.for_guest(error))?;
+        call.await.map_err(|error| self.errors.for_guest(error))
     }
 }
 

@@ -3,7 +3,6 @@
 use super::TaskStateCtx;
 use super::bindings::dms::task_state::current_task::Host;
 use super::bindings::dms::task_state::types::{Error, TaskRecord, TaskResult, TaskStatus};
-use super::error::for_guest;
 use crate::record::{Change, Status};
 use crate::store;
 
@@ -15,22 +14,23 @@ pub(super) fn with_entry(change: Change, entry: Option<String>) -> Change {
     }
 }
 
-fn answer(status: store::Result<Status>) -> Result<TaskStatus, Error> {
-    status.map(Into::into).map_err(for_guest)
-}
-
 impl TaskStateCtx {
+    fn answer(&self, status: store::Result<Status>) -> Result<TaskStatus, Error> {
+        status.map(Into::into).map_err(|error| self.errors.for_guest(error))
+    }
+
     async fn change_current(&mut self, change: Change) -> Result<TaskStatus, Error> {
         self.pace().await;
         self.usage.admit_change(&change)?;
-        answer(self.task.change(self.redaction.change(change)).await)
+        let status = self.task.change(self.redaction.change(change)).await;
+        self.answer(status)
     }
 }
 
 impl Host for TaskStateCtx {
     async fn get(&mut self) -> Result<TaskRecord, Error> {
         self.pace().await;
-        let task = self.task.get().await.map_err(for_guest)?;
+        let task = self.task.get().await.map_err(|error| self.errors.for_guest(error))?;
         Ok((&task).into())
     }
 
@@ -41,12 +41,14 @@ impl Host for TaskStateCtx {
     async fn log(&mut self, message: String) -> Result<TaskStatus, Error> {
         self.pace().await;
         self.usage.admit_entry(&message)?;
-        answer(self.task.log(self.redaction.text(message)).await)
+        let status = self.task.log(self.redaction.text(message)).await;
+        self.answer(status)
     }
 
     async fn flush(&mut self) -> Result<TaskStatus, Error> {
         self.pace().await;
-        answer(self.task.flush().await)
+        let status = self.task.flush().await;
+        self.answer(status)
     }
 
     async fn update_result(&mut self, change: TaskResult) -> Result<TaskStatus, Error> {
