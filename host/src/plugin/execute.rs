@@ -22,7 +22,7 @@ use super::run::Location;
 use super::supervise::Halt;
 use super::{Limits, Outcome, OutputSink, Plugin};
 use crate::imports::TaskStateCtx;
-use crate::record::{Change, OutputChange, Status, TaskRecord};
+use crate::record::{Change, Entry, OutputChange, Status, TaskRecord};
 use crate::redaction::Redaction;
 use crate::store::{Error, Result};
 use crate::units::spell;
@@ -176,34 +176,55 @@ fn outcome(claimed: &ClaimedTask, status: Status, written: Result<()>) -> Outcom
     Outcome { status, written, location: Some(location) }
 }
 
-/// Writes the last change of a run, once, although the store may be unavailable for a while. Gives the status that is
-/// stored then.
+/// Writes the last change of a run, once, although the store may be unavailable for a while, or refuse it. Gives the status
+/// that is stored then.
+///
+/// Of what the store refuses, the status is written first, and the text after it.
 async fn write_final(claimed: &ClaimedTask, mut change: Change) -> Result<Status> {
     let mut pause = FIRST_RETRY;
-    for _ in 0..RETRIES {
-        match claimed.write_now(change.clone()).await {
-            Err(Error::Unavailable(_)) => {}
-            Err(error @ (Error::Failed(_) | Error::InvalidValue(_))) => {
-                if change.output.take().is_none() {
-                    return Err(error);
-                }
-                change = change.log("the output could not be kept");
-                tracing::warn!(task = %claimed.id, %error, "the output of a run was not kept");
+    let mut text = Vec::new();
+    let mut tries = 0;
+    let status = loop {
+        let error = match claimed.write_now(change.clone()).await {
+            Err(error @ (Error::Failed(_) | Error::InvalidValue(_))) if reduce(&mut change, &mut text) => {
+                tracing::warn!(task = %claimed.id, %error, "the end of a run is written without its text at first");
                 continue;
             }
-            answer => return answer,
-        }
+            Err(error @ (Error::Unavailable(_) | Error::Failed(_))) if tries < RETRIES => error,
+            answer => break answer?,
+        };
+        tracing::debug!(task = %claimed.id, %error, "the end of a run is written again");
+        tries += 1;
         tokio::time::sleep(pause).await;
         pause *= 2;
         // A write that was not answered may have been made. It is made once: nothing leaves a terminal status.
         match claimed.store.status(&claimed.id, &claimed.access).await {
             Ok(status) if status.is_terminal() => {
                 claimed.learn(|known| known.saw(status));
-                return Ok(status);
+                break status;
             }
             Ok(_) | Err(Error::Unavailable(_)) => {}
             Err(error) => return Err(error),
         }
+    };
+    if !text.is_empty() {
+        let change = Change { entries: text, ..Change::default() };
+        // The status is there, and that is what counts.
+        if let Err(error) = claimed.store.change(&claimed.id, change, &claimed.access).await {
+            tracing::warn!(task = %claimed.id, %error, "the last words of a run were not written");
+        }
     }
-    claimed.write_now(change).await
+    Ok(status)
+}
+
+/// Takes from a change what it can do without: the output, and then the entries, which are kept for later. False if
+/// nothing is left to take.
+fn reduce(change: &mut Change, text: &mut Vec<Entry>) -> bool {
+    if change.output.take().is_some() {
+        change.entries.push(Entry { at: None, message: "the output could not be kept".to_owned() });
+        return true;
+    }
+    let has_entries = !change.entries.is_empty();
+    text.append(&mut change.entries);
+    has_entries
 }

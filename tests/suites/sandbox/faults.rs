@@ -61,6 +61,13 @@ async fn an_output_that_the_store_refuses_does_not_cost_the_final_status() {
 }
 
 #[tokio::test]
+async fn of_an_end_that_the_store_refuses_the_status_comes_first_and_the_text_after() {
+    // Refused with the text, and then, as by a server that is out of memory, three times without.
+    let outcome = failing(4, is_final, || Fault::Failed).run("misbehave", "error").await;
+    assert_end(&outcome, Status::Failed, &["the input makes no sense"]).await;
+}
+
+#[tokio::test]
 async fn code_that_breaks_in_the_host_costs_one_run_and_not_its_final_status() {
     let sandbox = failing(1, |change| !is_final(change), || Fault::Panic);
     let (status, log) = end(&sandbox.run("report", "everything").await).await;

@@ -219,3 +219,23 @@ async fn whether_tasks_are_to_stop_is_asked_for_all_runs_at_once() {
     assert_eq!(outcome.status, Status::Cancelled);
     sandbox.host.shutdown().await;
 }
+
+#[tokio::test]
+async fn the_end_of_a_run_is_written_when_a_full_server_takes_writes_again() {
+    let server = RedisServer::start().await.unwrap();
+    let sandbox = Sandbox::on(at(&server.url()).await);
+    let run = sandbox.start("report", "stop-when-asked").await;
+    sandbox.logged(run.task_id(), "running").await;
+    server.run::<()>(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    run.cancel();
+    let refusals = async || {
+        let stats = server.info("errorstats").await.unwrap();
+        stats.get("errorstat_OOM").map_or(0, |line| line.trim_start_matches("count=").parse::<u64>().unwrap())
+    };
+    eventually("refusals", async || refusals().await >= 4).await;
+    assert_eq!(sandbox.task(run.task_id()).await.status(), Status::Running);
+    server.run::<()>(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    let outcome = soon("the run ended", run.wait()).await;
+    assert_eq!(outcome.status, Status::Cancelled, "{:?}", outcome.written);
+    assert_eq!(outcome.task().await.unwrap().status(), Status::Cancelled);
+}
