@@ -106,12 +106,13 @@ impl ClaimedTask {
     pub(super) fn learn(&self, news: impl FnOnce(&mut KnownTask)) {
         let mut state = lock(&self.state);
         let known = &mut state.known;
-        let (before, status) = ((known.cancelled, known.gone.is_some()), known.status);
+        let reasons = |known: &KnownTask| (known.cancelled, known.ended, known.gone.is_some());
+        let (before, status) = (reasons(known), known.status);
         news(known);
         if known.status != status {
             self.events.status(known.status);
         }
-        if before != (known.cancelled, known.gone.is_some()) {
+        if before != reasons(known) {
             self.halt.notify_one();
         }
     }

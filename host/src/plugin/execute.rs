@@ -127,6 +127,7 @@ fn halted(halt: Halt, limits: &Limits) -> End {
         Halt::Grace => {
             End::Cancelled(format!("stopped: it went on for {} after its cancellation", spell(limits.grace)))
         }
+        Halt::Ended => End::Failed(format!("stopped: it went on for {} after its task had ended", spell(limits.grace))),
         Halt::Lease => {
             End::Failed("stopped: the host could not renew its hold on the task, the store did not answer".to_owned())
         }

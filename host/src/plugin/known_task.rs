@@ -13,6 +13,8 @@ pub(super) struct KnownTask {
     pub(super) seen: Instant,
     /// When the task was first seen to have been asked to stop. It stays, whatever is saved.
     pub(super) cancelled: Option<Instant>,
+    /// Since when the task is in a terminal status.
+    pub(super) ended: Option<Instant>,
     /// What the host's own cancellation is to say, until it is written.
     pub(super) notice: Option<String>,
     /// Until when the run may go on without a new lease.
@@ -26,12 +28,22 @@ pub(super) struct KnownTask {
 impl KnownTask {
     /// A task that was just claimed.
     pub(super) fn new(status: Status, lease_end: Instant) -> Self {
-        Self { status, seen: Instant::now(), cancelled: None, notice: None, lease_end, gone: None, closed: false }
+        Self {
+            status,
+            seen: Instant::now(),
+            cancelled: None,
+            ended: None,
+            notice: None,
+            lease_end,
+            gone: None,
+            closed: false,
+        }
     }
 
     /// Takes note of a status that the store has told.
     pub(super) fn saw(&mut self, status: Status) {
         (self.status, self.seen) = (status, Instant::now());
+        self.ended = status.is_terminal().then(|| self.ended.unwrap_or(self.seen));
         self.note_cancellation(status);
     }
 

@@ -20,6 +20,8 @@ pub(super) enum Halt {
     CpuTime,
     /// It went on past the grace period of its cancellation.
     Grace,
+    /// It went on past a grace period after its task had ended.
+    Ended,
     /// Its lease could not be renewed.
     Lease,
     /// The run has lost the task: it was deleted, given to another owner, or ended by another host.
@@ -109,18 +111,23 @@ impl ClaimedTask {
     pub(super) async fn halt(&self, limits: &Limits) -> Halt {
         let end = Instant::now() + limits.wall_clock;
         loop {
-            let (gone, cancelled, lease_end) = {
+            let (gone, cancelled, ended, lease_end) = {
                 let known = &lock(&self.state).known;
-                (known.gone.clone(), known.cancelled, known.lease_end)
+                (known.gone.clone(), known.cancelled, known.ended, known.lease_end)
             };
             if let Some(error) = gone {
                 return Halt::Gone(error);
             }
             // A task that was asked to stop is cancelled, whichever of its times is up first.
-            let until = cancelled.map_or(end, |seen| end.min(seen + limits.grace));
+            let over = cancelled.into_iter().chain(ended).min();
+            let until = over.map_or(end, |seen| end.min(seen + limits.grace));
             let now = Instant::now();
             if until <= now {
-                return if cancelled.is_some() { Halt::Grace } else { Halt::WallClock };
+                return match (cancelled, ended) {
+                    (Some(_), _) => Halt::Grace,
+                    (None, Some(_)) => Halt::Ended,
+                    (None, None) => Halt::WallClock,
+                };
             } else if lease_end <= now {
                 return Halt::Lease;
             }

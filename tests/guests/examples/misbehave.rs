@@ -23,6 +23,10 @@ impl Plugin for Misbehave {
                 current_task::set_status(TaskStatus::Completed, "done")?;
                 panic!("after the end");
             }
+            "complete-then-spin" => {
+                current_task::set_status(TaskStatus::Completed, "done")?;
+                spin();
+            }
             "chatter" => chatter()?,
             "look-around" => look_around(),
             other => return Err(format!("no such mode: {other:?}").into()),

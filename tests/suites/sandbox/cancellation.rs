@@ -159,3 +159,16 @@ fn a_host_may_be_dropped_where_blocking_is_forbidden() {
         drop(sandbox);
     });
 }
+
+#[tokio::test]
+async fn a_guest_that_goes_on_after_the_end_of_its_task_is_stopped() {
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.plugin("misbehave").await.run(impatient("complete-then-spin")).await.unwrap();
+    let stopped = "stopped: it went on for 100ms after its task had ended";
+    assert_end(&outcome, Status::Completed, &["done", stopped]).await;
+
+    // Also if somebody else has ended it.
+    let run = sandbox.plugin("misbehave").await.start(impatient("spin")).await.unwrap();
+    sandbox.store.change(run.task_id(), Change::status(Status::Failed), &Access::ANY).await.unwrap();
+    assert_end(&soon("the end", run.wait()).await, Status::Failed, &[stopped]).await;
+}
