@@ -98,6 +98,9 @@ pub(crate) trait CurrentTask: Send + Sync {
     /// Opens a call on the store. Everything that the guest has logged before is there once this returns.
     async fn enter(&self) -> Result<Underway>;
 
+    /// How the run reaches its task, if this is the one.
+    fn access_to(&self, id: &TaskId) -> Option<&Access>;
+
     /// Stamps the entries of a change that the guest makes in another way, if they are to be told of, and gives them.
     fn announce(&self, _: &TaskId, _: &mut Change) -> Vec<Entry> {
         Vec::new()
@@ -159,6 +162,10 @@ impl WriteThrough {
 impl CurrentTask for WriteThrough {
     async fn enter(&self) -> Result<Underway> {
         Ok(Underway::default())
+    }
+
+    fn access_to(&self, id: &TaskId) -> Option<&Access> {
+        self.task.as_ref().filter(|(own, _)| own == id).map(|(_, access)| access)
     }
 
     async fn get(&self) -> Result<TaskRecord> {

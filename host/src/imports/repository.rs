@@ -1,18 +1,32 @@
 //! `dms:task-state/repository`: the store, as far as the grants reach.
 
+use std::borrow::Cow;
+
 use super::bindings::dms::task_state::repository::{Host, Page, Precondition, Scope, TaskDraft};
 use super::bindings::dms::task_state::types::{self, Error, TaskRecord, TaskResult, TaskStatus};
 use super::current_task::with_entry;
 use super::{Operation, TaskStateCtx};
-use crate::record::{Change, InvalidValue, JsonObject, TaskId};
-use crate::store::{Query, Scope as StoreScope, Skipped};
+use crate::record::{Change, Draft, InvalidValue, JsonObject, TaskId};
+use crate::store::{Access, Query, Scope as StoreScope, Skipped};
 
 impl types::Host for TaskStateCtx {}
 
 impl TaskStateCtx {
-    /// The id of a task as the guest names it, which may be one that was saved with a secret in it.
-    fn id(&self, task_id: String) -> Result<TaskId, Error> {
-        Ok(TaskId::stored(self.redaction.text(task_id))?)
+    /// The task that the guest names, which may be one that was saved with a secret in its id, and what a call of an
+    /// operation may touch of it.
+    fn named(&self, operation: Operation, task_id: String) -> Result<(TaskId, Cow<'_, Access>), Error> {
+        let granted = self.permit(operation)?;
+        let id = TaskId::stored(self.redaction.text(task_id))?;
+        let access = self.reach(&id, granted);
+        Ok((id, access))
+    }
+
+    /// What a call may touch of a task. The guest's own is reached as its run reaches it.
+    fn reach<'a>(&self, id: &TaskId, granted: &'a Access) -> Cow<'a, Access> {
+        match self.task.access_to(id) {
+            Some(own) => Cow::Owned(own.within(&granted.owners)),
+            None => Cow::Borrowed(granted),
+        }
     }
 
     /// A draft with no secret in any of its texts.
@@ -41,11 +55,10 @@ impl TaskStateCtx {
     async fn change(&mut self, task_id: String, change: Change) -> Result<TaskStatus, Error> {
         self.pace().await;
         self.usage.admit_change(&change)?;
-        let access = self.permit(Operation::Write)?;
-        let id = self.id(task_id)?;
+        let (id, access) = self.named(Operation::Write, task_id)?;
         let mut change = self.redaction.change(change);
         let entries = self.task.announce(&id, &mut change);
-        let status = self.call(self.store.change(&id, change, access)).await?;
+        let status = self.call(self.store.change(&id, change, &access)).await?;
         self.task.saw(&id, status, entries);
         Ok(status.into())
     }
@@ -79,30 +92,30 @@ impl Host for TaskStateCtx {
     async fn save(&mut self, task: TaskDraft, only_if: Precondition) -> Result<String, Error> {
         self.pace().await;
         self.usage.admit_draft(&task)?;
-        let access = self.permit(Operation::Write)?;
+        let granted = self.permit(Operation::Write)?;
         let task = self.clean(task)?;
         self.grants.permit_service(&task.service)?;
         self.grants.permit_user(&task.user_id)?;
-        let status = task.status.into();
-        let id = self.call(self.store.save(task.try_into()?, only_if.try_into()?, access)).await?;
+        let draft = Draft::try_from(task)?;
+        let status = draft.status;
+        let access = draft.task_id.as_ref().map_or(Cow::Borrowed(granted), |id| self.reach(id, granted));
+        let id = self.call(self.store.save(draft, only_if.try_into()?, &access)).await?;
         self.task.saw(&id, status, Vec::new());
         Ok(id.into())
     }
 
     async fn get(&mut self, task_id: String) -> Result<TaskRecord, Error> {
         self.pace().await;
-        let access = self.permit(Operation::Read)?;
-        let id = self.id(task_id)?;
-        let task = self.call(self.store.get(&id, access)).await?;
+        let (id, access) = self.named(Operation::Read, task_id)?;
+        let task = self.call(self.store.get(&id, &access)).await?;
         self.task.saw(&id, task.status(), Vec::new());
         Ok((&task).into())
     }
 
     async fn delete(&mut self, task_id: String) -> Result<bool, Error> {
         self.pace().await;
-        let access = self.permit(Operation::Delete)?;
-        let id = self.id(task_id)?;
-        self.call(self.store.delete(&id, access)).await
+        let (id, access) = self.named(Operation::Delete, task_id)?;
+        self.call(self.store.delete(&id, &access)).await
     }
 
     async fn set_status(

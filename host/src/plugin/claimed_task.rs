@@ -248,6 +248,10 @@ impl CurrentTask for ClaimedTask {
         settled.map(|_| underway)
     }
 
+    fn access_to(&self, id: &TaskId) -> Option<&Access> {
+        (*id == self.id).then_some(&self.during)
+    }
+
     fn announce(&self, id: &TaskId, change: &mut Change) -> Vec<Entry> {
         if *id != self.id || !self.events.wanted() {
             return Vec::new();

@@ -26,6 +26,14 @@ impl Allowed {
             Self::Only(names) => names.contains(name),
         }
     }
+
+    /// The names that are among both.
+    fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Any, names) | (names, Self::Any) => names.clone(),
+            (Self::Only(one), Self::Only(other)) => Self::Only(one & other),
+        }
+    }
 }
 
 /// Whose tasks a caller may touch: those of these services that are also of these users.
@@ -118,6 +126,12 @@ impl Access {
         self
     }
 
+    /// The same, of tasks that are also of these owners.
+    pub(crate) fn within(&self, owners: &Owners) -> Self {
+        let (services, users) = (self.owners.services.and(&owners.services), self.owners.users.and(&owners.users));
+        Self { owners: Owners { services, users }, run: self.run.clone() }
+    }
+
     /// The name of the run that must hold the task.
     pub(crate) fn run(&self) -> Option<&str> {
         self.run.as_ref().map(RunId::as_str)
@@ -143,6 +157,21 @@ mod tests {
         assert_eq!(owners.check("sync", "alice"), Err(Denied::Service));
         assert_eq!(owners.check("analytics", "bob"), Err(Denied::User));
         assert_eq!(Owners::ANY.check("x", "y"), Ok(()));
+    }
+
+    #[test]
+    fn an_access_within_owners_reaches_what_both_allow() {
+        let run = RunId::unique();
+        let own = Access::of(Owners::only("analytics", "alice")).during(run.clone());
+        assert_eq!(own.within(&Owners::ANY), own);
+        assert_eq!(Access::ANY.within(&own.owners), Access::of(own.owners.clone()));
+        let granted = Owners { services: Allowed::only(["analytics", "sync"]), users: Allowed::only(["bob"]) };
+        let both = own.within(&granted);
+        assert_eq!(
+            both.check("analytics", "alice", Some(run.as_str())).unwrap_err().to_string(),
+            "denied: the task's user is not granted"
+        );
+        assert_eq!(both.run, Some(run));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! records other programs share, and SQLite, which needs no server. Nothing here knows a plugin.
 
 mod access;
+mod cancellation;
 mod error;
 mod free_id;
 mod open;
@@ -57,9 +58,15 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// no task has, or one further on if many in a row are taken; after a hundred tries the save is
     /// [`Error::Unavailable`]. Returns the task's id.
     ///
+    /// A task that a run holds is saved by that run alone, which `access` names. Its save cannot take back that the task was
+    /// asked to stop.
+    ///
     /// # Errors
     /// [`Error::InvalidValue`] for a name that may not be saved, [`Error::Denied`] unless `access` covers both the new owner
-    /// and that of a task that is replaced, [`Error::Conflict`] if the precondition does not hold.
+    /// and that of a task that is replaced, [`Error::Conflict`] if the precondition does not hold, [`Error::Held`] if a run
+    /// holds the task that is to be replaced. For that run, of a task that was asked to stop:
+    /// [`Error::InvalidTransition`] if the status does not move forward, [`Error::Conflict`] if the log does not begin with
+    /// the stored one.
     async fn save(&self, draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId>;
 
     /// Takes a task for one run: registers it as `running`, or moves one that is `pending` or `dispatching` there, and

@@ -1,6 +1,6 @@
 //! Reports on its task, in the way that the first line of its input names.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::time::{Duration, Instant};
 
 use task_state_guest::{Failure, Plugin, Precondition, TaskDraft, TaskRecord, TaskResult, TaskStatus};
@@ -41,10 +41,14 @@ impl Plugin for Report {
                 save_myself_anew(&task)?;
                 stop_when_asked("stopping")?;
             }
-            "save-myself-when-asked" => {
-                stop_when_asked("asked")?;
-                save_myself_anew(&task)?;
-            }
+            "save-myself-all-the-time" => loop {
+                if let refused @ Err(_) = save_running(&task) {
+                    current_task::log(format!("{refused:?}"))?;
+                    break;
+                }
+            },
+            "beat-until-asked" => beat_until_asked()?,
+            "take-over" => take_over(&task, input),
             "delete-myself" => {
                 repository::delete(&task.task_id)?;
                 current_task::log("a word from beyond")?;
@@ -155,8 +159,38 @@ fn save_myself_anew(task: &TaskRecord) -> task_state_guest::Result<()> {
 }
 
 fn save_pending(task: &TaskRecord) -> task_state_guest::Result<()> {
-    let draft = TaskDraft::new(&task.service, &task.user_id).task_id(&task.task_id).status(TaskStatus::Pending);
+    save_myself(task, TaskStatus::Pending)
+}
+
+fn save_running(task: &TaskRecord) -> task_state_guest::Result<()> {
+    save_myself(task, TaskStatus::Running)
+}
+
+fn save_myself(task: &TaskRecord, status: TaskStatus) -> task_state_guest::Result<()> {
+    let draft = TaskDraft::new(&task.service, &task.user_id).task_id(&task.task_id).status(status);
     repository::save(draft, Precondition::None).map(drop)
+}
+
+/// Says that it is there, acknowledged, again and again.
+fn beat_until_asked() -> task_state_guest::Result<()> {
+    while !current_task::cancel_requested() {
+        current_task::log("beat")?;
+        current_task::flush()?;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Tries to save over the task that the rest of the input names, and to become its owner.
+fn take_over(task: &TaskRecord, mut input: impl Read) {
+    let mut victim = String::new();
+    _ = input.read_to_string(&mut victim);
+    for user in [&task.user_id, "bob"] {
+        for status in [TaskStatus::Running, TaskStatus::Completed] {
+            let draft = TaskDraft::new(&task.service, user).task_id(victim.trim()).status(status);
+            println!("{:?}", repository::save(draft, Precondition::None));
+        }
+    }
 }
 
 task_state_guest::export!(Report);

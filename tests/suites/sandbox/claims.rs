@@ -105,6 +105,19 @@ async fn a_task_that_its_guest_saves_anew_cannot_be_taken_by_another_run() {
 }
 
 #[tokio::test]
+async fn a_task_that_runs_cannot_be_taken_over_by_a_save_of_another_plugin() {
+    let sandbox = Sandbox::new();
+    let victim = sandbox.start("report", "stop-when-asked").await;
+    sandbox.logged(victim.task_id(), "running").await;
+    let before = sandbox.task(victim.task_id()).await.encode();
+    let attack = sandbox.run("report", &format!("take-over\n{}", victim.task_id())).await;
+    assert_eq!(printed(&attack).await.lines().collect::<Vec<_>>(), ["Err(Conflict)"; 4]);
+    assert_eq!(sandbox.task(victim.task_id()).await.encode(), before);
+    victim.cancel();
+    assert_eq!(victim.wait().await.status, Status::Cancelled);
+}
+
+#[tokio::test]
 async fn a_guest_that_saves_its_own_task_anew_still_completes_it() {
     let outcome = Sandbox::new().run("report", "save-myself-anew").await;
     assert_end(&outcome, Status::Completed, &["saved anew"]).await;

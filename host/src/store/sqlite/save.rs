@@ -6,6 +6,7 @@ use super::fault::Step;
 use super::task::{Policy, Stored};
 use super::write;
 use crate::record::{Change, Draft, InvalidTransition, InvalidValue, Status, TaskId};
+use crate::store::cancellation::keeps_cancellation;
 use crate::store::free_id::FreeId;
 use crate::store::{Access, Claim, Claimed, Error, Owners, Precondition};
 
@@ -46,6 +47,10 @@ pub(super) fn save(
     let old = Stored::find(conn, id.as_str())?;
     access.owners.check(draft.service.as_str(), draft.user_id.as_str())?;
     match &old {
+        Some(stored) if access.run.is_some() => {
+            stored.check(access)?;
+            keeps_cancellation(&stored.record(conn, policy)?, draft)?;
+        }
         Some(stored) => stored.check(access)?,
         None if access.run.is_some() => return Err(Error::NotFound.into()),
         None => {}
@@ -57,6 +62,12 @@ pub(super) fn save(
     };
     if !holds {
         return Err(Error::Conflict.into());
+    }
+    if let Some(stored) = old.as_ref().filter(|_| access.run.is_none()) {
+        if stored.run.is_some() {
+            return Err(Error::Held.into());
+        }
+        write::release(conn, stored.num)?;
     }
     write::put(conn, policy, &id, draft, old.as_ref())?;
     Ok(id)

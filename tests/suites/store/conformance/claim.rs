@@ -17,7 +17,9 @@ promises! {
     parameters_are_taken_for_a_new_task_only,
     the_owner_and_then_the_status_come_before_the_parameters,
     names_that_a_save_does_not_take_are_not_claimed,
-    a_held_task_is_refused_even_if_a_save_sets_it_back,
+    a_held_task_is_saved_by_its_run_alone,
+    a_held_task_is_refused_even_if_its_run_sets_it_back,
+    a_save_of_its_run_cannot_take_back_that_a_task_was_asked_to_stop,
     a_hold_ends_at_its_deadline,
     a_run_that_has_ended_holds_its_task_no_longer,
     of_many_claims_at_once_exactly_one_wins,
@@ -146,22 +148,75 @@ async fn names_that_a_save_does_not_take_are_not_claimed<E: Engine>() {
     assert_eq!(listed_in(&store, Scope::All).await, Vec::<String>::new());
 }
 
-async fn a_held_task_is_refused_even_if_a_save_sets_it_back<E: Engine>() {
+async fn a_held_task_is_saved_by_its_run_alone<E: Engine>() {
+    let (_engine, [one, other, _]) = hosts::<E>().await;
+    let first = claim("1");
+    one.claim(first.clone()).await.unwrap();
+    let before = get(&one, &task_id("1")).await.encode();
+    for (draft, access) in [
+        (draft("1"), Access::ANY),
+        (owned_draft("1", "analytics", "mallory"), Access::ANY),
+        (draft("1"), owner("analytics", "alice")),
+    ] {
+        assert_fails!(other.save(draft, Precondition::None, &access).await, Error::Held);
+    }
+    assert_fails!(other.save(draft("1"), Precondition::None, &owner("sync", "alice")).await, Error::Denied(_));
+    assert_fails!(other.save(draft("1"), Precondition::Absent, &Access::ANY).await, Error::Conflict);
+    let another = Access::ANY.during(RunId::unique());
+    assert_fails!(other.save(draft("1"), Precondition::None, &another).await, Error::NotFound);
+    assert_eq!(get(&one, &task_id("1")).await.encode(), before);
+    let own = owner("analytics", "alice").during(first.run);
+    assert_fails!(one.save(owned_draft("1", "analytics", "bob"), Precondition::None, &own).await, Error::Denied(_));
+    one.save(logged_draft("1", ["mine"]), Precondition::None, &own).await.unwrap();
+    assert_eq!(messages(&get(&other, &task_id("1")).await), ["mine"]);
+}
+
+async fn a_save_of_its_run_cannot_take_back_that_a_task_was_asked_to_stop<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    let claim = claim("1");
+    store.claim(claim.clone()).await.unwrap();
+    let (id, own) = (task_id("1"), Access::ANY.during(claim.run));
+    store.save(draft_in("1", Status::Running), Precondition::None, &own).await.unwrap();
+    let asked = Change::status(Status::CancelRequested).log("asked by an operator");
+    store.change(&id, asked, &Access::ANY).await.unwrap();
+    let before = get(&store, &id).await;
+    let save = async |status: Status, logs: Vec<String>| {
+        let mut draft = draft_in("1", status);
+        draft.logs = logs;
+        store.save(draft, Precondition::None, &own).await
+    };
+    for status in [Status::Pending, Status::Running] {
+        let refused = save(status, before.logs()).await;
+        assert_fails!(refused, Error::InvalidTransition(refused) if refused.from == Status::CancelRequested);
+    }
+    for status in [Status::CancelRequested, Status::Cancelled, Status::Completed] {
+        assert_fails!(save(status, vec![]).await, Error::Conflict);
+        assert_fails!(save(status, vec!["t,not what is there".to_owned()]).await, Error::Conflict);
+    }
+    assert_eq!(get(&store, &id).await.encode(), before.encode());
+    let more = before.logs().into_iter().chain(["t,and more".to_owned()]).collect();
+    save(Status::Cancelled, more).await.unwrap();
+    assert_eq!(messages(&get(&store, &id).await), ["asked by an operator", "and more"]);
+    assert_fails!(save(Status::Running, get(&store, &id).await.logs()).await, Error::InvalidTransition(_));
+}
+
+async fn a_held_task_is_refused_even_if_its_run_sets_it_back<E: Engine>() {
     let (_engine, [one, other, _]) = hosts::<E>().await;
     let first = claim("1");
     let id = task_id("1");
     one.claim(first.clone()).await.unwrap();
     assert_fails!(other.claim(claim("1")).await, Error::Held | Error::InvalidTransition(_));
+    let own = Access::ANY.during(first.run.clone());
     for status in [Status::Pending, Status::Dispatching] {
-        save(&one, draft_in("1", status)).await;
+        one.save(draft_in("1", status), Precondition::None, &own).await.unwrap();
         assert_fails!(other.claim(claim("1")).await, Error::Held);
         // The run is remembered through the save.
-        assert_eq!(one.status(&id, &Access::ANY.during(first.run.clone())).await.unwrap(), status);
+        assert_eq!(one.status(&id, &own).await.unwrap(), status);
     }
     // A task that was removed and saved again is another one.
     one.delete(&id, &Access::ANY).await.unwrap();
     save(&one, draft("1")).await;
-    assert_fails!(one.status(&id, &Access::ANY.during(first.run)).await, Error::NotFound);
+    assert_fails!(one.status(&id, &own).await, Error::NotFound);
     other.claim(claim("1")).await.unwrap();
 }
 
@@ -170,15 +225,14 @@ async fn a_hold_ends_at_its_deadline<E: Engine>() {
     let mut short = claim("1");
     short.lease = Duration::from_secs(1);
     store.claim(short.clone()).await.unwrap();
-    save(&store, draft("1")).await;
-    let next = claim("1");
-    eventually("the hold ended", async || match store.claim(next.clone()).await {
+    eventually("the hold ended", async || match store.save(draft("1"), Precondition::None, &Access::ANY).await {
         Ok(_) => true,
         Err(Error::Held) => false,
         Err(error) => panic!("{error}"),
     })
     .await;
-    let id = task_id("1");
+    let (id, next) = (task_id("1"), claim("1"));
+    store.claim(next.clone()).await.unwrap();
     let late = Change::logs(["late"]);
     assert_fails!(store.change(&id, late, &Access::ANY.during(short.run)).await, Error::NotFound);
     store.change(&id, Change::logs(["in time"]), &Access::ANY.during(next.run)).await.unwrap();
@@ -192,8 +246,8 @@ async fn a_run_that_has_ended_holds_its_task_no_longer<E: Engine>() {
     let id = task_id("1");
     // A terminal status that the plugin sets is not yet the end of the run.
     store.change(&id, Change::status(Status::Completed), &Access::ANY).await.unwrap();
-    save(&store, draft("1")).await;
-    assert_fails!(store.claim(claim("1")).await, Error::Held);
+    assert_fails!(store.save(draft("1"), Precondition::None, &Access::ANY).await, Error::Held);
+    assert_fails!(store.claim(claim("1")).await, Error::Held | Error::InvalidTransition(_));
     let end = Change::finish(Status::Completed);
     store.change(&id, end, &Access::ANY.during(first.run)).await.unwrap();
     save(&store, draft("1")).await;

@@ -115,8 +115,8 @@ async fn what_no_run_holds_or_has_ended_itself_is_left_alone<E: Engine>() {
     store.change(&ended, Change::status(Status::Completed), &Access::ANY).await.unwrap();
     let (gone, _) = claimed(&store, "3", SHORT).await;
     store.delete(&gone, &Access::ANY).await.unwrap();
-    let (waits, _) = claimed(&store, "5", SHORT).await;
-    save(&store, draft_in("5", Status::Pending)).await;
+    let (waits, run) = claimed(&store, "5", SHORT).await;
+    store.save(draft_in("5", Status::Pending), Precondition::None, &Access::ANY.during(run)).await.unwrap();
     let texts = async || {
         let mut texts = Vec::new();
         for id in [&of_others, &ended, &waits] {

@@ -11,8 +11,8 @@
 -- ARGV[11]     what the record must still be: see `unchanged` in the prelude
 -- ARGV[12]     the record, or '' if it is staged
 -- ARGV[13]     the run that must hold the task, or ''
--- ARGV[14]     'keep' the run that holds the task, 'release' the task from it, 'end' it if its lease has ended, or the run
---              that claims the task
+-- ARGV[14]     'keep' the run that holds the task, 'release' the task from it, 'end' it if its lease has ended, 'unheld' if
+--              no run may hold it, or the run that claims the task
 -- ARGV[15]     the life of a claim's lease, in milliseconds
 -- ARGV[16..]   the user id of each earlier owner
 --
@@ -41,8 +41,8 @@ if expected == '' and #ARGV < 16 then
   end
 end
 
-local claims = run ~= 'keep' and run ~= 'release' and run ~= 'end'
-if claims and expected ~= '' then
+local claims = run ~= 'keep' and run ~= 'release' and run ~= 'end' and run ~= 'unheld'
+if (claims or run == 'unheld') and expected ~= '' then
   local found, has_ended = lease()
   if found and not has_ended then
     return {'held'}

@@ -72,6 +72,8 @@ impl Expected {
 pub(super) enum LeaseChange<'a> {
     Keep,
     Release,
+    /// No run may hold the task.
+    Unheld,
     Claim {
         run: &'a RunId,
         life: Duration,
@@ -115,6 +117,7 @@ impl RedisStore {
         let (run, life) = match lease {
             LeaseChange::Keep => ("keep", Duration::ZERO),
             LeaseChange::Release => ("release", Duration::ZERO),
+            LeaseChange::Unheld => ("unheld", Duration::ZERO),
             LeaseChange::End => ("end", Duration::ZERO),
             LeaseChange::Claim { run, life } => (run.as_str(), *life),
         };

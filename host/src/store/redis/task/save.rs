@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use super::read::{Found, read_task};
-use super::replace::{Expected, Replacement};
+use super::replace::{Expected, LeaseChange, Replacement};
 use crate::record::{Draft, TaskId, TaskRecord, Timestamp, later_than};
+use crate::store::cancellation::keeps_cancellation;
 use crate::store::free_id::FreeId;
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::Owner;
@@ -58,13 +59,14 @@ impl RedisStore {
                 None if access.run.is_some() => return Err(Error::NotFound),
                 None if must_be_there => return Err(Error::Conflict),
                 None => (Expected::Absent, Vec::new(), now),
-                Some(found) => self.replaceable(id, found, only_if, access, now)?,
+                Some(found) => self.replaceable(id, found, draft, only_if, access, now)?,
             };
             let record = TaskRecord::from_draft(id.as_str(), draft, &now);
             let owner = Owner::new(record.service(), record.user_id());
             let replacement = Replacement {
                 expected,
                 held_by: access.run(),
+                lease: if access.run.is_some() { LeaseChange::Keep } else { LeaseChange::Unheld },
                 earlier: earlier.into_iter().filter(|earlier| *earlier != owner).collect(),
                 ..Replacement::of(&record)
             };
@@ -84,6 +86,7 @@ impl RedisStore {
         &self,
         id: &TaskId,
         found: &Found,
+        draft: &Draft,
         only_if: &Precondition,
         access: &Access,
         now: Timestamp,
@@ -96,6 +99,9 @@ impl RedisStore {
         };
         if !holds {
             return Err(Error::Conflict);
+        }
+        if let Some(record) = record.as_ref().filter(|_| access.run.is_some()) {
+            keeps_cancellation(record, draft)?;
         }
         let now = match record {
             Some(record) => later_than(record.updated_at(), &now),
