@@ -14,8 +14,10 @@ use crate::units::in_units;
 pub struct Quotas {
     /// Bytes of one log entry. 256 KiB unless set.
     pub entry_bytes: usize,
-    /// Bytes of all log entries, whatever tasks they are for. 64 MiB unless set.
+    /// Bytes of all log entries as they are stored, with the time of each, whatever tasks they are for. 64 MiB unless set.
     pub entries_bytes: usize,
+    /// Log entries in one call: the store writes them in one step, in which nobody else writes. 10,000 unless set.
+    pub call_entries: usize,
     /// Bytes of one field of a result. 1 MiB unless set.
     pub result_bytes: usize,
     /// Bytes of a task that is saved, and of the list of its jobs. 1 MiB unless set.
@@ -29,12 +31,19 @@ impl Default for Quotas {
         Self {
             entry_bytes: 256 << 10,
             entries_bytes: 64 << 20,
+            call_entries: 10_000,
             result_bytes: 1 << 20,
             record_bytes: 1 << 20,
             calls_per_second: 100_000,
         }
     }
 }
+
+/// What a log entry takes in the store besides its message: its time, a comma and what surrounds a text.
+const STAMP_BYTES: usize = 36;
+
+/// What a text takes in a list besides its own bytes.
+const QUOTES_BYTES: usize = 3;
 
 /// What a guest has used of its quotas.
 #[derive(Debug)]
@@ -67,31 +76,37 @@ impl Usage {
     pub(super) fn admit_change(&mut self, change: &Change) -> Result<(), Error> {
         let result = [&change.result.pod_status, &change.result.launcher_output];
         result.into_iter().try_for_each(|field| self.admit_result(field.as_deref()))?;
-        let jobs = change.active_jobs.iter().flatten().map(String::len).sum();
+        let jobs = change.active_jobs.iter().flatten().map(listed_bytes).sum();
         within(jobs, self.quotas.record_bytes, "the list of jobs")?;
-        self.admit_entries(change.entries.iter().map(|entry| entry.message.as_str()))
+        self.admit_entries(change.entries.iter().map(|entry| entry.message.as_str()), STAMP_BYTES)
     }
 
     pub(super) fn admit_draft(&mut self, draft: &TaskDraft) -> Result<(), Error> {
         let TaskResult { pod_status, launcher_output } = &draft.result;
         let fields = [pod_status.as_deref(), launcher_output.as_deref()];
         fields.into_iter().try_for_each(|field| self.admit_result(field))?;
-        let lists = draft.active_jobs.iter().chain(&draft.logs).map(String::len).sum::<usize>();
+        let lists = draft.active_jobs.iter().chain(&draft.logs).map(listed_bytes).sum::<usize>();
         let texts = fields.into_iter().flatten().map(str::len).sum::<usize>();
         let identity = draft.service.len() + draft.user_id.len() + draft.task_id.as_ref().map_or(0, String::len);
         within(lists + texts + identity + draft.parameters.len(), self.quotas.record_bytes, "a task")?;
-        self.admit_entries(draft.logs.iter().map(String::as_str))
+        self.admit_entries(draft.logs.iter().map(String::as_str), QUOTES_BYTES)
     }
 
     pub(super) fn admit_entry(&mut self, message: &str) -> Result<(), Error> {
-        self.admit_entries([message])
+        self.admit_entries([message].into_iter(), STAMP_BYTES)
     }
 
-    fn admit_entries<'a>(&mut self, messages: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
+    /// Admits entries that each take so many bytes more than their texts.
+    fn admit_entries<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>, beside: usize) -> Result<(), Error> {
+        let (entries, most) = (texts.len(), self.quotas.call_entries);
+        if entries > most {
+            let why = format!("{entries} log entries are more than the quota of {most} for one call");
+            return Err(Error::QuotaExceeded(why));
+        }
         let mut total = self.entries_bytes;
-        for message in messages {
-            within(message.len(), self.quotas.entry_bytes, "one log entry")?;
-            total = total.saturating_add(message.len());
+        for text in texts {
+            within(text.len(), self.quotas.entry_bytes, "one log entry")?;
+            total = total.saturating_add(text.len() + beside);
         }
         within(total, self.quotas.entries_bytes, "all log entries of a run")?;
         self.entries_bytes = total;
@@ -101,6 +116,10 @@ impl Usage {
     fn admit_result(&self, field: Option<&str>) -> Result<(), Error> {
         within(field.map_or(0, str::len), self.quotas.result_bytes, "one field of a result")
     }
+}
+
+fn listed_bytes(text: &String) -> usize {
+    text.len() + QUOTES_BYTES
 }
 
 fn within(bytes: usize, most: usize, what: &str) -> Result<(), Error> {
@@ -129,25 +148,28 @@ mod tests {
 
     #[test]
     fn a_quota_is_kept_to_the_byte_and_named_with_the_value() {
-        let mut usage = usage(|quotas| (quotas.entry_bytes, quotas.entries_bytes) = (4, 10));
+        let mut usage = usage(|quotas| (quotas.entry_bytes, quotas.entries_bytes) = (4, 10 + 4 * STAMP_BYTES));
         usage.admit_entry("1234").unwrap();
         assert_eq!(refused(usage.admit_entry("12345")), "5 bytes are more than the quota of 4 bytes for one log entry");
         usage.admit_change(&Change::logs(["1234", "12"])).unwrap();
         let why = refused(usage.admit_entry("1"));
-        assert_eq!(why, "11 bytes are more than the quota of 10 bytes for all log entries of a run");
+        assert_eq!(why, "155 bytes are more than the quota of 154 bytes for all log entries of a run");
         usage.admit_entry("").unwrap();
+        assert!(usage.admit_entry("").is_err(), "an empty entry takes room, too");
     }
 
     #[test]
     fn what_is_refused_is_not_counted() {
-        let mut usage = usage(|quotas| quotas.entries_bytes = 10);
+        let mut usage = usage(|quotas| (quotas.entries_bytes, quotas.call_entries) = (10 + STAMP_BYTES, 2));
         assert!(usage.admit_change(&Change::logs(["123456", "123456"])).is_err());
+        let why = refused(usage.admit_change(&Change::logs(["", "", ""])));
+        assert_eq!(why, "3 log entries are more than the quota of 2 for one call");
         usage.admit_entry("1234567890").unwrap();
     }
 
     #[test]
     fn results_and_jobs_have_quotas_of_their_own() {
-        let mut usage = usage(|quotas| (quotas.result_bytes, quotas.record_bytes) = (3, 5));
+        let mut usage = usage(|quotas| (quotas.result_bytes, quotas.record_bytes) = (3, 11));
         let result =
             |text: &str| crate::record::TaskResult { pod_status: None, launcher_output: Some(text.to_owned()) };
         usage.admit_change(&Change::result(result("123"))).unwrap();

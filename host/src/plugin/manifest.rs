@@ -41,6 +41,7 @@ use crate::units::{in_units, spell};
 ///     call = "1MiB"                      # what is handed over in one call
 ///     entry = "16KiB"                    # one log entry
 ///     entries = "1MiB"                   # all log entries of a run
+///     call-entries = 1000                # log entries in one call
 ///     result = "64KiB"                   # one field of a result
 ///     record = "256KiB"                  # a task that is saved
 ///     calls-per-second = 1000
@@ -128,6 +129,7 @@ struct LimitsTable {
     call: Option<Amount>,
     entry: Option<Amount>,
     entries: Option<Amount>,
+    call_entries: Option<usize>,
     result: Option<Amount>,
     record: Option<Amount>,
     calls_per_second: Option<u32>,
@@ -199,6 +201,7 @@ impl Manifest {
             ("call", in_units(run.call_bytes)),
             ("entry", in_units(quotas.entry_bytes)),
             ("entries", in_units(quotas.entries_bytes)),
+            ("call-entries", quotas.call_entries.to_string()),
             ("result", in_units(quotas.result_bytes)),
             ("record", in_units(quotas.record_bytes)),
             ("calls-per-second", quotas.calls_per_second.to_string()),
@@ -255,6 +258,7 @@ impl LimitsTable {
             quotas: Quotas {
                 entry_bytes: bytes("limits.entry", self.entry, quotas.entry_bytes)?,
                 entries_bytes: bytes("limits.entries", self.entries, quotas.entries_bytes)?,
+                call_entries: self.call_entries.unwrap_or(quotas.call_entries),
                 result_bytes: bytes("limits.result", self.result, quotas.result_bytes)?,
                 record_bytes: bytes("limits.record", self.record, quotas.record_bytes)?,
                 calls_per_second: self.calls_per_second.unwrap_or(quotas.calls_per_second),
@@ -300,6 +304,7 @@ mod tests {
             "sha256='{sum}'\n[grants]\nservices=['a','b']\nusers=['u']\noperations=['delete']\n\
              [limits]\nmemory=1024\nwall-clock='10m'\ngrace='250ms'\noutput='1KiB'\n\
              cpu-time='1s'\nfailure=1\ncall=2\nentry=3\nentries=4\nresult=5\nrecord=6\ncalls-per-second=7\n\
+             call-entries=8\n\
              component=2048\ncompile-memory='1KiB'\ncompile-time='3s'"
         ))
         .unwrap();
@@ -315,7 +320,14 @@ mod tests {
         assert_eq!(manifest.limits.grace, Duration::from_millis(250));
         assert_eq!(manifest.limits.cpu_time, Duration::from_secs(1));
         assert_eq!((manifest.limits.failure_bytes, manifest.limits.call_bytes), (1, 2));
-        let quotas = Quotas { entry_bytes: 3, entries_bytes: 4, result_bytes: 5, record_bytes: 6, calls_per_second: 7 };
+        let quotas = Quotas {
+            entry_bytes: 3,
+            entries_bytes: 4,
+            call_entries: 8,
+            result_bytes: 5,
+            record_bytes: 6,
+            calls_per_second: 7,
+        };
         assert_eq!(manifest.limits.quotas, quotas);
     }
 

@@ -13,6 +13,7 @@ async fn a_call_with_too_much_is_refused_and_the_guest_goes_on() {
         ("notice", 256 << 10, "256 KiB for one log entry"),
         ("entry-elsewhere", 256 << 10, "256 KiB for one log entry"),
         ("result", MIB, "1 MiB for one field of a result"),
+        ("entries-elsewhere", 10_000, "10000 for one call"),
         ("job", MIB, "1 MiB for the list of jobs"),
         ("task", MIB, "1 MiB for a task"),
     ] {
@@ -27,11 +28,11 @@ async fn a_call_with_too_much_is_refused_and_the_guest_goes_on() {
 async fn the_entries_of_a_run_have_a_quota_together() {
     let sandbox = Sandbox::new();
     let plugin = sandbox.plugin("overload").await;
-    let request = limited("entry 100 5", |limits| limits.quotas.entries_bytes = 308);
+    let request = limited("entry 100 5", |limits| limits.quotas.entries_bytes = 460);
     let outcome = plugin.run(request).await.unwrap();
     let told = printed(&outcome).await;
     assert_eq!(told.matches("Ok(())").count(), 3, "{told}");
-    assert_eq!(told.matches("400 bytes are more than the quota of 308 bytes for all log entries").count(), 2, "{told}");
+    assert_eq!(told.matches("544 bytes are more than the quota of 460 bytes for all log entries").count(), 2, "{told}");
     let entry = "x".repeat(100);
     assert_end(&outcome, Status::Completed, &[&entry, &entry, &entry, "going on"]).await;
 }
