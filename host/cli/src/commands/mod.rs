@@ -38,11 +38,12 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return not_understood(&error, &screen).into(),
     };
-    screen.receive_traces();
-    let exit = execute(cli, &screen).unwrap_or_else(|error| {
+    let begun = screen.receive_traces().context("cannot start threads");
+    let exit = begun.and_then(|()| execute(cli, &screen)).unwrap_or_else(|error| {
         screen.line(&format!("error: {}", args::flat(&format!("{error:#}"))));
         Exit::of_error(&error)
     });
+    screen.end_guest();
     exit.into()
 }
 

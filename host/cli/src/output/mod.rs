@@ -7,6 +7,7 @@ mod out;
 mod screen;
 mod table;
 mod text;
+mod traces;
 
 pub(crate) use inspected::Inspected;
 pub(crate) use json::{ChangedTask, Deleted, check_report, counts};

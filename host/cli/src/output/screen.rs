@@ -2,11 +2,13 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
 
 use super::text;
+use super::traces::Traces;
 
 /// The longest unfinished line of a guest that is held back from a terminal, in bytes.
 const MAX_HELD: usize = 4096;
@@ -18,6 +20,7 @@ pub(crate) struct Screen {
     bars: MultiProgress,
     is_terminal: bool,
     line: Arc<Mutex<Line>>,
+    traces: Arc<Traces>,
 }
 
 /// The line that a guest has begun.
@@ -32,7 +35,12 @@ struct Line {
 impl Screen {
     /// The standard error of this process.
     pub(crate) fn new() -> Self {
-        Self { bars: MultiProgress::new(), is_terminal: io::stderr().is_terminal(), line: Arc::default() }
+        Self {
+            bars: MultiProgress::new(),
+            is_terminal: io::stderr().is_terminal(),
+            line: Arc::default(),
+            traces: Arc::default(),
+        }
     }
 
     /// Whether people watch it.
@@ -76,17 +84,24 @@ impl Screen {
         self.end_line(&mut state);
     }
 
-    /// Sends what the library traces here as well. `RUST_LOG` says what.
-    pub(crate) fn receive_traces(&self) {
+    /// Sends what the library traces here as well. `RUST_LOG` says what. Whoever traces never waits for a reader.
+    pub(crate) fn receive_traces(&self) -> io::Result<()> {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error,task_state_host=warn"));
-        let screen = self.clone();
+        let (traces, screen) = (self.traces.clone(), self.clone());
+        thread::Builder::new().name("traces".to_owned()).spawn(move || {
+            loop {
+                screen.traces.wait();
+                drop(screen.state());
+            }
+        })?;
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_ansi(self.is_terminal && console::colors_enabled_stderr())
             .with_target(false)
-            .with_writer(move || screen.clone())
+            .with_writer(traces)
             .log_internal_errors(false)
             .init();
+        Ok(())
     }
 
     fn end_line(&self, state: &mut Line) {
@@ -112,19 +127,13 @@ impl Screen {
         });
     }
 
+    /// The state of the line, for one who writes next: what was traced before stands before it.
     fn state(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Each write is an event that is traced.
-impl Write for Screen {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.line(String::from_utf8_lossy(bytes).trim_end());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        let mut state = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        for trace in self.traces.take() {
+            self.end_line(&mut state);
+            self.put(format!("{trace}\n").as_bytes());
+        }
+        state
     }
 }
