@@ -44,7 +44,7 @@
 //! - [`store`] keeps tasks: in Redis, in a layout that other programs share, or in SQLite, which needs no server.
 //! - [`record`] is the task record, and the one way to change it.
 //!
-//! [`wasmtime`] is the one that the library was built with.
+//! [`wasmtime`] and [`wasmtime_wasi`] are those that the library was built with.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -58,9 +58,9 @@ mod tls;
 mod units;
 
 pub use plugin::{
-    Capabilities, CompilerProcess, Grants, Host, HostBuilder, HostError, Input, Inspection, Limits, LoadError,
+    Capabilities, CompilerProcess, Grants, Guest, Host, HostBuilder, HostError, Input, Inspection, Limits, LoadError,
     LoadLimits, LoadRequest, Manifest, ManifestError, Operation, Outcome, OutputSink, Plugin, Quotas, Run, RunEvent,
     RunEvents, RunRequest, Sha256, StartError,
 };
 pub use settings::{BadVariable, DEFAULT_TTL, Settings};
-pub use wasmtime;
+pub use {wasmtime, wasmtime_wasi};

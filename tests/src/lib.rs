@@ -3,6 +3,7 @@
 pub mod bombs;
 mod cargo;
 pub mod command;
+pub mod examples;
 pub mod faulty_store;
 pub mod guests;
 pub mod http_server;

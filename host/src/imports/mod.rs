@@ -63,10 +63,11 @@ pub mod bindings {
     });
 }
 
-/// Says where in a store's data the imports find their context.
-struct Context;
+/// Says what the imports find in a store's data, for a platform that adds one interface of [`bindings`] at a time.
+#[derive(Debug)]
+pub struct TaskState;
 
-impl HasData for Context {
+impl HasData for TaskState {
     type Data<'a> = &'a mut TaskStateCtx;
 }
 
@@ -75,10 +76,21 @@ impl HasData for Context {
 /// # Errors
 /// If the linker has one of them already.
 pub fn add_to_linker<T: TaskStateView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    add_to_linker_with(linker, T::task_state)
+}
+
+/// The same for a store type that is not the platform's own, or keeps several contexts: `context` finds the one.
+///
+/// # Errors
+/// As [`add_to_linker`].
+pub fn add_to_linker_with<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    context: fn(&mut T) -> &mut TaskStateCtx,
+) -> wasmtime::Result<()> {
     use bindings::dms::task_state;
-    task_state::types::add_to_linker::<T, Context>(linker, T::task_state)?;
-    task_state::repository::add_to_linker::<T, Context>(linker, T::task_state)?;
-    task_state::current_task::add_to_linker::<T, Context>(linker, T::task_state)
+    task_state::types::add_to_linker::<T, TaskState>(linker, context)?;
+    task_state::repository::add_to_linker::<T, TaskState>(linker, context)?;
+    task_state::current_task::add_to_linker::<T, TaskState>(linker, context)
 }
 
 #[cfg(test)]

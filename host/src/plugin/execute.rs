@@ -18,6 +18,7 @@ use super::events::Events;
 use super::instance::{Guest, work};
 use super::live_output::LiveOutput;
 use super::output::Output;
+use super::platform::Platform;
 use super::run::Location;
 use super::supervise::Halt;
 use super::{Limits, Outcome, OutputSink, Plugin};
@@ -42,6 +43,7 @@ pub(super) struct Job {
     pub(super) sink: OutputSink,
     pub(super) events: Events,
     pub(super) limits: Limits,
+    pub(super) platform: Platform,
 }
 
 /// How a guest has ended.
@@ -80,13 +82,13 @@ impl Job {
     }
 
     async fn guest(self, output: Output, live: &LiveOutput) -> End {
-        let Self { plugin, claimed, task, opened, input, limits, .. } = self;
+        let Self { plugin, claimed, task, opened, input, limits, platform, .. } = self;
         let Opened { wasi, redaction } = opened;
         let context = TaskStateCtx::with_current(claimed.store.clone(), plugin.grants.clone(), claimed.clone())
             .with_quotas(limits.quotas.clone())
             .redacting(redaction.clone());
         let http = Http::new(plugin.capabilities.clone(), limits.http.clone(), claimed.id.clone(), redaction);
-        let guest = Guest::new(wasi, http, context, input, output, &limits);
+        let guest = Guest::new(wasi, http, context, input, output, &limits, &platform);
         let mut store = guest.into_store(&plugin.host.engine);
         let _ticking = plugin.host.ticker.tick();
         let cpu = CpuTime::default();

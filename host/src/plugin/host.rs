@@ -14,6 +14,7 @@ use super::engine::{self, Ticker};
 use super::instance::Guest;
 use super::launch::Caller;
 use super::load::{self, Loading, Source};
+use super::platform::Imports;
 use super::registry::Registry;
 use super::{
     CompilerProcess, Inspection, Limits, LoadError, LoadLimits, LoadRequest, Outcome, Plugin, Run, RunRequest,
@@ -63,6 +64,7 @@ pub struct HostBuilder {
     load_limits: LoadLimits,
     compiler: Option<CompilerProcess>,
     max_concurrent_compilations: usize,
+    imports: Imports,
 }
 
 impl HostBuilder {
@@ -128,6 +130,27 @@ impl HostBuilder {
         self
     }
 
+    /// Serves guests more imports than the host's: the platform's own. A component that needs them is loaded by a host
+    /// that has them. What a guest hands over in a call of theirs is bounded as it is in every other; how often they
+    /// are called, and what they do, is for the platform to bound.
+    ///
+    /// ```
+    /// # use task_state_host::{Host, HostError, store::SharedStore};
+    /// # fn example(store: SharedStore) -> Result<Host, HostError> {
+    /// Host::builder(store)
+    ///     .imports(|linker| {
+    ///         linker.root().func_wrap("region", |guest, ()| {
+    ///             Ok((guest.data().extension::<String>().cloned().unwrap_or_default(),))
+    ///         })
+    ///     })
+    ///     .build()
+    /// # }
+    /// ```
+    pub fn imports(mut self, add: impl FnOnce(&mut Linker<Guest>) -> wasmtime::Result<()> + Send + 'static) -> Self {
+        self.imports.push(add);
+        self
+    }
+
     /// Makes the host: an engine, and threads for guests. It keeps the store free of what expired tasks leave behind for as
     /// long as it lives.
     ///
@@ -143,6 +166,7 @@ impl HostBuilder {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(failed)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(failed)?;
         imports::add_to_linker(&mut linker).map_err(failed)?;
+        self.imports.add_to(&mut linker).map_err(failed)?;
         let runtime = runtime::Builder::new_multi_thread()
             .thread_name("task-state-guest")
             .event_interval(EVENT_INTERVAL)
@@ -186,6 +210,7 @@ impl Host {
             load_limits: LoadLimits::default(),
             compiler: None,
             max_concurrent_compilations: 2,
+            imports: Imports::default(),
         }
     }
 

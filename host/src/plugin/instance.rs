@@ -1,5 +1,8 @@
 //! One instance of a component: what it reaches, and the call of its worker.
 
+use std::any::Any;
+use std::fmt;
+
 use wasmtime::Store;
 use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime_wasi::cli::StdinStream;
@@ -10,6 +13,7 @@ use super::Limits;
 use super::capabilities::Http;
 use super::memory::MemoryLimit;
 use super::output::Output;
+use super::platform::Platform;
 use crate::imports::bindings::PluginPre;
 use crate::imports::{TaskStateCtx, TaskStateView};
 use crate::record::TaskRecord;
@@ -24,8 +28,11 @@ const CALL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 /// The most bytes of a trap's description in a task's log.
 const MAX_TRAP_BYTES: usize = 8 << 10;
 
-/// All that a guest reaches.
-pub(super) struct Guest {
+/// All that a guest reaches: the data of its wasmtime store.
+///
+/// A platform that serves [imports of its own](super::HostBuilder::imports) finds in it what it gave the run by
+/// [`RunRequest::extension`](super::RunRequest::extension), and by [`WasiView`] the table for resources of its own.
+pub struct Guest {
     wasi: WasiCtx,
     http: Http,
     http_ctx: WasiHttpCtx,
@@ -33,9 +40,23 @@ pub(super) struct Guest {
     task_state: TaskStateCtx,
     pub(super) memory: MemoryLimit,
     call_bytes: usize,
+    extension: Option<Extended>,
 }
 
+/// What a platform has given a run.
+pub(super) type Extended = Box<dyn Any + Send>;
+
 impl Guest {
+    /// What the platform gave the run, if it is of this type.
+    pub fn extension<T: 'static>(&self) -> Option<&T> {
+        self.extension.as_ref()?.downcast_ref()
+    }
+
+    /// The same, to be changed.
+    pub fn extension_mut<T: 'static>(&mut self) -> Option<&mut T> {
+        self.extension.as_mut()?.downcast_mut()
+    }
+
     /// WASI with what was granted, which is nothing unless it was named, and never arguments or sockets.
     pub(super) fn new(
         mut wasi: WasiCtxBuilder,
@@ -44,10 +65,12 @@ impl Guest {
         input: Box<dyn StdinStream + Sync>,
         output: Output,
         limits: &Limits,
+        platform: &Platform,
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         wasi.stdin(input).stdout(output.clone()).stderr(output).allow_tcp(false).allow_udp(false);
+        platform.grant(&mut wasi);
         Self {
             wasi: wasi.build(),
             http,
@@ -56,6 +79,7 @@ impl Guest {
             task_state,
             memory: MemoryLimit::new(limits.memory_bytes),
             call_bytes: limits.call_bytes,
+            extension: platform.extension(),
         }
     }
 
@@ -68,6 +92,12 @@ impl Guest {
         store.epoch_deadline_async_yield_and_update(1);
         store.set_hostcall_fuel(call_bytes);
         store
+    }
+}
+
+impl fmt::Debug for Guest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guest").field("task_state", &self.task_state).finish_non_exhaustive()
     }
 }
 

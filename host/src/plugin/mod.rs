@@ -24,6 +24,7 @@ mod load;
 mod manifest;
 mod memory;
 mod output;
+mod platform;
 mod registry;
 mod request;
 mod run;
@@ -36,6 +37,7 @@ pub use capabilities::{Capabilities, Directory, HttpGrant, HttpLimits, Secret, S
 pub use events::{RunEvent, RunEvents};
 pub use host::{Host, HostBuilder, HostError};
 pub use inspect::{Inspection, Interface, Need, Tool};
+pub use instance::Guest;
 pub use limits::Limits;
 pub use load::{CompilerProcess, LimitExceeded, LoadError, LoadLimits, LoadRequest, Plugin, Sha256};
 pub use manifest::{Manifest, ManifestError};

@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use wasmtime_wasi::WasiCtxBuilder;
+
 use super::events::Events;
+use super::platform::Platform;
 use super::{Limits, RunEvents};
 use crate::record::{JsonObject, Priority, Service, TaskId, UserId};
 
@@ -29,6 +32,7 @@ pub struct RunRequest {
     /// Where what the guest prints is shown as it comes.
     pub output: OutputSink,
     pub(super) events: Events,
+    pub(super) platform: Platform,
 }
 
 impl RunRequest {
@@ -44,6 +48,7 @@ impl RunRequest {
             limits: None,
             output: OutputSink::Discard,
             events: Events::default(),
+            platform: Platform::default(),
         }
     }
 
@@ -51,6 +56,20 @@ impl RunRequest {
     /// first tells its events.
     pub fn events(&self) -> RunEvents {
         self.events.subscribe()
+    }
+
+    /// The same with a value that [imports of the platform's own](super::HostBuilder::imports) find in the
+    /// [`Guest`](super::Guest). Each run has a clone of it.
+    pub fn extension<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.platform.set_extension(value);
+        self
+    }
+
+    /// The same with more of WASI than the plugin's [capabilities](super::Capabilities): what `grant` does to the
+    /// context of a run comes last, and is kept as it is. Nothing tells of it but this call.
+    pub fn wasi(mut self, grant: impl Fn(&mut WasiCtxBuilder) + Send + Sync + 'static) -> Self {
+        self.platform.set_wasi(grant);
+        self
     }
 }
 

@@ -106,6 +106,14 @@ async fn a_guest_sees_its_task_and_nothing_of_the_machine() {
 }
 
 #[tokio::test]
+async fn a_platform_may_give_a_run_more_of_wasi() {
+    let sandbox = Sandbox::new();
+    let request = request("look-around").wasi(|wasi| _ = wasi.args(&["plugin", "--fast"]).env("REGION", "north"));
+    let outcome = sandbox.plugin("misbehave").await.run(request).await.unwrap();
+    assert!(printed(&outcome).await.starts_with("arguments: 2\nenvironment: 1\nfiles: false\n"));
+}
+
+#[tokio::test]
 async fn the_tail_of_what_a_guest_prints_is_kept_and_all_of_it_is_shown_as_it_comes() {
     let shown = Arc::new(Mutex::new(Vec::new()));
     let sink = shown.clone();
