@@ -17,7 +17,7 @@ fn component(module: &str) -> Vec<u8> {
 }
 
 /// A worker that does nothing but `work`.
-fn worker(declarations: &str, work: &str) -> Vec<u8> {
+pub(super) fn worker(declarations: &str, work: &str) -> Vec<u8> {
     component(&format!(
         r#"(module
             (memory (export "memory") 1)

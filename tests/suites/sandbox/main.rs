@@ -12,6 +12,7 @@ mod leases;
 mod limits;
 mod loading;
 mod log;
+mod neighbours;
 mod outcomes;
 mod quotas;
 
