@@ -51,6 +51,23 @@ pub fn flush() -> Result<TaskStatus> {
     Ok(host::flush()?.into())
 }
 
+/// Says how far the task has come: `done` of `total` units of any kind, with a few words on what is done now. Both replace
+/// what was said before. Returns the status last known.
+///
+/// It is shown to whoever watches the task and is no part of its record. The host keeps the last value and may hold it for
+/// up to 500 ms, so that it may be called for each of a million rows; `Ok` is no acknowledgement.
+///
+/// # Errors
+/// [`Error::InvalidArgument`](crate::Error::InvalidArgument) if more is done than there is in all,
+/// [`Error::QuotaExceeded`](crate::Error::QuotaExceeded) if the note is longer than 1 KiB.
+pub fn set_progress<'a>(
+    done: u64,
+    total: impl Into<Option<u64>>,
+    note: impl Into<Option<&'a str>>,
+) -> Result<TaskStatus> {
+    Ok(host::set_progress(done, total.into(), note.into())?.into())
+}
+
 /// Overwrites the result fields that are present and leaves the others alone. Returns the task's current status.
 ///
 /// ```no_run

@@ -84,6 +84,8 @@ impl Redaction {
             active_jobs: change.active_jobs.map(|jobs| self.texts(jobs)),
             output: change.output,
             status: change.status,
+            // It is cleaned where it is made: it carries one text.
+            progress: change.progress,
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use task_state_host::record::{Change, Draft, Status, TaskId, TaskRecord, Timestamp};
+use task_state_host::record::{Change, Draft, Progress, Status, TaskId, TaskRecord, Timestamp};
 use task_state_host::store::*;
 
 /// What is done around each change.
@@ -55,11 +55,12 @@ wrap! {
     fn get(id: &TaskId, access: &Access) -> Result<TaskRecord>;
     fn status(id: &TaskId, access: &Access) -> Result<Status>;
     fn statuses(tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>>;
+    fn progress(id: &TaskId, access: &Access) -> Result<Option<Progress>>;
     fn delete(id: &TaskId, access: &Access) -> Result<bool>;
     fn list(query: &Query) -> Result<Page>;
     fn count(scope: &Scope, owners: &Owners) -> Result<Counts>;
     fn users(service: &str) -> Result<Vec<String>>;
-    fn follow(id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<Progress>>>;
+    fn follow(id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<News>>>;
     fn check(repair: bool) -> Result<Report>;
     fn maintain() -> ();
     fn close() -> ();

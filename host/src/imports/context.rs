@@ -10,7 +10,7 @@ use super::bindings::dms::task_state::types::Error as GuestError;
 use super::error::Errors;
 use super::quotas::{Quotas, Usage};
 use super::{Grants, Operation};
-use crate::record::{Change, Entry, Status, TaskId, TaskRecord};
+use crate::record::{Change, Entry, Progress, Status, TaskId, TaskRecord};
 use crate::redaction::Redaction;
 use crate::store::{Access, Error, Result, SharedStore};
 
@@ -118,6 +118,9 @@ pub(crate) trait CurrentTask: Send + Sync {
     /// Adds a log entry, stamped now, and may hold it back for a while.
     async fn log(&self, message: String) -> Result<Status>;
 
+    /// Says how far the task has come, and may hold it back for a while.
+    async fn set_progress(&self, progress: Progress) -> Result<Status>;
+
     /// Writes what is held back. Returns the present status.
     async fn flush(&self) -> Result<Status>;
 
@@ -180,6 +183,10 @@ impl CurrentTask for WriteThrough {
 
     async fn log(&self, message: String) -> Result<Status> {
         self.change(Change::logs([message])).await
+    }
+
+    async fn set_progress(&self, progress: Progress) -> Result<Status> {
+        self.change(Change::default().progress(progress)).await
     }
 
     async fn flush(&self) -> Result<Status> {

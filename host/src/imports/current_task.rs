@@ -3,7 +3,7 @@
 use super::TaskStateCtx;
 use super::bindings::dms::task_state::current_task::Host;
 use super::bindings::dms::task_state::types::{Error, TaskRecord, TaskResult, TaskStatus};
-use crate::record::{Change, Status};
+use crate::record::{Change, Progress, Status};
 use crate::store;
 
 /// A change with the log entry that came with it.
@@ -48,6 +48,14 @@ impl Host for TaskStateCtx {
     async fn flush(&mut self) -> Result<TaskStatus, Error> {
         self.pace().await;
         let status = self.task.flush().await;
+        self.answer(status)
+    }
+
+    async fn set_progress(&mut self, done: u64, total: Option<u64>, note: Option<String>) -> Result<TaskStatus, Error> {
+        self.pace().await;
+        self.usage.admit_note(note.as_deref())?;
+        let progress = Progress::new(done, total, self.redaction.option(note))?;
+        let status = self.task.set_progress(progress).await;
         self.answer(status)
     }
 

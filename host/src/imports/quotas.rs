@@ -42,6 +42,9 @@ impl Default for Quotas {
 /// What a log entry takes in the store besides its message: its time, a comma and what surrounds a text.
 const STAMP_BYTES: usize = 36;
 
+/// The most bytes of what is said of a progress: a few words. The interface promises it.
+const MAX_NOTE_BYTES: usize = 1 << 10;
+
 /// What a text takes in a list besides its own bytes.
 const QUOTES_BYTES: usize = 3;
 
@@ -113,13 +116,17 @@ impl Usage {
         Ok(())
     }
 
+    pub(super) fn admit_note(&self, note: Option<&str>) -> Result<(), Error> {
+        within(note.map_or(0, str::len), MAX_NOTE_BYTES, "the note of a progress")
+    }
+
     fn admit_result(&self, field: Option<&str>) -> Result<(), Error> {
         within(field.map_or(0, str::len), self.quotas.result_bytes, "one field of a result")
     }
 }
 
-fn listed_bytes(text: &String) -> usize {
-    text.len() + QUOTES_BYTES
+fn listed_bytes(text: impl AsRef<str>) -> usize {
+    text.as_ref().len() + QUOTES_BYTES
 }
 
 fn within(bytes: usize, most: usize, what: &str) -> Result<(), Error> {

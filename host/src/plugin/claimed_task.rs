@@ -13,11 +13,11 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::events::Events;
-use super::held_entries::{HeldEntries, Pushed};
+use super::held::{Held, Pushed};
 use super::known_task::KnownTask;
 use super::lock;
 use crate::imports::{CurrentTask, Underway};
-use crate::record::{Change, Entry, Status, TaskId, TaskRecord};
+use crate::record::{Change, Entry, Progress, Status, TaskId, TaskRecord};
 use crate::store::{Access, Error, Owners, Result, RunId, SharedStore};
 
 /// For how long a status that the store has told is good enough to answer whether the task was asked to stop.
@@ -47,7 +47,7 @@ pub(super) struct ClaimedTask {
 
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) held: HeldEntries,
+    pub(super) held: Held,
     pub(super) known: KnownTask,
 }
 
@@ -69,7 +69,7 @@ impl ClaimedTask {
             run,
             access,
             writing: tokio::sync::Mutex::default(),
-            state: Mutex::new(State { held: HeldEntries::default(), known: KnownTask::new(task.status(), lease_end) }),
+            state: Mutex::new(State { held: Held::default(), known: KnownTask::new(task.status(), lease_end) }),
             events,
             calls: Arc::default(),
             work: Notify::new(),
@@ -117,16 +117,16 @@ impl ClaimedTask {
         }
     }
 
-    /// Makes a change to the task, with the entries before it in the same step.
+    /// Makes a change to the task, with what is held back in the same step.
     ///
-    /// If the store refuses the change, the entries are written without it.
+    /// If the store refuses the change, the entries before it are written without it.
     pub(super) async fn write(&self, change: Change) -> Result<Status> {
         let _turn = self.writing.lock().await;
         let held = self.take_held()?;
-        if held.is_empty() {
-            return self.write_now(change).await;
+        if held.entries.is_empty() {
+            return self.write_now(after(held, change)).await;
         }
-        let alone = Change { entries: held.clone(), ..Change::default() };
+        let alone = held.clone();
         match self.write_now(after(held, change)).await {
             Err(error @ (Error::InvalidTransition(_) | Error::InvalidValue(_) | Error::Failed(_))) => {
                 self.write_now(alone).await.and(Err(error))
@@ -138,9 +138,13 @@ impl ClaimedTask {
     /// Makes a change to the task, and tells what has come of it.
     pub(super) async fn write_now(&self, mut change: Change) -> Result<Status> {
         let entries = self.announce(&self.id, &mut change);
+        let progress = change.progress.clone();
         let answer = self.store.change(&self.id, change, &self.during).await;
         if answer.is_ok() {
             self.events.entries(entries);
+            self.events.progress(progress);
+        } else if progress.is_some() {
+            lock(&self.state).held.put_back(progress);
         }
         self.note(&answer, |status| *status);
         answer
@@ -151,9 +155,14 @@ impl ClaimedTask {
     pub(super) async fn write_held(&self) {
         let _turn = self.writing.lock().await;
         let held = lock(&self.state).held.take();
-        if let Err(error) = self.write_entries(held).await {
-            tracing::warn!(task = %self.id, %error, "log entries were not written");
-            lock(&self.state).held.lost(error);
+        let has_entries = !held.entries.is_empty();
+        match self.write_change(held).await {
+            Err(error) if has_entries => {
+                tracing::warn!(task = %self.id, %error, "log entries were not written");
+                lock(&self.state).held.lost(error);
+            }
+            Err(error) => tracing::debug!(task = %self.id, %error, "a progress was not written"),
+            Ok(_) => {}
         }
     }
 
@@ -161,18 +170,19 @@ impl ClaimedTask {
     async fn settle(&self) -> Result<Option<Status>> {
         let _turn = self.writing.lock().await;
         let held = self.take_held()?;
-        self.write_entries(held).await
+        self.write_change(held).await
     }
 
-    async fn write_entries(&self, entries: Vec<Entry>) -> Result<Option<Status>> {
-        if entries.is_empty() {
+    /// Makes a change, if there is anything in it.
+    async fn write_change(&self, change: Change) -> Result<Option<Status>> {
+        if change == Change::default() {
             return Ok(None);
         }
-        self.write_now(Change { entries, ..Change::default() }).await.map(Some)
+        self.write_now(change).await.map(Some)
     }
 
-    /// The entries that are held back, which the caller is to write; or the failure of those before them.
-    fn take_held(&self) -> Result<Vec<Entry>> {
+    /// What is held back, which the caller is to write; or the failure of the entries before.
+    fn take_held(&self) -> Result<Change> {
         let mut state = lock(&self.state);
         state.held.check()?;
         Ok(state.held.take())
@@ -182,9 +192,9 @@ impl ClaimedTask {
     pub(super) async fn closing(&self, change: Change) -> Change {
         let _turn = self.writing.lock().await;
         let mut state = lock(&self.state);
-        let mut held = state.held.take();
+        let mut held = state.held.take_rest();
         if let Some(message) = state.known.notice.take() {
-            held.push(Entry { at: Some(self.store.now()), message });
+            held.entries.push(Entry { at: Some(self.store.now()), message });
         }
         after(held, change)
     }
@@ -229,10 +239,10 @@ impl ClaimedTask {
     }
 }
 
-/// A change with entries that come before its own.
-fn after(mut entries: Vec<Entry>, mut change: Change) -> Change {
-    entries.append(&mut change.entries);
-    Change { entries, ..change }
+/// A change with what was held back before it.
+fn after(mut held: Change, mut change: Change) -> Change {
+    held.entries.append(&mut change.entries);
+    Change { entries: held.entries, progress: change.progress.or(held.progress), ..change }
 }
 
 #[async_trait]
@@ -299,6 +309,15 @@ impl CurrentTask for ClaimedTask {
             Pushed::Full(message) => self.change(Change::default().log_at(self.store.now(), message)).await,
             Pushed::Lost(error) => Err(error),
         }
+    }
+
+    async fn set_progress(&self, progress: Progress) -> Result<Status> {
+        self.may_go_on().await;
+        let mut state = lock(&self.state);
+        if state.held.set_progress(progress) {
+            self.work.notify_one();
+        }
+        Ok(state.known.status)
     }
 
     async fn flush(&self) -> Result<Status> {

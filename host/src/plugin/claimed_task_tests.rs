@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::Poll;
 
-use super::super::held_entries::{MAX_BYTES, MAX_ENTRIES};
+use super::super::held::{MAX_BYTES, MAX_ENTRIES};
 use super::*;
 use crate::record::{Service, SystemClock, TimeZone, UserId};
 use crate::store::Claim;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use super::lock;
-use crate::record::{Entry, Status, Timestamp};
+use crate::record::{Entry, Progress, Status, Timestamp};
 
 /// How much a subscriber may have left unread: so many events, and bytes of what they say.
 const MAX_EVENTS: usize = 1_024;
@@ -33,6 +33,9 @@ pub enum RunEvent {
         /// What it says.
         message: String,
     },
+    /// How far the task has come, as the guest has said and the store has it: twice a second at the most, the last word
+    /// always.
+    Progress(Progress),
     /// The guest printed something, in a piece that need not end with a line or a whole character.
     Output(Bytes),
     /// The subscriber was too slow: so many events were dropped, statuses last. Told before what is left of them.
@@ -44,6 +47,7 @@ impl RunEvent {
     fn size(&self) -> usize {
         match self {
             Self::Status(_) | Self::Missed(_) => 0,
+            Self::Progress(progress) => size_of::<Self>() + progress.note().map_or(0, str::len),
             Self::Entry { message, .. } => size_of::<Self>() + message.len(),
             Self::Output(bytes) => size_of::<Self>() + bytes.len(),
         }
@@ -171,6 +175,13 @@ impl Events {
             if let Some(at) = at {
                 self.tell(&mut state, RunEvent::Entry { at, message });
             }
+        }
+    }
+
+    /// Tells how far the task has come.
+    pub(super) fn progress(&self, progress: Option<Progress>) {
+        if let Some(progress) = progress.filter(|_| self.wanted()) {
+            self.tell(&mut lock(&self.0.state), RunEvent::Progress(progress));
         }
     }
 

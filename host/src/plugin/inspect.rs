@@ -187,8 +187,8 @@ mod tests {
     fn an_import_tells_what_it_needs() {
         let import = |name: &str| Interface::from(Item { name: name.to_owned(), functions: vec!["get".to_owned()] });
         for (name, needed) in [
-            ("dms:task-state/repository@0.1.0", Some(Need::Operation(Operation::Read))),
-            ("dms:task-state/current-task@0.1.0", None),
+            ("dms:task-state/repository@0.1.1", Some(Need::Operation(Operation::Read))),
+            ("dms:task-state/current-task@0.1.1", None),
             ("wasi:cli/environment@0.2.6", Some(Need::Environment)),
             ("wasi:cli/stdout@0.2.6", None),
             ("wasi:filesystem/preopens@0.2.6", Some(Need::Directories)),

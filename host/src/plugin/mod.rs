@@ -10,7 +10,7 @@ mod cpu_time;
 mod engine;
 mod events;
 mod execute;
-mod held_entries;
+mod held;
 mod host;
 mod input;
 mod inspect;

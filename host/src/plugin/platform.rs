@@ -30,11 +30,14 @@ impl fmt::Debug for Imports {
     }
 }
 
+type MakeExtension = dyn Fn() -> Extended + Send + Sync;
+type GrantWasi = dyn Fn(&mut WasiCtxBuilder) + Send + Sync;
+
 /// What a platform gives one run.
 #[derive(Clone, Default)]
 pub(super) struct Platform {
-    extension: Option<Arc<dyn Fn() -> Extended + Send + Sync>>,
-    wasi: Option<Arc<dyn Fn(&mut WasiCtxBuilder) + Send + Sync>>,
+    extension: Option<Arc<MakeExtension>>,
+    wasi: Option<Arc<GrantWasi>>,
 }
 
 impl Platform {

@@ -1,6 +1,6 @@
 //! Every mutation of a task that exists, and the one function that makes it.
 
-use super::{Status, TaskRecord, TaskResult, Timestamp, TransitionRule, later_than};
+use super::{Progress, Status, TaskRecord, TaskResult, Timestamp, TransitionRule, later_than};
 
 /// A change to a task: any combination of a status, log entries, result fields and active jobs, made in one step.
 ///
@@ -23,6 +23,8 @@ pub struct Change {
     pub active_jobs: Option<Vec<String>>,
     /// What `launcher_output` becomes, unless somebody else has set it.
     pub output: Option<OutputChange>,
+    /// How far the task has come. It is kept beside the record.
+    pub progress: Option<Progress>,
 }
 
 /// What a run's host has of the output of its guest. It takes the place of what the host has written before, and of
@@ -90,6 +92,11 @@ impl Change {
         Self { output: output.into(), ..self }
     }
 
+    /// The same change with how far the task has come.
+    pub fn progress(self, progress: impl Into<Option<Progress>>) -> Self {
+        Self { progress: progress.into(), ..self }
+    }
+
     /// The same change with one more log entry, stamped when it is made.
     pub fn log(mut self, message: impl Into<String>) -> Self {
         self.entries.push(Entry { at: None, message: message.into() });
@@ -102,12 +109,12 @@ impl Change {
         self
     }
 
-    /// Whether the change adds entries and does nothing else.
+    /// Whether of the record the change touches the log alone.
     pub(crate) fn only_logs(&self) -> bool {
         self.status.is_none() && self.is_small()
     }
 
-    /// Whether the change sets nothing but the status and log entries.
+    /// Whether of the record the change sets nothing but the status and log entries.
     pub(crate) fn is_small(&self) -> bool {
         self.output.is_none() && self.active_jobs.is_none() && self.result == TaskResult::default()
     }

@@ -25,13 +25,13 @@ pub use access::{Access, Allowed, Denied, Owners, RunId};
 pub use error::{Error, Result};
 pub use open::open;
 pub use query::{
-    Claim, Claimed, Counts, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, Page, Precondition, Progress, Query,
-    Scope, Skipped,
+    Claim, Claimed, Counts, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, News, Page, Precondition, Query, Scope,
+    Skipped,
 };
 pub use report::{Finding, FindingKind, MAX_FINDINGS, Report};
 pub use url::{RedisUrl, StoreUrl};
 
-use crate::record::{Change, Draft, Status, TaskId, TaskRecord, Timestamp};
+use crate::record::{Change, Draft, Progress, Status, TaskId, TaskRecord, Timestamp};
 
 /// A store that several programs can share.
 pub type SharedStore = Arc<dyn TaskStore>;
@@ -102,6 +102,12 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// Of each task as [`status`](Self::status).
     async fn statuses(&self, tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>>;
 
+    /// How far a task has come, if its run, or the last one, has said so.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    async fn progress(&self, id: &TaskId, access: &Access) -> Result<Option<Progress>>;
+
     /// Removes a task with all that the store keeps of it. False if there was none.
     ///
     /// # Errors
@@ -129,7 +135,7 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
 
     /// What happens to a task from now on, by whoever it is done: the first item is its present state with the entries
     /// after the first `skip`. Ends after the task has ended or is gone ([`Error::NotFound`]).
-    async fn follow(&self, id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<Progress>>>;
+    async fn follow(&self, id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<News>>>;
 
     /// Compares records and indexes, and repairs what disagrees if asked to.
     async fn check(&self, repair: bool) -> Result<Report>;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Owners, RunId};
-use crate::record::{Draft, JsonObject, Priority, Service, Status, TaskId, TaskRecord, Timestamp, Unreadable, UserId};
+use crate::record::{
+    Draft, JsonObject, Priority, Progress, Service, Status, TaskId, TaskRecord, Timestamp, Unreadable, UserId,
+};
 
 /// The most tasks that one page of a listing holds.
 pub const MAX_PAGE_TASKS: usize = 1_000;
@@ -153,9 +155,11 @@ pub struct Claimed {
 /// What a follower sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Progress {
+pub struct News {
     /// The status that the task is in.
     pub status: Status,
     /// Entries that were not there before.
     pub entries: Vec<String>,
+    /// How far it has come, if anyone has said so.
+    pub progress: Option<Progress>,
 }

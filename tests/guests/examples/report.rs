@@ -47,6 +47,7 @@ impl Plugin for Report {
                     break;
                 }
             },
+            "make-progress" => make_progress()?,
             "beat-until-asked" => beat_until_asked()?,
             "take-over" => take_over(&task, input),
             "delete-myself" => {
@@ -169,6 +170,20 @@ fn save_running(task: &TaskRecord) -> task_state_guest::Result<()> {
 fn save_myself(task: &TaskRecord, status: TaskStatus) -> task_state_guest::Result<()> {
     let draft = TaskDraft::new(&task.service, &task.user_id).task_id(&task.task_id).status(status);
     repository::save(draft, Precondition::None).map(drop)
+}
+
+/// Says how far it has come far more often than that is written, and what it is told of what makes no sense.
+fn make_progress() -> task_state_guest::Result<()> {
+    for done in 0..=1_000 {
+        current_task::set_progress(done, 1_000, "rows")?;
+        if done == 500 {
+            current_task::log("half")?;
+            current_task::flush()?;
+        }
+    }
+    println!("{:?}", current_task::set_progress(11, 10, None));
+    println!("{:?}", current_task::set_progress(1, None, "x".repeat(1_025).as_str()));
+    Ok(())
 }
 
 /// Says that it is there, acknowledged, again and again.

@@ -40,3 +40,18 @@ fn entries_of_the_guest_and_of_others_are_shown_once() -> Result<()> {
     assert_eq!(lines, expected);
     Ok(())
 }
+
+#[test]
+fn how_far_a_task_has_come_is_shown_while_it_runs_and_after() -> Result<()> {
+    let shell = Shell::new()?;
+    let finished = shell.run_with_input(run("report", "t", &["--input", "-"]), "make-progress")?;
+    let lines = shown(&finished.stderr);
+    let last = lines.iter().rfind(|line| line.starts_with("progress "));
+    assert_eq!(last, Some(&"progress 1000 of 1000 (100 %), rows"), "{finished:?}");
+    let row = "progress     1000 of 1000 (100 %), rows\n";
+    assert!(finished.stdout.contains(row), "{finished:?}");
+    assert!(shell.done(["get", "t"])?.contains(row));
+    let followed = shell.run(["logs", "t", "--follow"])?;
+    assert!(followed.stderr.ends_with("progress 1000 of 1000 (100 %), rows\n"), "{followed:?}");
+    Ok(())
+}

@@ -100,3 +100,26 @@ async fn nothing_is_told_of_a_run_that_does_not_start() {
     assert!(sandbox.plugin("report").await.run(request).await.is_err());
     assert_eq!(events.next().await, None);
 }
+
+#[tokio::test]
+async fn the_last_progress_is_always_told_and_kept_and_few_of_those_before() {
+    let sandbox = Sandbox::new();
+    let request = request("make-progress");
+    let mut events = request.events();
+    let outcome = sandbox.plugin("report").await.run(request).await.unwrap();
+    assert_end(&outcome, Status::Completed, &["half"]).await;
+    let refused = "Err(InvalidArgument(\"invalid progress \\\"11\\\": it is more than the total of 10\"))\n\
+                   Err(QuotaExceeded(\"1025 bytes are more than the quota of 1 KiB for the note of a progress\"))\n";
+    assert_eq!(printed(&outcome).await, refused);
+    let mut told = Vec::new();
+    while let Some(event) = events.next().await {
+        if let RunEvent::Progress(progress) = event {
+            told.push(progress);
+        }
+    }
+    let last = told.last().unwrap();
+    assert_eq!(last.to_string(), "1000 of 1000 (100 %), rows");
+    assert!(told.len() < 20, "{told:?}");
+    let id = outcome.task().await.unwrap().task_id().to_owned();
+    assert_eq!(sandbox.store.progress(&task_id(&id), &Access::ANY).await.unwrap().as_ref(), Some(last));
+}

@@ -1,15 +1,18 @@
 //! What no compiler would make: core modules written by hand, as the worker of a component.
 
+use std::path::Path;
+
 use task_state_host::LoadError;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use super::*;
 
-/// A plugin around a core module, which exports the worker's function under its core name.
-fn component(module: &str) -> Vec<u8> {
+/// A plugin around a core module, which exports the worker's function under its core name, built against the interface in
+/// a directory.
+pub(super) fn component(interface: &str, module: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
+    let (package, _) = resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(interface)).unwrap();
     let world = resolve.select_world(&[package], Some("plugin")).unwrap();
     let mut module = wat::parse_str(module).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
@@ -18,7 +21,7 @@ fn component(module: &str) -> Vec<u8> {
 
 /// A worker that does nothing but `work`.
 pub(super) fn worker(declarations: &str, work: &str) -> Vec<u8> {
-    component(&format!(
+    let module = format!(
         r#"(module
             (memory (export "memory") 1)
             {declarations}
@@ -27,11 +30,12 @@ pub(super) fn worker(declarations: &str, work: &str) -> Vec<u8> {
                 (global.get $free)
                 (global.set $free
                     (i32.and (i32.add (i32.add (global.get $free) (local.get 3)) (i32.const 7)) (i32.const -8))))
-            (func (export "dms:task-state/worker@0.1.0#run") (param i32) (result i32)
+            (func (export "dms:task-state/worker@0.1.1#run") (param i32) (result i32)
                 (local $left i32)
                 {work}
                 (i32.const 0)))"#
-    ))
+    );
+    component("../wit", &module)
 }
 
 /// The same component with so many more instances of a core module that it does not need.

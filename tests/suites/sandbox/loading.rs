@@ -4,6 +4,7 @@ use std::path::Path;
 
 use task_state_host::LoadError;
 
+use super::hostile::component;
 use super::*;
 
 async fn refusal(bytes: &[u8]) -> LoadError {
@@ -33,7 +34,7 @@ async fn what_is_no_component_is_said_to_be_none() {
 async fn a_component_without_a_worker_is_refused() {
     let error = refusal(b"\0asm\x0d\0\x01\0").await;
     assert!(matches!(error, LoadError::NoWorker { .. }));
-    assert_eq!(error.to_string(), "it does not export dms:task-state/worker@0.1.0 as a plugin does");
+    assert_eq!(error.to_string(), "it does not export dms:task-state/worker@0.1.1 as a plugin does");
 }
 
 #[tokio::test]
@@ -41,4 +42,27 @@ async fn an_import_that_the_host_does_not_serve_is_named() {
     let error = refusal(&std::fs::read(guest("greedy")).unwrap()).await;
     assert!(matches!(error, LoadError::UnservedImport { .. }), "{error}");
     assert!(error.to_string().starts_with("it imports acme:vault/secrets, which the host does not serve"), "{error}");
+}
+
+#[tokio::test]
+async fn a_component_of_an_earlier_release_of_the_interface_goes_on_running() {
+    // Built against 0.1.0, by hand: it logs a word.
+    let component = component(
+        "wit/0.1.0",
+        r#"(module
+            (import "dms:task-state/current-task@0.1.0" "log" (func $log (param i32 i32 i32)))
+            (memory (export "memory") 1)
+            (data (i32.const 1024) "hello")
+            (global $free (mut i32) (i32.const 4096))
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                (global.get $free)
+                (global.set $free
+                    (i32.and (i32.add (i32.add (global.get $free) (local.get 3)) (i32.const 7)) (i32.const -8))))
+            (func (export "dms:task-state/worker@0.1.0#run") (param i32) (result i32)
+                (call $log (i32.const 1024) (i32.const 5) (i32.const 2048))
+                (i32.const 0)))"#,
+    );
+    let sandbox = Sandbox::new();
+    let plugin = sandbox.host.load(&component, Grants::for_services(["analytics"])).await.unwrap();
+    assert_end(&plugin.run(request("")).await.unwrap(), Status::Completed, &["hello"]).await;
 }

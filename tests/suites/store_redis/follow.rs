@@ -6,20 +6,20 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use task_state_host::store::redis::RedisStore;
-use task_state_host::store::{Progress, Result};
+use task_state_host::store::{News, Result};
 
 use super::fixture::*;
 
 /// How long the next item may take. Far more than it should, and less than it takes to notice a change by chance.
 const SOON: Duration = Duration::from_secs(8);
 
-type Followed = BoxStream<'static, Result<Progress>>;
+type Followed = BoxStream<'static, Result<News>>;
 
 async fn follow(store: &Arc<RedisStore>) -> Followed {
     store.follow(&task_id("1"), 0, &Access::ANY).await.unwrap()
 }
 
-async fn next(followed: &mut Followed) -> Option<Result<Progress>> {
+async fn next(followed: &mut Followed) -> Option<Result<News>> {
     tokio::time::timeout(SOON, followed.next()).await.expect("the next item comes soon")
 }
 

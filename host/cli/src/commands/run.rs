@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use serde::de::IgnoredAny;
 use task_state_host::record::JsonObject;
-use task_state_host::store::{self, Access, Progress};
+use task_state_host::store::{self, Access, News};
 use task_state_host::{Grants, Input, LoadError, Outcome, OutputSink, Run, RunEvent, RunEvents, RunRequest};
 
 use super::interrupt::Interrupt;
@@ -95,7 +95,11 @@ pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<E
     let task_id = run.task_id().clone();
     let outcome = view(run, events, &mut interrupt, session).await;
     match outcome.task().await {
-        Ok(record) => session.out.record(&record)?,
+        Ok(record) => {
+            // What cannot be had is not shown: the run has ended, and that is what counts.
+            let progress = session.store.progress(&task_id, &Access::ANY).await.unwrap_or_default();
+            session.out.record(&record, progress.as_ref())?;
+        }
         Err(error) => {
             return Err(error).about(&task_id).with_context(|| {
                 format!("the run ended ({}), but its record was not written or read", outcome.status)
@@ -115,8 +119,8 @@ pub(super) fn not_loaded(path: &Path, error: LoadError) -> anyhow::Error {
 
 /// Shows a run until its end, and passes an interrupt on to it.
 ///
-/// Statuses come from the run, which tells those too that are over before the store could be asked. Entries come from the
-/// store, whoever has written them.
+/// Statuses and progress come from the run, which tells those too that are over before the store could be asked. Entries
+/// come from the store, whoever has written them.
 async fn view(run: Run, mut events: RunEvents, interrupt: &mut Interrupt, session: &Session) -> Outcome {
     let mut live = Live::new(&session.screen, run.task_id());
     let mut news = match session.store.follow(run.task_id(), 0, &Access::ANY).await {
@@ -141,13 +145,13 @@ async fn view(run: Run, mut events: RunEvents, interrupt: &mut Interrupt, sessio
                 asked = true;
                 live.say("interrupted: the task is asked to stop, a second interrupt ends this command at once");
             }
-            Some(event) = events.next() => {
-                if let RunEvent::Status(status) = event {
-                    live.status(status);
-                }
-            }
+            Some(event) = events.next() => match event {
+                RunEvent::Status(status) => live.status(status),
+                RunEvent::Progress(progress) => live.progress(&progress),
+                _ => {}
+            },
             outcome = &mut end => break outcome,
-            progress = next(&mut news) => show(progress, &mut live),
+            heard = next(&mut news) => show(heard, &mut live),
         }
     };
     let rest = async {
@@ -161,10 +165,10 @@ async fn view(run: Run, mut events: RunEvents, interrupt: &mut Interrupt, sessio
     outcome
 }
 
-type News = Option<BoxStream<'static, store::Result<Progress>>>;
+type Following = Option<BoxStream<'static, store::Result<News>>>;
 
 /// The next news; none, once, at the end of the stream, and never any after that.
-async fn next(news: &mut News) -> Option<store::Result<Progress>> {
+async fn next(news: &mut Following) -> Option<store::Result<News>> {
     let Some(stream) = news else { return std::future::pending().await };
     let next = stream.next().await;
     if next.is_none() {
@@ -173,9 +177,9 @@ async fn next(news: &mut News) -> Option<store::Result<Progress>> {
     next
 }
 
-fn show(progress: Option<store::Result<Progress>>, live: &mut Live) {
-    match progress {
-        Some(Ok(progress)) => live.entries(&progress),
+fn show(heard: Option<store::Result<News>>, live: &mut Live) {
+    match heard {
+        Some(Ok(news)) => live.entries(&news),
         Some(Err(error)) => live.say(&format!("warning: {error}")),
         None => (),
     }

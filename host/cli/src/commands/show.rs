@@ -10,11 +10,12 @@ use task_state_host::store::Access;
 use super::{AboutTask, Session};
 use crate::args::{LogsArgs, WaitArgs};
 use crate::exit::Exit;
-use crate::output::{check_report, entry, finding, name};
+use crate::output::{check_report, entry, finding, name, progress};
 
 pub(super) async fn get(id: &TaskId, session: &mut Session) -> anyhow::Result<()> {
     let record = session.store.get(id, &Access::ANY).await.about(id)?;
-    session.out.record(&record)
+    let progress = session.store.progress(id, &Access::ANY).await.about(id)?;
+    session.out.record(&record, progress.as_ref())
 }
 
 pub(super) async fn users(service: &str, session: &mut Session) -> anyhow::Result<()> {
@@ -69,7 +70,7 @@ pub(super) async fn wait(args: WaitArgs, session: &mut Session) -> anyhow::Resul
     let status = status?;
     if session.out.is_json() {
         let record = session.store.get(&args.id, &Access::ANY).await.about(&args.id)?;
-        session.out.record(&record)?;
+        session.out.record(&record, None)?;
     } else {
         session.out.write(&format!("{}: {status}\n", name(args.id.as_str())))?;
         session.out.flush()?;
@@ -81,8 +82,8 @@ pub(super) async fn wait(args: WaitArgs, session: &mut Session) -> anyhow::Resul
 async fn ended(id: &TaskId, session: &Session) -> anyhow::Result<Status> {
     loop {
         // Entries are not what is waited for.
-        let mut progress = session.store.follow(id, usize::MAX, &Access::ANY).await.about(id)?;
-        while let Some(news) = progress.next().await {
+        let mut following = session.store.follow(id, usize::MAX, &Access::ANY).await.about(id)?;
+        while let Some(news) = following.next().await {
             let status = news.about(id)?.status;
             if status.is_terminal() {
                 return Ok(status);
@@ -102,10 +103,15 @@ pub(super) async fn logs(args: &LogsArgs, session: &mut Session) -> anyhow::Resu
         writer.write(record.status(), &entries[skip..], session)?;
         return writer.finish(session);
     }
-    let mut progress = session.store.follow(id, skip, &Access::ANY).await.about(id)?;
-    while let Some(news) = progress.next().await {
+    let mut following = session.store.follow(id, skip, &Access::ANY).await.about(id)?;
+    let mut said = None;
+    while let Some(news) = following.next().await {
         let news = news.about(id)?;
         writer.write(news.status, &news.entries, session)?;
+        if let Some(now) = news.progress.as_ref().filter(|_| said != news.progress) {
+            session.screen.line(&progress(now));
+        }
+        said = news.progress;
         if session.out.is_closed() {
             return Ok(());
         }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use console::style;
 use indicatif::{ProgressBar, ProgressStyle};
-use task_state_host::record::{Status, TaskId};
-use task_state_host::store::Progress;
+use task_state_host::record::{Progress, Status, TaskId};
+use task_state_host::store::News;
 
 use super::{Screen, text};
 
@@ -48,16 +48,24 @@ impl Live {
     }
 
     /// Shows new log entries.
-    pub(crate) fn entries(&mut self, progress: &Progress) {
-        for entry in &progress.entries {
+    pub(crate) fn entries(&mut self, news: &News) {
+        for entry in &news.entries {
             let line = text::entry(entry);
             match &mut self.view {
                 Some(view) => view.push(&line),
                 None => self.screen.line(&line),
             }
         }
-        if progress.status.is_terminal() {
+        if news.status.is_terminal() {
             self.show_end();
+        }
+    }
+
+    /// Shows how far the task has come.
+    pub(crate) fn progress(&mut self, progress: &Progress) {
+        match &mut self.view {
+            Some(view) => view.progress(progress),
+            None => self.screen.line(&text::progress(progress)),
         }
     }
 
@@ -98,6 +106,8 @@ impl Live {
 /// The live view: the task with its status and time, and the last log lines below.
 struct View {
     head: ProgressBar,
+    /// How far the task has come; not shown until anything is known of it.
+    bar: ProgressBar,
     lines: Vec<ProgressBar>,
     recent: VecDeque<String>,
 }
@@ -106,15 +116,29 @@ impl View {
     fn new(screen: &Screen, task_id: &str) -> Self {
         let bars = screen.bars();
         let head = bars.add(ProgressBar::new_spinner().with_style(template("{spinner} {msg} {elapsed_precise}")));
+        let bar = bars.add(ProgressBar::no_length());
         let blank = template("  {wide_msg:.dim}");
         let lines = (0..LINES).map(|_| bars.add(ProgressBar::new_spinner().with_style(blank.clone()))).collect();
         head.set_message(format!("{} starting", style(task_id).for_stderr().bold()));
         head.enable_steady_tick(TICK);
-        Self { head, lines, recent: VecDeque::with_capacity(LINES) }
+        Self { head, bar, lines, recent: VecDeque::with_capacity(LINES) }
     }
 
     fn status(&self, task_id: &str, status: Status) {
         self.head.set_message(format!("{} {}", style(task_id).for_stderr().bold(), text::status(status).for_stderr()));
+    }
+
+    fn progress(&self, progress: &Progress) {
+        let shape = if progress.total().is_some() {
+            "  {bar:30} {human_pos} of {human_len} {wide_msg:.dim}"
+        } else {
+            "  {human_pos} {wide_msg:.dim}"
+        };
+        self.bar.set_style(template(shape));
+        self.bar.set_length(progress.total().unwrap_or_default());
+        self.bar.set_message(text::name(progress.note().unwrap_or_default()));
+        self.bar.set_position(progress.done());
+        self.bar.tick();
     }
 
     fn push(&mut self, entry: &str) {
@@ -134,6 +158,7 @@ impl View {
         for bar in self.lines.iter().rev() {
             bar.finish_and_clear();
         }
+        self.bar.finish_and_clear();
         self.head.finish_and_clear();
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
 
 use anyhow::Context as _;
 use serde::Serialize;
-use task_state_host::record::TaskRecord;
+use task_state_host::record::{Progress, TaskRecord};
 
 use super::text;
 use crate::args::Format;
@@ -54,10 +54,10 @@ impl Out {
         self.flush()
     }
 
-    /// Writes a record: readable for people, on the wire for machines.
-    pub(crate) fn record(&mut self, record: &TaskRecord) -> anyhow::Result<()> {
+    /// Writes a record: readable for people, with how far its task has come; on the wire for machines.
+    pub(crate) fn record(&mut self, record: &TaskRecord, progress: Option<&Progress>) -> anyhow::Result<()> {
         match self.format {
-            Format::Text => self.write(&text::record(record)),
+            Format::Text => self.write(&text::record(record, progress)),
             Format::Json => self.write(&format!("{}\n", record.encode())),
         }?;
         self.flush()

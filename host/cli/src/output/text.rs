@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use console::{StyledObject, style};
-use task_state_host::record::{Status, TaskRecord};
+use task_state_host::record::{Progress, Status, TaskRecord};
 use task_state_host::store::Finding;
 
 /// A short text on one line.
@@ -59,8 +59,13 @@ pub(crate) fn finding(finding: &Finding) -> String {
     format!("{:<18}  {state:<8}  {}", finding.kind, name(&finding.place))
 }
 
-/// A record with everything in it.
-pub(crate) fn record(record: &TaskRecord) -> String {
+/// How far a task has come.
+pub(crate) fn progress(progress: &Progress) -> String {
+    format!("progress {}", name(&progress.to_string()))
+}
+
+/// A record with everything in it, and how far its task has come.
+pub(crate) fn record(record: &TaskRecord, progress: Option<&Progress>) -> String {
     let mut text = String::new();
     let mut row = |label: &str, value: &str| {
         let _ = writeln!(text, "{label:<11}  {value}");
@@ -69,6 +74,9 @@ pub(crate) fn record(record: &TaskRecord) -> String {
     row("service", &name(record.service()));
     row("user", &name(record.user_id()));
     row("status", &status(record.status()).to_string());
+    if let Some(progress) = progress {
+        row("progress", &name(&progress.to_string()));
+    }
     row("priority", record.priority().as_str());
     row("created", &name(record.created_at().as_str()));
     row("updated", &name(record.updated_at().as_str()));

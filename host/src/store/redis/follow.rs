@@ -11,9 +11,9 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use super::RedisStore;
 use super::keys;
 use super::server::Link;
-use super::task::{OPENING_BYTES, read_task, readable};
-use crate::record::{Clock, Opening, Status, TaskId, quote};
-use crate::store::{Access, Error, Progress, Result};
+use super::task::{OPENING_BYTES, read_progress, read_task, readable};
+use crate::record::{Clock, Opening, Progress, Status, TaskId, quote};
+use crate::store::{Access, Error, News, Result};
 
 /// How often the task is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -28,7 +28,8 @@ struct Follower {
     skip: usize,
     /// None until the first look.
     seen: Option<Seen>,
-    shown: Option<Status>,
+    /// The status and progress that were told last.
+    shown: Option<(Status, Option<Progress>)>,
     /// Where the next entry will stand, if the record is in the shape that this host writes.
     resume: Option<Resume>,
     ended: bool,
@@ -40,6 +41,9 @@ struct Resume {
     at: usize,
     status: Status,
 }
+
+/// The beginning of a record, what follows the last entry that was seen, and the run and the progress beside it.
+type Parts = (Vec<u8>, Vec<u8>, (Option<String>, Option<String>));
 
 /// The log as it was when it was last looked at.
 #[derive(Default)]
@@ -55,7 +59,7 @@ impl RedisStore {
         id: &TaskId,
         skip: usize,
         access: &Access,
-    ) -> Result<BoxStream<'static, Result<Progress>>> {
+    ) -> Result<BoxStream<'static, Result<News>>> {
         // A task that is not there, or not the caller's, is an answer and not news.
         self.status_of(id, access).await?;
         let follower = Follower {
@@ -75,7 +79,7 @@ impl RedisStore {
 }
 
 impl Follower {
-    async fn next(mut self) -> Option<(Result<Progress>, Self)> {
+    async fn next(mut self) -> Option<(Result<News>, Self)> {
         if self.ended {
             return None;
         }
@@ -84,11 +88,14 @@ impl Follower {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             match self.look().await {
-                Ok(progress) if self.shown == Some(progress.status) && progress.entries.is_empty() => {}
-                Ok(progress) => {
-                    self.shown = Some(progress.status);
-                    self.ended = progress.status.is_terminal();
-                    return Some((Ok(progress), self));
+                Ok(news) => {
+                    let shown = Some((news.status, news.progress.clone()));
+                    if self.shown == shown && news.entries.is_empty() {
+                        continue;
+                    }
+                    self.shown = shown;
+                    self.ended = news.status.is_terminal();
+                    return Some((Ok(news), self));
                 }
                 Err(error) => {
                     self.ended = true;
@@ -98,12 +105,12 @@ impl Follower {
         }
     }
 
-    async fn look(&mut self) -> Result<Progress> {
+    async fn look(&mut self) -> Result<News> {
         let deadline = Instant::now() + self.deadline;
         if let Some(resume) = self.resume.take()
-            && let Some(progress) = self.look_on(resume, deadline).await?
+            && let Some(news) = self.look_on(resume, deadline).await?
         {
-            return Ok(progress);
+            return Ok(news);
         }
         let found = read_task(&self.link, &self.id, deadline).await?.ok_or(Error::NotFound)?;
         let record = readable(&self.id, &found, &self.access, self.clock.zone())?;
@@ -118,11 +125,12 @@ impl Follower {
                 logs.into_iter().skip(self.skip).collect()
             }
         };
-        Ok(Progress { status: record.status(), entries })
+        let progress = read_progress(&self.link, &self.id, deadline).await?;
+        Ok(News { status: record.status(), entries, progress })
     }
 
     /// Reads the part after the last entry that was seen. None if that is no longer where it was.
-    async fn look_on(&mut self, mut resume: Resume, deadline: Instant) -> Result<Option<Progress>> {
+    async fn look_on(&mut self, mut resume: Resume, deadline: Instant) -> Result<Option<News>> {
         for _ in 0..2 {
             let Some(seen) = &mut self.seen else { return Ok(None) };
             let last = seen.last.as_deref().map_or_else(|| "[".to_owned(), quote);
@@ -132,11 +140,10 @@ impl Follower {
             // The status comes first: what is read after a terminal one are all its entries.
             pipeline.cmd("GETRANGE").arg(&key).arg(0).arg(OPENING_BYTES);
             pipeline.cmd("GETRANGE").arg(&key).arg(from).arg(-1);
-            pipeline.cmd("HGET").arg(keys::metadata(self.id.as_str())).arg("run");
-            let parts: std::result::Result<(Vec<u8>, Vec<u8>, Option<String>), _> =
-                self.link.query_all(&pipeline, deadline).await;
+            pipeline.cmd("HMGET").arg(keys::metadata(self.id.as_str())).arg(&["run", "progress"]);
+            let parts: std::result::Result<Parts, _> = self.link.query_all(&pipeline, deadline).await;
             // A key of another type is named by the whole look that follows.
-            let Ok((head, rest, run)) = parts else { return Ok(None) };
+            let Ok((head, rest, (run, progress))) = parts else { return Ok(None) };
             let Some(opening) = Opening::read(&head) else { return Ok(None) };
             self.access.check(&opening.service, &opening.user_id, run.as_deref())?;
             if opening.status != resume.status {
@@ -149,7 +156,8 @@ impl Follower {
             let Some((entries, length)) = new else { return Ok(None) };
             seen.add(&entries);
             self.resume = Some(Resume { at: resume.at + length, ..resume });
-            return Ok(Some(Progress { status: opening.status, entries }));
+            let progress = progress.and_then(|text| Progress::decode(&text));
+            return Ok(Some(News { status: opening.status, entries, progress }));
         }
         Ok(None)
     }

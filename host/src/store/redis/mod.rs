@@ -8,7 +8,7 @@
 //! | key | type | holds | lives |
 //! |---|---|---|---|
 //! | `task:{id}` | string | the record | T |
-//! | `task:{id}:metadata` | hash | `service`, `user_id`; ours: `run`, the run that holds the task, `lease_until` and `seen`, when its lease ends and was renewed last | T + 60 s |
+//! | `task:{id}:metadata` | hash | `service`, `user_id`; ours: `run`, the run that holds the task, `lease_until` and `seen`, when its lease ends and was renewed last; `progress`, how far the task has come | T + 60 s |
 //! | `index:tasks` | set | the ids of all tasks | T to T + 60 s |
 //! | `index:service:{s}` | set | the ids of a service's tasks | the same |
 //! | `index:service:{s}:users` | set | the **users** that have tasks with a service | the same |
@@ -82,10 +82,10 @@ use self::listing::Listings;
 use self::server::{Link, Session};
 use self::task::WriteQueues;
 use super::{
-    Access, Claim, Claimed, Counts, Error, Owners, Page, Precondition, Progress, Query, Report, Result, RunId, Scope,
+    Access, Claim, Claimed, Counts, Error, News, Owners, Page, Precondition, Query, Report, Result, RunId, Scope,
     TaskStore,
 };
-use crate::record::{Change, Clock, Draft, Status, TaskId, TaskRecord, Timestamp};
+use crate::record::{Change, Clock, Draft, Progress, Status, TaskId, TaskRecord, Timestamp};
 use crate::settings::check_ttl;
 
 /// By how many seconds the metadata outlives the record, and the indexes at most, as the scripts take it.
@@ -196,6 +196,11 @@ impl TaskStore for RedisStore {
         self.statuses_of(tasks).await
     }
 
+    async fn progress(&self, id: &TaskId, access: &Access) -> Result<Option<Progress>> {
+        let _admitted = self.admit()?;
+        self.progress_of(id, access).await
+    }
+
     async fn delete(&self, id: &TaskId, access: &Access) -> Result<bool> {
         let _admitted = self.admit()?;
         self.delete_task(id, access).await
@@ -221,7 +226,7 @@ impl TaskStore for RedisStore {
         self.list_users(service).await
     }
 
-    async fn follow(&self, id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<Progress>>> {
+    async fn follow(&self, id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<News>>> {
         self.follow_task(id, skip, access).await
     }
 

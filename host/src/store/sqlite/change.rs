@@ -23,6 +23,9 @@ pub(super) fn apply_to(conn: &Connection, policy: &Policy, stored: &Stored, chan
     let entries = change.entries.iter().map(|entry| wire_entry(entry, &now));
     let last_seq = write::add_entries(conn, stored.num, stored.last_seq, entries)?;
     write::touch(conn, policy, stored.num, status, &at, last_seq)?;
+    if let Some(progress) = &change.progress {
+        write::set_progress(conn, stored.num, progress)?;
+    }
     if change.finishes() {
         // The run is over: the task, saved anew, is free for the next.
         write::release(conn, stored.num)?;

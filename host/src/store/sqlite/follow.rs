@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep};
 use super::fault::Step;
 use super::task::Stored;
 use super::worker::Worker;
-use crate::record::{Status, TaskId};
-use crate::store::{Access, Error, Progress, Result};
+use crate::record::{Progress, Status, TaskId};
+use crate::store::{Access, Error, News, Result};
 
 /// How long a follower sleeps between two looks.
 const PAUSE: Duration = Duration::from_millis(40);
@@ -68,6 +68,8 @@ struct Follower {
     seen: Seen,
     version: Version,
     looked: Instant,
+    /// The status and progress that were told last.
+    shown: (Status, Option<Progress>),
 }
 
 /// How far a follower has come.
@@ -90,20 +92,20 @@ pub(super) async fn follow(
     id: TaskId,
     skip: usize,
     access: Access,
-) -> Result<BoxStream<'static, Result<Progress>>> {
+) -> Result<BoxStream<'static, Result<News>>> {
     // Asked before the look, so that what is written in between counts as a change.
     let version = watch.version().await?;
     let looked = Instant::now();
     let (first, seen) = look(&watch, &id, &access, From::Index(skip)).await?;
     let ended = first.status.is_terminal();
-    let status = first.status;
-    let follower = Follower { watch, id, access, seen, version, looked };
-    let rest = stream::unfold((!ended).then_some((follower, status)), |state| async {
-        let (mut follower, status) = state?;
-        match follower.next(status).await {
-            Ok(progress) => {
-                let status = progress.status;
-                Some((Ok(progress), (!status.is_terminal()).then_some((follower, status))))
+    let shown = (first.status, first.progress.clone());
+    let follower = Follower { watch, id, access, seen, version, looked, shown };
+    let rest = stream::unfold((!ended).then_some(follower), |follower| async {
+        let mut follower = follower?;
+        match follower.next().await {
+            Ok(news) => {
+                let ended = news.status.is_terminal();
+                Some((Ok(news), (!ended).then_some(follower)))
             }
             Err(error) => Some((Err(error), None)),
         }
@@ -113,7 +115,7 @@ pub(super) async fn follow(
 
 impl Follower {
     /// Waits until something has happened to the task.
-    async fn next(&mut self, status: Status) -> Result<Progress> {
+    async fn next(&mut self) -> Result<News> {
         loop {
             sleep(PAUSE).await;
             let version = self.watch.version().await?;
@@ -122,21 +124,23 @@ impl Follower {
             }
             self.version = version;
             self.looked = Instant::now();
-            let (progress, seen) = look(&self.watch, &self.id, &self.access, From::After(self.seen)).await?;
+            let (news, seen) = look(&self.watch, &self.id, &self.access, From::After(self.seen)).await?;
             self.seen = seen;
-            if progress.status != status || !progress.entries.is_empty() {
-                return Ok(progress);
+            let shown = (news.status, news.progress.clone());
+            if self.shown != shown || !news.entries.is_empty() {
+                self.shown = shown;
+                return Ok(news);
             }
         }
     }
 }
 
-async fn look(watch: &Watch, id: &TaskId, access: &Access, from: From) -> Result<(Progress, Seen)> {
+async fn look(watch: &Watch, id: &TaskId, access: &Access, from: From) -> Result<(News, Seen)> {
     let (id, access) = (id.clone(), access.clone());
     watch.reads.run(move |conn| look_at(conn, &id, &access, from)).await
 }
 
-fn look_at(conn: &Connection, id: &TaskId, access: &Access, from: From) -> Step<(Progress, Seen)> {
+fn look_at(conn: &Connection, id: &TaskId, access: &Access, from: From) -> Step<(News, Seen)> {
     let stored = Stored::find_for(conn, id.as_str(), access)?;
     let first = "SELECT ifnull((SELECT first FROM successor WHERE task = ?1), ?1)";
     let first = conn.prepare_cached(first)?.query_row([stored.num], |row| row.get(0))?;
@@ -153,5 +157,6 @@ fn look_at(conn: &Connection, id: &TaskId, access: &Access, from: From) -> Step<
         let text = row.get_ref(0)?.as_bytes().map_err(rusqlite::Error::from)?;
         entries.push(serde_json::from_slice(text).map_err(|why| stored.unreadable(why))?);
     }
-    Ok((Progress { status: stored.status()?, entries }, Seen { first, last_seq: stored.last_seq }))
+    let (status, progress) = (stored.status()?, stored.progress(conn)?);
+    Ok((News { status, entries, progress }, Seen { first, last_seq: stored.last_seq }))
 }

@@ -35,10 +35,10 @@ use self::follow::Watch;
 use self::task::{Policy, Stored};
 use self::worker::{Role, Worker};
 use super::{
-    Access, Claim, Claimed, Counts, Error, MAX_FINDINGS, MAX_PAGE_TASKS, Owners, Page, Precondition, Progress, Query,
+    Access, Claim, Claimed, Counts, Error, MAX_FINDINGS, MAX_PAGE_TASKS, News, Owners, Page, Precondition, Query,
     Report, Result, RunId, Scope, StoreUrl, TaskStore,
 };
-use crate::record::{Change, Clock, Draft, InvalidValue, Status, TaskId, TaskRecord, Timestamp};
+use crate::record::{Change, Clock, Draft, InvalidValue, Progress, Status, TaskId, TaskRecord, Timestamp};
 use crate::settings::check_ttl;
 
 /// How often a host looks for tasks whose hosts are gone.
@@ -191,6 +191,11 @@ impl TaskStore for SqliteStore {
         self.reads.run(each).await
     }
 
+    async fn progress(&self, id: &TaskId, access: &Access) -> Result<Option<Progress>> {
+        let (id, access) = (id.clone(), access.clone());
+        self.reads.run(move |conn| Stored::find_for(conn, id.as_str(), &access)?.progress(conn)).await
+    }
+
     async fn delete(&self, id: &TaskId, access: &Access) -> Result<bool> {
         let (id, access) = (id.clone(), access.clone());
         let remove = move |conn: &Connection| remove::remove(conn, Stored::find_for(conn, id.as_str(), &access)?.num);
@@ -229,7 +234,7 @@ impl TaskStore for SqliteStore {
         self.listings.run(move |conn| list::users(conn, &service)).await
     }
 
-    async fn follow(&self, id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<Progress>>> {
+    async fn follow(&self, id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<News>>> {
         follow::follow(self.watch.clone(), id.clone(), skip, access.clone()).await
     }
 

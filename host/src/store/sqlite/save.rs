@@ -68,6 +68,7 @@ pub(super) fn save(
             return Err(Error::Held.into());
         }
         write::release(conn, stored.num)?;
+        write::clear_progress(conn, stored.num)?;
     }
     write::put(conn, policy, &id, draft, old.as_ref())?;
     Ok(id)
@@ -92,7 +93,10 @@ pub(super) fn claim(conn: &Connection, policy: &Policy, claim: &Claim) -> Step<C
     };
     let stored = Stored::find(conn, id.as_str())?.ok_or(Error::NotFound)?;
     match status {
-        Status::Running => write::hold(conn, stored.num, claim.run.as_str(), claim.lease)?,
+        Status::Running => {
+            write::clear_progress(conn, stored.num)?;
+            write::hold(conn, stored.num, claim.run.as_str(), claim.lease)?;
+        }
         _ => write::release(conn, stored.num)?,
     }
     Ok(Claimed { task: stored.record(conn, policy)?, is_new })

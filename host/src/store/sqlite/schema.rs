@@ -60,11 +60,16 @@ const TABLES: &str = "
 /// What came later, and may be missing in a file that is there. A version that does not know it loses nothing by that.
 ///
 /// - `lease.ends_at` repeats the `held_until` of a task whose run has to renew it, and `seen_at` is when it did so last.
+/// - `progress.text` is how far a task has come, as [`Progress::encode`](crate::record::Progress::encode) gives it.
 /// - `successor.first` is the first row of a task that has had several, by which its followers know it.
 const LATER_TABLES: &str = "
     CREATE TABLE IF NOT EXISTS successor (
         task  INTEGER PRIMARY KEY REFERENCES task (num) ON DELETE CASCADE,
         first INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS progress (
+        task INTEGER PRIMARY KEY REFERENCES task (num) ON DELETE CASCADE,
+        text TEXT NOT NULL
     ) STRICT;
     CREATE TABLE IF NOT EXISTS lease (
         task    INTEGER PRIMARY KEY REFERENCES task (num) ON DELETE CASCADE,

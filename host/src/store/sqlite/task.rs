@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Step;
-use crate::record::{Clock, Status, TaskRecord, Timestamp, TransitionRule, Unreadable};
+use crate::record::{Clock, Progress, Status, TaskRecord, Timestamp, TransitionRule, Unreadable};
 use crate::store::{Access, Error};
 
 /// What holds for every task of a store.
@@ -101,6 +101,13 @@ impl Stored {
 
     fn readable<T>(&self, value: Result<T, impl std::fmt::Display>) -> Step<T> {
         Ok(value.map_err(|why| self.unreadable(why))?)
+    }
+
+    /// How far it has come, if anyone has said so.
+    pub(super) fn progress(&self, conn: &Connection) -> Step<Option<Progress>> {
+        let mut statement = conn.prepare_cached("SELECT text FROM progress WHERE task = ?1")?;
+        let text: Option<String> = statement.query_row([self.num], |row| row.get(0)).optional()?;
+        Ok(text.and_then(|text| Progress::decode(&text)))
     }
 
     /// The record without its entries.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Step;
 use super::remove::{remove, remove_entries, retire};
 use super::task::{Policy, Stored, after, now_ms};
-use crate::record::{Draft, Status, TaskId, TaskRecord, Timestamp, later_than, quote, sort_key};
+use crate::record::{Draft, Progress, Status, TaskId, TaskRecord, Timestamp, later_than, quote, sort_key};
 
 /// Writes a task whole, in the place of the one that is there.
 ///
@@ -64,6 +64,7 @@ fn succeed(conn: &Connection, old: i64, record: &TaskRecord, before: i64) -> Ste
     for sql in [
         "UPDATE task SET (run, held_until) = (SELECT run, held_until FROM task WHERE num = ?2) WHERE num = ?1",
         "UPDATE lease SET task = ?1 WHERE task = ?2",
+        "UPDATE progress SET task = ?1 WHERE task = ?2",
         "INSERT INTO successor SELECT ?1, ifnull((SELECT first FROM successor WHERE task = ?2), ?2)",
     ] {
         conn.prepare_cached(sql)?.execute([num, old])?;
@@ -131,6 +132,19 @@ pub(super) fn hold(conn: &Connection, num: i64, run: &str, life: Duration) -> St
     conn.prepare_cached(sql)?.execute(params![num, run, after(life)])?;
     let sql = "INSERT OR REPLACE INTO lease (task, ends_at, seen_at) VALUES (?1, ?2, ?3)";
     conn.prepare_cached(sql)?.execute(params![num, after(life), now_ms()])?;
+    Ok(())
+}
+
+/// Remembers how far a task has come.
+pub(super) fn set_progress(conn: &Connection, num: i64, progress: &Progress) -> Step<()> {
+    let sql = "INSERT INTO progress (task, text) VALUES (?1, ?2) ON CONFLICT (task) DO UPDATE SET text = ?2";
+    conn.prepare_cached(sql)?.execute(params![num, progress.encode()])?;
+    Ok(())
+}
+
+/// Forgets how far a task has come: it begins anew.
+pub(super) fn clear_progress(conn: &Connection, num: i64) -> Step<()> {
+    conn.prepare_cached("DELETE FROM progress WHERE task = ?1")?.execute([num])?;
     Ok(())
 }
 

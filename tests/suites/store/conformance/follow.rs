@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use task_state_host::store::{Progress, Result};
+use task_state_host::store::{News, Result};
 
 use super::fixture::*;
 use super::{Engine, promises};
@@ -20,13 +20,13 @@ promises! {
     a_task_that_is_not_there_cannot_be_followed,
 }
 
-type Followed = BoxStream<'static, Result<Progress>>;
+type Followed = BoxStream<'static, Result<News>>;
 
 async fn follow(store: &SharedStore, skip: usize) -> Followed {
     store.follow(&task_id("1"), skip, &Access::ANY).await.unwrap()
 }
 
-async fn next(followed: &mut Followed) -> Option<Result<Progress>> {
+async fn next(followed: &mut Followed) -> Option<Result<News>> {
     soon("item", followed.next()).await
 }
 

@@ -12,6 +12,7 @@ mod follow;
 mod lease;
 mod listing;
 mod moves;
+mod progress;
 mod record;
 mod save;
 mod sequence;

@@ -8,7 +8,9 @@ use super::layout::Layout;
 use super::read::{read_around_log, read_task, readable};
 use super::replace::{Expected, LeaseChange, Replacement};
 use super::write_queue::{Batch, Cached};
-use crate::record::{Change, Entry, Status, TaskId, Timestamp, TransitionRule, apply, next_status, quote, wire_entry};
+use crate::record::{
+    Change, Entry, Progress, Status, TaskId, Timestamp, TransitionRule, apply, next_status, quote, wire_entry,
+};
 use crate::store::redis::keys::{self, Owner};
 use crate::store::redis::options::MAX_INDEXED_FOR;
 use crate::store::redis::server::{Operation, Outcome, Script};
@@ -163,6 +165,7 @@ impl RedisStore {
             expected: Expected::text(&found.text),
             held_by: access.run(),
             lease: if change.finishes() { LeaseChange::Release } else { LeaseChange::Keep },
+            progress: change.progress.as_ref(),
             ..Replacement::of(&record)
         };
         Ok(self.replace(replacement, cached, deadline).await?.then_some(status))
@@ -192,6 +195,7 @@ impl RedisStore {
         let [at, stamp_at, head_end, last, search_end, tail_length, jobs_at] = numbers.map(|n| n.to_string());
         let releases = write.change.finishes();
         let (tail_start, new_tail) = parts.tail.unwrap_or((&layout.tail.start, ""));
+        let progress = write.change.progress.as_ref().map(Progress::encode);
         let args = [
             self.ttl.as_str(),
             &self.metadata_ttl,
@@ -218,14 +222,19 @@ impl RedisStore {
             service,
             user_id,
             write.id.as_str(),
+            progress.as_deref().unwrap_or_default(),
         ];
+        // What comes last is left out where it says nothing.
+        let (all, args) = (&args[..], &args[..args.len() - 1]);
         let replaces = releases || parts.prefix.is_some() || !parts.jobs.is_empty() || !new_tail.is_empty();
         let index = cached.indexed.is_none_or(|at| at.elapsed() >= self.options.indexed_for.min(MAX_INDEXED_FOR));
-        let (keys, args) = match (index, replaces) {
-            (true, _) => (keys::indexes(&layout.owner), &args[..]),
-            (false, _) if releases => (Vec::new(), &args[..]),
-            (false, true) => (Vec::new(), &args[..args.len() - 4]),
-            (false, false) => (Vec::new(), &args[..args.len() - 9]),
+        let keys = if index { keys::indexes(&layout.owner) } else { Vec::new() };
+        let args = match (index, replaces) {
+            _ if progress.is_some() => all,
+            (true, _) => args,
+            (false, _) if releases => args,
+            (false, true) => &args[..args.len() - 4],
+            (false, false) => &args[..args.len() - 9],
         };
         let operation = Operation { script: &SPLICE, id: write.id.as_str(), keys: &keys, args, staged: None };
         let outcome = self.session.carry_out(&self.primary, operation, write.deadline).await?;

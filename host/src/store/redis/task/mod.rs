@@ -11,6 +11,6 @@ mod replace;
 mod save;
 mod write_queue;
 
-pub(super) use read::{OPENING_BYTES, metadata_owners, read_task, readable};
+pub(super) use read::{OPENING_BYTES, metadata_owners, read_progress, read_task, readable};
 pub(super) use replace::Expected;
 pub(super) use write_queue::WriteQueues;

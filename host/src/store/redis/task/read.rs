@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use redis::{FromRedisValue, Pipeline, Value};
 
-use crate::record::{Encoded, Opening, Status, TaskId, TaskRecord, TimeZone, Unreadable};
+use crate::record::{Encoded, Opening, Progress, Status, TaskId, TaskRecord, TimeZone, Unreadable};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::{self, Owner};
 use crate::store::redis::server::{Failure, Link, Script, parse};
@@ -66,6 +66,11 @@ impl RedisStore {
             }
             None => self.get_task(id, access).await.map(|record| record.status()),
         }
+    }
+
+    pub(in crate::store::redis) async fn progress_of(&self, id: &TaskId, access: &Access) -> Result<Option<Progress>> {
+        self.status_of(id, access).await?;
+        read_progress(&self.primary, id, self.deadline()).await
     }
 
     pub(in crate::store::redis) async fn statuses_of(&self, tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>> {
@@ -142,6 +147,18 @@ fn status_in((text, service, user_id, run): OpeningRead, access: &Access) -> Opt
     let opening = Opening::read(&found.text)?;
     let allowed = access.check(&opening.service, &opening.user_id, found.run.as_deref());
     Some(allowed.map(|()| opening.status))
+}
+
+/// How far a task has come, if anyone has said so.
+pub(in crate::store::redis) async fn read_progress(
+    link: &Link,
+    id: &TaskId,
+    deadline: Instant,
+) -> Result<Option<Progress>> {
+    let mut read = redis::cmd("HGET");
+    read.arg(keys::metadata(id.as_str())).arg("progress");
+    let text: Option<String> = link.query(&read, deadline).await?;
+    Ok(text.and_then(|text| Progress::decode(&text)))
 }
 
 /// A record with what is remembered beside it. One that is empty is none: that is how others read it, too.

@@ -14,13 +14,14 @@
 -- ARGV[14]     'keep' the run that holds the task, 'release' the task from it, 'end' it if its lease has ended, 'unheld' if
 --              no run may hold it, or the run that claims the task
 -- ARGV[15]     the life of a claim's lease, in milliseconds
--- ARGV[16..]   the user id of each earlier owner
+-- ARGV[16]     how far the task has come, or ''
+-- ARGV[17..]   the user id of each earlier owner
 --
 -- May answer changed, lost, held, and incomplete: an expired record of another owner, who has to be given, has left its
 -- index entries.
 
 local ttl, beyond, expected, run = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[11], ARGV[14]
-local wrong = wrong_types(5, 9 + (#ARGV - 15) * 4)
+local wrong = wrong_types(5, 9 + (#ARGV - 16) * 4)
 if wrong then
   return wrong
 elseif not unchanged(expected) then
@@ -34,7 +35,7 @@ elseif not holds(ARGV[13]) then
   return {'lost'}
 end
 
-if expected == '' and #ARGV < 16 then
+if expected == '' and #ARGV < 17 then
   local owner = redis.call('HMGET', metadata, 'service', 'user_id')
   if owner[1] and owner[2] and (owner[1] ~= ARGV[8] or owner[2] ~= ARGV[9]) then
     return {'incomplete'}
@@ -59,10 +60,16 @@ else
   redis.call('SET', record, ARGV[12], 'EX', ARGV[6])
 end
 
-for i = 16, #ARGV do
-  unindex(10 + (i - 16) * 4, ARGV[10], ARGV[i])
+for i = 17, #ARGV do
+  unindex(10 + (i - 17) * 4, ARGV[10], ARGV[i])
 end
 redis.call('HSET', metadata, 'service', ARGV[8], 'user_id', ARGV[9])
+if claims or run == 'unheld' or expected == '' then
+  redis.call('HDEL', metadata, 'progress')
+end
+if ARGV[16] ~= '' then
+  redis.call('HSET', metadata, 'progress', ARGV[16])
+end
 if claims then
   hold(ARGV[10], run, tonumber(ARGV[15]))
 elseif run ~= 'keep' or expected == '' then

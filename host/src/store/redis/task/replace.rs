@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::layout::Layout;
 use super::read::metadata_owners;
 use super::write_queue::Cached;
-use crate::record::{Opening, TaskRecord};
+use crate::record::{Opening, Progress, TaskRecord};
 use crate::store::redis::keys::{self, Owner};
 use crate::store::redis::server::{Operation, Outcome, Script};
 use crate::store::redis::{OUTLIVES, RedisStore};
@@ -24,6 +24,7 @@ pub(super) struct Replacement<'a> {
     /// The run that must hold the task.
     pub(super) held_by: Option<&'a str>,
     pub(super) lease: LeaseChange<'a>,
+    pub(super) progress: Option<&'a Progress>,
     /// Owners under whom the task may stand in the indexes.
     pub(super) earlier: Vec<Owner>,
 }
@@ -31,7 +32,14 @@ pub(super) struct Replacement<'a> {
 impl<'a> Replacement<'a> {
     /// A new record.
     pub(super) fn of(record: &'a TaskRecord) -> Self {
-        Self { record, expected: Expected::Absent, held_by: None, lease: LeaseChange::Keep, earlier: Vec::new() }
+        Self {
+            record,
+            expected: Expected::Absent,
+            held_by: None,
+            lease: LeaseChange::Keep,
+            progress: None,
+            earlier: Vec::new(),
+        }
     }
 }
 
@@ -110,7 +118,7 @@ impl RedisStore {
     }
 
     async fn try_replace(&self, replacement: &Replacement<'_>, text: &str, deadline: Instant) -> Result<Outcome> {
-        let Replacement { record, expected, held_by, lease, earlier } = replacement;
+        let Replacement { record, expected, held_by, lease, progress, earlier } = replacement;
         let owner = Owner::new(record.service(), record.user_id());
         let mut keys = keys::indexes(&owner);
         let (text, staged) = if text.len() > MAX_ARGUMENT_BYTES { ("", Some(text)) } else { (text, None) };
@@ -122,6 +130,7 @@ impl RedisStore {
             LeaseChange::Claim { run, life } => (run.as_str(), *life),
         };
         let (expected, life) = (expected.clone().into_arg(), life.as_millis().to_string());
+        let progress = progress.map(Progress::encode).unwrap_or_default();
         let mut args = vec![
             self.ttl.as_str(),
             OUTLIVES,
@@ -133,6 +142,7 @@ impl RedisStore {
             held_by.unwrap_or_default(),
             run,
             &life,
+            &progress,
         ];
         for owner in earlier {
             keys.extend(keys::owner_indexes(owner));

@@ -28,6 +28,7 @@
 -- ARGV[22..26]  optional: '1' to release the task from its run, what replaces the beginning, where the active jobs begin,
 --               what replaces them, what replaces the tail; '' leaves each as it is
 -- ARGV[27..30]  with KEYS[5..9], or to release the task: seconds by which an index outlives the record, service, user id, task id
+-- ARGV[31]      optional: how far the task has come
 --
 -- An answer of done has a second element, unless it is given to a later copy: where the last byte before the tail is now.
 -- May answer changed (the layout is another), lost (or there is no record), and incomplete: there is no metadata, and no
@@ -128,6 +129,9 @@ end
 if #KEYS > 4 then
   redis.call('HSET', metadata, 'service', ARGV[28], 'user_id', ARGV[29])
   index_all(5, ARGV[30], ARGV[29], tonumber(ARGV[6]), tonumber(ARGV[27]))
+end
+if ARGV[31] then
+  redis.call('HSET', metadata, 'progress', ARGV[31])
 end
 redis.call('EXPIRE', metadata, ARGV[7])
 local answer = done()

@@ -112,6 +112,11 @@ impl WriteQueues {
     }
 }
 
+/// Whether a change may go together with others in one write: it adds entries and does nothing else.
+fn may_share(change: &Change) -> bool {
+    change.only_logs() && change.progress.is_none()
+}
+
 impl WriteQueue {
     /// Puts a change in the queue. The receiver gets its outcome, whoever writes it; dropping it takes a change that has
     /// not been started out of the queue.
@@ -144,12 +149,12 @@ impl WriteQueue {
             }
         };
         let mut batch = Batch::of(first);
-        if !batch.change.only_logs() {
+        if !may_share(&batch.change) {
             return Some(batch);
         }
         let mut bytes: usize = batch.change.entries.iter().map(|entry| entry.message.len()).sum();
         while let Some(next) = waiting.front()
-            && next.change.only_logs()
+            && may_share(&next.change)
             && next.access == batch.access
             && batch.change.entries.len() + next.change.entries.len() <= MAX_BATCH_ENTRIES
             && bytes < MAX_BATCH_BYTES
