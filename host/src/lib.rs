@@ -58,9 +58,9 @@ mod tls;
 mod units;
 
 pub use plugin::{
-    Capabilities, CompilerProcess, Grants, Guest, Host, HostBuilder, HostError, Input, Inspection, Limits, LoadError,
-    LoadLimits, LoadRequest, Manifest, ManifestError, Operation, Outcome, OutputSink, Plugin, Quotas, Run, RunEvent,
-    RunEvents, RunRequest, Sha256, StartError,
+    CallError, Capabilities, CompilerProcess, Fault, Faults, Grants, Guest, Host, HostBuilder, HostError, Input,
+    Inspection, Limits, LoadError, LoadLimits, LoadRequest, Manifest, ManifestError, Operation, Outcome, OutputSink,
+    Plugin, Quotas, Run, RunEvent, RunEvents, RunRequest, Sha256, StartError,
 };
 pub use settings::{BadVariable, DEFAULT_TTL, Settings};
 pub use {wasmtime, wasmtime_wasi};

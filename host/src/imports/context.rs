@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use super::bindings::dms::task_state::types::Error as GuestError;
 use super::error::Errors;
+use super::faults::{Faults, Meeting};
 use super::quotas::{Quotas, Usage};
 use super::{Grants, Operation};
 use crate::record::{Change, Entry, Progress, Status, TaskId, TaskRecord};
@@ -25,6 +26,8 @@ pub struct TaskStateCtx {
     pub(super) task: Arc<dyn CurrentTask>,
     /// What is kept out of all that the guest says.
     pub(super) redaction: Redaction,
+    /// What the guest meets on purpose.
+    meeting: Option<Meeting>,
 }
 
 /// Gives the imports their context out of the data of a wasmtime store.
@@ -58,7 +61,16 @@ impl TaskStateCtx {
     pub(crate) fn with_current(store: SharedStore, grants: Arc<Grants>, task: Arc<dyn CurrentTask>) -> Self {
         let access = Access::of(grants.owners());
         let usage = Usage::of(Quotas::default());
-        Self { store, grants, access, usage, errors: Errors::default(), task, redaction: Redaction::default() }
+        Self {
+            store,
+            grants,
+            access,
+            usage,
+            errors: Errors::default(),
+            task,
+            redaction: Redaction::default(),
+            meeting: None,
+        }
     }
 
     /// The same, with secrets kept out of all that the guest says.
@@ -66,11 +78,22 @@ impl TaskStateCtx {
         Self { redaction, ..self }
     }
 
-    /// Counts a call of the guest, and waits if it comes too early.
-    pub(super) async fn pace(&mut self) {
+    /// The same, with faults that the guest meets on purpose.
+    pub fn with_faults(self, faults: Faults) -> Self {
+        Self { meeting: (faults != Faults::default()).then(|| Meeting::new(faults)), ..self }
+    }
+
+    /// Begins a call of the guest: waits if it comes too early, and lets it meet what it is to meet.
+    pub(super) async fn begin(&mut self, call: &'static str) -> std::result::Result<(), GuestError> {
         if let Some(until) = self.usage.count_call() {
             tokio::time::sleep_until(until.into()).await;
         }
+        let Some(meeting) = &mut self.meeting else { return Ok(()) };
+        let (is_cancelled, error) = meeting.count(call);
+        if is_cancelled {
+            self.task.ask_to_stop().await;
+        }
+        error.map_or(Ok(()), Err)
     }
 
     /// What a call of an operation may touch, if it may be called.
@@ -126,6 +149,9 @@ pub(crate) trait CurrentTask: Send + Sync {
 
     /// Whether the task was asked to stop.
     async fn cancel_requested(&self) -> Result<bool>;
+
+    /// Asks the task to stop, as somebody else would.
+    async fn ask_to_stop(&self);
 }
 
 /// A call on the store that is under way, until it is dropped. A count of them says when a guest can be stopped without
@@ -196,5 +222,10 @@ impl CurrentTask for WriteThrough {
 
     async fn cancel_requested(&self) -> Result<bool> {
         self.flush().await.map(|status| matches!(status, Status::CancelRequested | Status::Cancelled))
+    }
+
+    async fn ask_to_stop(&self) {
+        // One that has ended is not asked.
+        let _ = self.change(Change::status(Status::CancelRequested)).await;
     }
 }

@@ -36,6 +36,7 @@ mod context;
 mod convert;
 mod current_task;
 mod error;
+mod faults;
 mod grants;
 mod quotas;
 mod repository;
@@ -43,6 +44,7 @@ mod repository;
 use wasmtime::component::{HasData, Linker};
 
 pub use context::{TaskStateCtx, TaskStateView};
+pub use faults::{CallError, Fault, Faults, WitStatus};
 pub use grants::{Grants, MissingGrant, Operation};
 pub use quotas::Quotas;
 

@@ -330,6 +330,11 @@ impl CurrentTask for ClaimedTask {
         .await
     }
 
+    async fn ask_to_stop(&self) {
+        let answer = self.store.change(&self.id, Change::status(Status::CancelRequested), &self.access).await;
+        self.note(&answer, |status| *status);
+    }
+
     async fn cancel_requested(&self) -> Result<bool> {
         let is_known = {
             let known = &lock(&self.state).known;

@@ -22,7 +22,7 @@ use super::platform::Platform;
 use super::run::Location;
 use super::supervise::Halt;
 use super::{Limits, Outcome, OutputSink, Plugin};
-use crate::imports::TaskStateCtx;
+use crate::imports::{Faults, TaskStateCtx};
 use crate::record::{Change, Entry, OutputChange, Status, TaskRecord};
 use crate::redaction::Redaction;
 use crate::store::{Error, Result};
@@ -43,6 +43,7 @@ pub(super) struct Job {
     pub(super) sink: OutputSink,
     pub(super) events: Events,
     pub(super) limits: Limits,
+    pub(super) faults: Option<Faults>,
     pub(super) platform: Platform,
 }
 
@@ -82,10 +83,11 @@ impl Job {
     }
 
     async fn guest(self, output: Output, live: &LiveOutput) -> End {
-        let Self { plugin, claimed, task, opened, input, limits, platform, .. } = self;
+        let Self { plugin, claimed, task, opened, input, limits, faults, platform, .. } = self;
         let Opened { wasi, redaction } = opened;
         let context = TaskStateCtx::with_current(claimed.store.clone(), plugin.grants.clone(), claimed.clone())
             .with_quotas(limits.quotas.clone())
+            .with_faults(faults.unwrap_or_default())
             .redacting(redaction.clone());
         let http = Http::new(plugin.capabilities.clone(), limits.http.clone(), claimed.id.clone(), redaction);
         let guest = Guest::new(wasi, http, context, input, output, &limits, &platform);

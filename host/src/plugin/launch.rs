@@ -113,6 +113,7 @@ async fn begin(plugin: Plugin, request: RunRequest, events: &Events) -> Result<B
         sink: request.output,
         events: events.clone(),
         limits,
+        faults: request.faults,
         platform: request.platform,
     })))
 }

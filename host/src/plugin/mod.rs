@@ -44,7 +44,7 @@ pub use manifest::{Manifest, ManifestError};
 pub use request::{Input, OutputSink, RunRequest, Show};
 pub use run::{Outcome, Run, StartError};
 
-pub use crate::imports::{Grants, Operation, Quotas};
+pub use crate::imports::{CallError, Fault, Faults, Grants, Operation, Quotas, WitStatus};
 pub use crate::units::{in_units, parse_bytes, parse_duration};
 
 /// Takes a lock for a moment. What it guards is whole even if a thread broke while it held it.

@@ -9,6 +9,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 use super::events::Events;
 use super::platform::Platform;
 use super::{Limits, RunEvents};
+use crate::imports::Faults;
 use crate::record::{JsonObject, Priority, Service, TaskId, UserId};
 
 /// One run of one task.
@@ -29,6 +30,8 @@ pub struct RunRequest {
     pub input: Input,
     /// How much the run may use: the host's default limits, if absent.
     pub limits: Option<Limits>,
+    /// What the run meets on purpose: for tests of a plugin.
+    pub faults: Option<Faults>,
     /// Where what the guest prints is shown as it comes.
     pub output: OutputSink,
     pub(super) events: Events,
@@ -46,6 +49,7 @@ impl RunRequest {
             priority: Priority::default(),
             input: Input::Empty,
             limits: None,
+            faults: None,
             output: OutputSink::Discard,
             events: Events::default(),
             platform: Platform::default(),
