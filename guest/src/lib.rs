@@ -36,10 +36,14 @@ mod convert;
 pub mod current_task;
 mod draft;
 mod error;
+mod host;
 mod query;
 mod record;
 pub mod repository;
 mod status;
+mod streams;
+#[cfg(all(feature = "testing", not(target_family = "wasm")))]
+pub mod testing;
 mod worker;
 
 #[cfg(feature = "json")]
@@ -52,6 +56,7 @@ pub use parameter::ParameterError;
 pub use query::{Page, Precondition, Scope};
 pub use record::{LogEntry, TaskRecord, TaskResult};
 pub use status::{ParseError, Priority, TaskStatus};
+pub use streams::{Input, Output, input, output};
 pub use worker::{Failure, Plugin};
 
 /// What the expansion of [`export!`] refers to. No part of the crate's interface.

@@ -5,7 +5,7 @@
 
 use std::vec;
 
-use crate::bindings::dms::task_state::repository as host;
+use crate::host;
 use crate::{Page, Precondition, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
 
 /// Takes the next number of the store's task sequence.
@@ -13,7 +13,7 @@ use crate::{Page, Precondition, Result, Scope, TaskDraft, TaskRecord, TaskResult
 /// # Errors
 /// As the module says.
 pub fn next_task_id() -> Result<String> {
-    Ok(host::next_task_id()?)
+    host::repository(|repository| repository.next_task_id())
 }
 
 /// The number that [`next_task_id`] would give, without taking it.
@@ -21,7 +21,7 @@ pub fn next_task_id() -> Result<String> {
 /// # Errors
 /// As the module says.
 pub fn peek_next_task_id() -> Result<String> {
-    Ok(host::peek_next_task_id()?)
+    host::repository(|repository| repository.peek_next_task_id())
 }
 
 /// Registers a task, or replaces the one with its id. Returns its id.
@@ -42,7 +42,7 @@ pub fn peek_next_task_id() -> Result<String> {
 /// [`Error::Conflict`](crate::Error::Conflict) if the precondition does not hold,
 /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for names, times or parameters that the store cannot hold.
 pub fn save(task: TaskDraft, only_if: Precondition) -> Result<String> {
-    Ok(host::save(&task.into(), &only_if.into())?)
+    host::repository(|repository| repository.save(task, only_if))
 }
 
 /// A task as the store holds it now.
@@ -50,7 +50,7 @@ pub fn save(task: TaskDraft, only_if: Precondition) -> Result<String> {
 /// # Errors
 /// [`Error::NotFound`](crate::Error::NotFound) if there is none.
 pub fn get(task_id: &str) -> Result<TaskRecord> {
-    Ok(host::get(task_id)?.into())
+    host::repository(|repository| repository.get(task_id))
 }
 
 /// Removes a task. False if there was none.
@@ -58,7 +58,7 @@ pub fn get(task_id: &str) -> Result<TaskRecord> {
 /// # Errors
 /// As the module says.
 pub fn delete(task_id: &str) -> Result<bool> {
-    Ok(host::delete(task_id)?)
+    host::repository(|repository| repository.delete(task_id))
 }
 
 /// Moves a task to a status, with a log entry in the same step if one is given. Returns the status that it is in now.
@@ -67,7 +67,8 @@ pub fn delete(task_id: &str) -> Result<bool> {
 /// [`Error::NotFound`](crate::Error::NotFound);
 /// [`Error::InvalidTransition`](crate::Error::InvalidTransition) if the task may not move to this status.
 pub fn set_status<'a>(task_id: &str, status: TaskStatus, log_entry: impl Into<Option<&'a str>>) -> Result<TaskStatus> {
-    Ok(host::set_status(task_id, status.into(), log_entry.into())?.into())
+    let log_entry = log_entry.into();
+    host::repository(|repository| repository.set_status(task_id, status, log_entry))
 }
 
 /// Adds log entries, in order and in one step, each stamped by the host. They are in the store when this returns.
@@ -76,8 +77,8 @@ pub fn set_status<'a>(task_id: &str, status: TaskStatus, log_entry: impl Into<Op
 /// # Errors
 /// [`Error::NotFound`](crate::Error::NotFound).
 pub fn append_logs<M: Into<String>>(task_id: &str, messages: impl IntoIterator<Item = M>) -> Result<TaskStatus> {
-    let messages: Vec<String> = messages.into_iter().map(Into::into).collect();
-    Ok(host::append_logs(task_id, &messages)?.into())
+    let messages = messages.into_iter().map(Into::into).collect();
+    host::repository(|repository| repository.append_logs(task_id, messages))
 }
 
 /// Overwrites the result fields that are present and leaves the others alone. Returns the task's current status.
@@ -85,7 +86,7 @@ pub fn append_logs<M: Into<String>>(task_id: &str, messages: impl IntoIterator<I
 /// # Errors
 /// [`Error::NotFound`](crate::Error::NotFound).
 pub fn update_result(task_id: &str, change: TaskResult) -> Result<TaskStatus> {
-    Ok(host::update_result(task_id, &change.into())?.into())
+    host::repository(|repository| repository.update_result(task_id, change))
 }
 
 /// Replaces the identifiers of the task's jobs. Returns the task's current status.
@@ -93,8 +94,8 @@ pub fn update_result(task_id: &str, change: TaskResult) -> Result<TaskStatus> {
 /// # Errors
 /// [`Error::NotFound`](crate::Error::NotFound).
 pub fn set_active_jobs<J: Into<String>>(task_id: &str, jobs: impl IntoIterator<Item = J>) -> Result<TaskStatus> {
-    let jobs: Vec<String> = jobs.into_iter().map(Into::into).collect();
-    Ok(host::set_active_jobs(task_id, &jobs)?.into())
+    let jobs = jobs.into_iter().map(Into::into).collect();
+    host::repository(|repository| repository.set_active_jobs(task_id, jobs))
 }
 
 /// One page of tasks, in the order of their ids: numbers first, by value, then the rest by code point. At most `limit`
@@ -104,7 +105,7 @@ pub fn set_active_jobs<J: Into<String>>(task_id: &str, jobs: impl IntoIterator<I
 /// # Errors
 /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a limit out of range.
 pub fn list_tasks(scope: Scope, limit: u32, cursor: Option<&str>) -> Result<Page> {
-    Ok(host::list_tasks(&scope.into(), limit, cursor)?.into())
+    host::repository(|repository| repository.list_tasks(scope, limit, cursor))
 }
 
 /// Every task of a scope, fetched page by page as the iterator gets there.
@@ -119,7 +120,7 @@ pub fn list_tasks(scope: Scope, limit: u32, cursor: Option<&str>) -> Result<Page
 /// # Ok(()) }
 /// ```
 pub fn tasks(scope: Scope) -> Tasks {
-    Tasks { list: host::list_tasks, scope: scope.into(), page: Vec::new().into_iter(), next: Next::First }
+    Tasks { list: list_tasks, scope, page: Vec::new().into_iter(), next: Next::First }
 }
 
 /// The users that have tasks with a service, by code point.
@@ -127,7 +128,7 @@ pub fn tasks(scope: Scope) -> Tasks {
 /// # Errors
 /// As the module says.
 pub fn list_users(service: &str) -> Result<Vec<String>> {
-    Ok(host::list_users(service)?)
+    host::repository(|repository| repository.list_users(service))
 }
 
 /// The tasks of a scope: see [`tasks`]. It ends after the last task or the first error.
@@ -135,13 +136,13 @@ pub fn list_users(service: &str) -> Result<Vec<String>> {
 #[must_use = "an iterator fetches nothing until it is asked"]
 pub struct Tasks {
     list: List,
-    scope: host::Scope,
-    page: vec::IntoIter<host::TaskRecord>,
+    scope: Scope,
+    page: vec::IntoIter<TaskRecord>,
     next: Next,
 }
 
 /// How a page is fetched.
-type List = fn(&host::Scope, u32, Option<&str>) -> std::result::Result<host::Page, host::Error>;
+type List = fn(Scope, u32, Option<&str>) -> Result<Page>;
 
 #[derive(Debug)]
 enum Next {
@@ -160,7 +161,7 @@ impl Tasks {
             Next::At(cursor) => Some(cursor.as_str()),
             Next::End => return Ok(()),
         };
-        let page = (self.list)(&self.scope, Self::PAGE, cursor);
+        let page = (self.list)(self.scope.clone(), Self::PAGE, cursor);
         self.next = Next::End;
         let page = page?;
         self.page = page.tasks.into_iter();
@@ -175,7 +176,7 @@ impl Iterator for Tasks {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(task) = self.page.next() {
-                return Some(Ok(task.into()));
+                return Some(Ok(task));
             }
             if matches!(self.next, Next::End) {
                 return None;
@@ -192,24 +193,23 @@ impl std::iter::FusedIterator for Tasks {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
-    use crate::bindings::dms::task_state::types;
+    use crate::{Error, Priority};
 
-    fn page(ids: &[&str], next: Option<&str>) -> host::Page {
-        let task = |id: &&str| types::TaskRecord {
+    fn page(ids: &[&str], next: Option<&str>) -> Page {
+        let task = |id: &&str| TaskRecord {
             task_id: (*id).to_owned(),
             service: "analytics".to_owned(),
             user_id: "alice".to_owned(),
-            status: types::TaskStatus::Pending,
+            status: TaskStatus::Pending,
             parameters: "{}".to_owned(),
             active_jobs: Vec::new(),
             created_at: "2025-11-17T10:00:16+09:00".to_owned(),
             updated_at: "2025-11-17T10:00:16+09:00".to_owned(),
             logs: Vec::new(),
-            result: types::TaskResult { pod_status: None, launcher_output: None },
-            priority: types::Priority::Low,
+            result: TaskResult::new(),
+            priority: Priority::Low,
         };
-        host::Page { tasks: ids.iter().map(task).collect(), next: next.map(str::to_owned) }
+        Page { tasks: ids.iter().map(task).collect(), next: next.map(str::to_owned) }
     }
 
     fn walk(list: List) -> Vec<Result<String>> {
@@ -223,7 +223,7 @@ mod tests {
             None => Ok(page(&["1", "2"], Some("2"))),
             Some("2") => Ok(page(&[], Some("7"))),
             Some("7") => Ok(page(&["8"], None)),
-            Some(_) => Err(host::Error::NotFound),
+            Some(_) => Err(Error::NotFound),
         });
         assert_eq!(ids, ["1", "2", "8"].map(|id| Ok(id.to_owned())));
     }
@@ -232,7 +232,7 @@ mod tests {
     fn a_walk_ends_with_the_first_error() {
         let ids = walk(|_, _, cursor| match cursor {
             None => Ok(page(&["1"], Some("1"))),
-            Some(_) => Err(host::Error::Unavailable("away".to_owned())),
+            Some(_) => Err(Error::Unavailable("away".to_owned())),
         });
         assert_eq!(ids, [Ok("1".to_owned()), Err(Error::Unavailable("away".to_owned()))]);
     }

@@ -51,7 +51,7 @@ impl<P: Plugin> Guest for P {
 }
 
 /// An error's text and those of its sources, except the ones that are part of what is there already.
-fn describe(error: &dyn Error) -> String {
+pub(crate) fn describe(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
