@@ -37,6 +37,7 @@ pub mod current_task;
 mod draft;
 mod error;
 mod host;
+mod progress;
 mod query;
 mod record;
 pub mod repository;
@@ -53,6 +54,7 @@ pub use draft::TaskDraft;
 pub use error::{Error, Result};
 #[cfg(feature = "json")]
 pub use parameter::ParameterError;
+pub use progress::{ProgressIterator, WithProgress};
 pub use query::{Page, Precondition, Scope};
 pub use record::{LogEntry, TaskRecord, TaskResult};
 pub use status::{ParseError, Priority, TaskStatus};
