@@ -36,6 +36,8 @@ mod convert;
 pub mod current_task;
 mod draft;
 mod error;
+#[cfg(any(feature = "log", feature = "tracing"))]
+mod events;
 mod host;
 mod progress;
 mod query;
@@ -52,6 +54,10 @@ mod parameter;
 
 pub use draft::TaskDraft;
 pub use error::{Error, Result};
+#[cfg(feature = "tracing")]
+pub use events::TaskLayer;
+#[cfg(feature = "log")]
+pub use events::{InstallError, TaskLogger};
 #[cfg(feature = "json")]
 pub use parameter::ParameterError;
 pub use progress::{ProgressIterator, WithProgress};
