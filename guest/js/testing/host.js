@@ -111,8 +111,17 @@ export class RunHost {
 
   /** Only a task of this owner is the run's. @param {{ service: string, userId: string }} task */
   checkOwner = ({ service, userId }) => {
-    if (service !== this.task.service || userId !== this.task.userId) throw new Denied("the task is another's");
+    if (service !== this.task.service) throw new Denied("the task's service is not granted");
+    if (userId !== this.task.userId) throw new Denied("the task's user is not granted");
   };
+
+  /** What checks whether a task may be touched. The run's own has to stay its owner's. @param {string | undefined} id */
+  #reach(id) {
+    return (/** @type {{ service: string, userId: string }} */ task) => {
+      this.grants.check(task);
+      if (id === this.task.taskId) this.checkOwner(task);
+    };
+  }
 
   /** @param {Change} change */
   #changeOwn(change) {
@@ -175,7 +184,7 @@ export class RunHost {
   #change(id, change) {
     this.grants.permit("write");
     checkStoredId(id);
-    const status = this.store.change(id, change, (task) => this.grants.check(task));
+    const status = this.store.change(id, change, this.#reach(id));
     return id === this.task.taskId ? this.#saw(status) : status;
   }
 
@@ -190,7 +199,8 @@ export class RunHost {
           this.grants.permit("write");
           this.grants.permitService(draft.service);
           this.grants.permitUser(draft.userId);
-          const id = this.store.save(draft, onlyIf, (task) => this.grants.check(task));
+          const isRuns = draft.taskId === this.task.taskId;
+          const id = this.store.save(draft, onlyIf, this.#reach(draft.taskId), isRuns);
           if (id === undefined) throw { payload: { tag: "unavailable", val: "the store did not answer in time" } };
           if (id === this.task.taskId) this.#saw(draft.status);
           return id;
@@ -199,7 +209,7 @@ export class RunHost {
         call("delete", () => {
           this.grants.permit("delete");
           checkStoredId(id);
-          return this.store.delete(id, (task) => this.grants.check(task));
+          return this.store.delete(id, this.#reach(id));
         }),
       setStatus: (id, status, logEntry) =>
         call("set-status", () => {
@@ -241,7 +251,7 @@ export class RunHost {
         call("get", () => {
           this.grants.permit("read");
           checkStoredId(id);
-          const task = this.store.get(id, (stored) => this.grants.check(stored));
+          const task = this.store.get(id, this.#reach(id));
           if (id === this.task.taskId) this.#saw(task.status);
           return task;
         }),

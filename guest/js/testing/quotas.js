@@ -10,6 +10,12 @@ const MIB = 2 ** 20;
 /** In bytes. */
 const [ENTRY, ENTRIES, RESULT, RECORD, NOTE] = [2 ** 18, 64 * MIB, MIB, MIB, 2 ** 10];
 
+/** The most log entries of one call. */
+const CALL_ENTRIES = 10_000;
+
+/** What a log entry takes in the store besides its message, and a text in a list besides its own bytes. */
+const [STAMP, QUOTES] = [36, 3];
+
 /** @typedef {{ podStatus?: string | null | undefined, launcherOutput?: string | null | undefined }} Result */
 
 /** What a run has used of its quotas. */
@@ -19,12 +25,15 @@ export class Usage {
     this.entries = 0;
   }
 
-  /** @param {string[]} messages */
-  admitEntries(messages) {
+  /** @param {string[]} texts @param {number} [beside] what each takes besides */
+  admitEntries(texts, beside = STAMP) {
+    if (texts.length > CALL_ENTRIES) {
+      throw new QuotaExceeded(`${texts.length} log entries are more than the quota of ${CALL_ENTRIES} for one call`);
+    }
     let total = this.entries;
-    for (const message of messages) {
-      within(byteLength(message), ENTRY, "one log entry");
-      total += byteLength(message);
+    for (const text of texts) {
+      within(byteLength(text), ENTRY, "one log entry");
+      total += byteLength(text) + beside;
     }
     within(total, ENTRIES, "all log entries of a run");
     this.entries = total;
@@ -37,26 +46,31 @@ export class Usage {
 
   /** @param {string[]} jobs */
   admitJobs(jobs) {
-    within(sum(jobs), RECORD, "the list of jobs");
+    within(listed(jobs), RECORD, "the list of jobs");
   }
 
   /** @param {string} note */
   admitNote(note) {
-    within(byteLength(note), NOTE, "the note of progress");
+    within(byteLength(note), NOTE, "the note of a progress");
   }
 
   /** @param {import("../src/record.js").WireDraft} draft */
   admitDraft(draft) {
     this.admitResult(draft.result);
     const texts = [draft.taskId, draft.service, draft.userId, draft.parameters, draft.result.podStatus, draft.result.launcherOutput];
-    within(sum([...texts, ...draft.activeJobs, ...draft.logs]), RECORD, "a task");
-    this.admitEntries(draft.logs);
+    within(sum(texts) + listed([...draft.activeJobs, ...draft.logs]), RECORD, "a task");
+    this.admitEntries(draft.logs, QUOTES);
   }
 }
 
 /** @param {(string | null | undefined)[]} texts */
 function sum(texts) {
   return texts.reduce((total, text) => total + byteLength(text ?? ""), 0);
+}
+
+/** @param {string[]} texts */
+function listed(texts) {
+  return sum(texts) + QUOTES * texts.length;
 }
 
 /** @param {number} bytes @param {number} most @param {string} what */

@@ -10,7 +10,7 @@ import { byteLength, checkName, InvalidValue } from "./values.js";
 /** @typedef {import("../src/record.js").WireDraft} WireDraft */
 /** @typedef {import("../src/record.js").WireTask} WireTask */
 /** @typedef {import("../src/repository.js").WireScope} WireScope */
-/** @typedef {(task: WireTask) => void} Check throws what the task may not be touched for */
+/** @typedef {(task: { service: string, userId: string }) => void} Check throws what the task may not be touched for */
 
 /** There is no such task. */
 export class NotFound extends Error {}
@@ -100,10 +100,11 @@ export class MemoryStore {
    * Registers a task, or replaces the one with its id. Undefined if no free id was found.
    * @param {WireDraft} draft
    * @param {{ tag: string, val?: string }} onlyIf
-   * @param {Check} check
+   * @param {Check} check what may be saved, and in the place of what
+   * @param {boolean} [isRuns] whether it is a run that saves its own task
    * @returns {string | undefined}
    */
-  save(draft, onlyIf, check) {
+  save(draft, onlyIf, check, isRuns = false) {
     if (draft.taskId !== undefined) checkName("task id", draft.taskId);
     const parameters = compactObject(draft.parameters);
     const createdAt = draft.createdAt === undefined ? undefined : parseTime(draft.createdAt);
@@ -116,7 +117,9 @@ export class MemoryStore {
     const id = draft.taskId ?? this.#freeId();
     if (id === undefined) return undefined;
     const old = this.#tasks.get(id);
+    check(draft);
     if (old !== undefined) check(old);
+    if (isRuns) keepsCancellation(old, draft);
     const holds =
       onlyIf.tag === "none" || (onlyIf.tag === "absent" ? old === undefined : old !== undefined && parseTime(old.updatedAt).micros === since?.micros);
     if (!holds) throw new Conflict();
@@ -196,6 +199,19 @@ export class MemoryStore {
     const users = [...this.#tasks.values()].filter((task) => task.service === service).map(({ userId }) => userId);
     return [...new Set(users)].sort(byCodePoint);
   }
+}
+
+/**
+ * A run cannot take back that its task was asked to stop, nor bring it back: the status only moves forward, and the log is
+ * kept.
+ * @param {WireTask | undefined} stored
+ * @param {WireDraft} draft
+ */
+function keepsCancellation(stored, { status, logs }) {
+  if (stored === undefined) throw new NotFound();
+  if (stored.status !== "cancel-requested" && stored.status !== "cancelled") return;
+  if (status !== stored.status && !MOVES[stored.status].includes(status)) throw new InvalidTransition(stored.status);
+  if (stored.logs.some((entry, index) => entry !== logs[index])) throw new Conflict();
 }
 
 /** @param {WireScope} scope @param {WireTask} task */
