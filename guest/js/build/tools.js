@@ -67,7 +67,7 @@ export function need(tools, project) {
     else found[tool] = path;
   }
   if (missing.length === 0) return found;
-  const packages = missing.map((tool) => PACKAGES[tool]).join(" ");
+  const packages = missing.map((tool) => PACKAGES[/** @type {Tool} */ (tool)]).join(" ");
   throw new UsageError(
     `${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} not there: neither in node_modules of ${project} or ` +
       `above it, nor beside the SDK, nor on the PATH. To install: npm install --save-dev ${packages}`,

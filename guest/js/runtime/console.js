@@ -80,7 +80,7 @@ function table(rows, columns) {
   const hasValues = body.some(({ row }) => !isFields(row));
   const heading = ["(index)", ...names, ...(hasValues ? ["Values"] : [])];
   const lines = body.map(({ index, row }) => {
-    const cells = names.map((name) => (isFields(row) && name in row ? inspect(row[name], { depth: 0 }) : ""));
+    const cells = names.map((name) => (isFields(row) && name in row ? inspect(/** @type {any} */ (row)[name], { depth: 0 }) : ""));
     return [index, ...cells, ...(hasValues ? [isFields(row) ? "" : inspect(row)] : [])];
   });
   const widths = heading.map((_, at) => Math.max(...[heading, ...lines].map((cells) => String(cells[at]).length)));

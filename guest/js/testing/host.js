@@ -7,7 +7,7 @@ import { checkStoredId, InvalidValue } from "./values.js";
 
 /** @typedef {import("../src/errors.js").ErrorPayload} ErrorPayload */
 /** @typedef {import("../src/errors.js").TaskStatus} TaskStatus */
-/** @typedef {import("../src/host/types.js").Host} Host */
+/** @typedef {import("../src/host/interface.js").Host} Host */
 /** @typedef {import("./faults.js").Faults} Faults */
 /** @typedef {import("./grants.js").Grants} Grants */
 /** @typedef {import("./grants.js").Operation} Operation */

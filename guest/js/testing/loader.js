@@ -32,7 +32,7 @@ export async function load(url, context, next) {
   const kind = url.startsWith("file:") ? LOADERS[extname(fileURLToPath(url))] : undefined;
   if (kind === undefined) return next(url, context);
   const path = fileURLToPath(url);
-  if (find("esbuild", dirname(path)) === undefined && process.features.typescript) return next(url, context);
+  if (find("esbuild", dirname(path)) === undefined && /** @type {any} */ (process.features).typescript) return next(url, context);
   const { esbuild } = need(["esbuild"], dirname(path));
   const options = { maxBuffer: 2 ** 28 };
   const running = call(esbuild, [`--loader=${kind}`, "--format=esm", "--target=node20", "--sourcemap=inline", `--sourcefile=${path}`], options);

@@ -9,7 +9,7 @@ import { frames } from "../runtime/stack.js";
 import { authorsFrames } from "./frames.js";
 import { Output } from "./output.js";
 
-/** @typedef {import("../src/host/types.js").Host} Host */
+/** @typedef {import("../src/host/interface.js").Host} Host */
 
 /** @type {AsyncLocalStorage<Watch>} */
 const present = new AsyncLocalStorage();

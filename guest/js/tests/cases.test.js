@@ -13,7 +13,7 @@ const FOLDER = process.env.TASK_STATE_CASES ?? fileURLToPath(new URL("../../../t
 
 /** Reads JSON; numbers that a JavaScript number does not hold become bigints. @param {string} text */
 function readExact(text) {
-  const marked = text.replace(/("(?:[^"\\]|\\.)*")|(-?\d{16,})(?![\d.eE])/g, (whole, string, digits) => string ?? `{"$bigint":"${digits}"}`);
+  const marked = text.replace(/("(?:[^"\\]|\\.)*")|(-?\d{16,})(?![\d.eE])/g, (_, string, digits) => string ?? `{"$bigint":"${digits}"}`);
   return JSON.parse(marked, (_, value) => (typeof value?.$bigint === "string" ? BigInt(value.$bigint) : value));
 }
 

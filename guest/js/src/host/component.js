@@ -1,6 +1,6 @@
 // The host of a component: the imports, which `runtime/` connects when the component is built.
 
-/** @typedef {import("./types.js").Host} Host */
+/** @typedef {import("./interface.js").Host} Host */
 
 /** @type {Host | undefined} */
 let connected;

@@ -1,6 +1,6 @@
 // The host outside of a component: a run of `task-state/testing`, if there is one.
 
-/** @typedef {import("./types.js").Host} Host */
+/** @typedef {import("./interface.js").Host} Host */
 
 // One for the whole process, should the SDK be loaded twice (from node_modules and from a folder).
 const KEY = Symbol.for("task-state.native-host");

@@ -1,0 +1,37 @@
+/**
+ * The frames of a stack, as V8 and QuickJS (`at name (place)`) or SpiderMonkey (`name@place`) spell them.
+ * @param {string} stack
+ * @returns {Frame[]}
+ */
+export function frames(stack: string): Frame[];
+/**
+ * The frames of an error in a component that are of the author's files.
+ * @param {unknown} error
+ * @returns {string[]} each as `name (file:line:column)`
+ */
+export function ownFrames(error: unknown): string[];
+/** @param {Frame} frame */
+export function spell({ name, file, line, column }: Frame): string;
+/** @typedef {{ sources: string[], mappings: string }} SourceMap */
+/** @typedef {{ name: string, file: string, line: number, column: number }} Frame */
+/** Where the build puts the map of the bundle. */
+export const SOURCE_MAP: "__taskStateSourceMap";
+export type SourceMap = {
+    sources: string[];
+    mappings: string;
+};
+export type Frame = {
+    name: string;
+    file: string;
+    line: number;
+    column: number;
+};
+/**
+ * One mapping: a column of the bundle and the place that it stands for.
+ */
+export type Mapping = {
+    column: number;
+    file: string;
+    line: number;
+    from: number;
+};

@@ -1,0 +1,6 @@
+/**
+ * @template T
+ * @param {() => T} call
+ * @returns {T}
+ */
+export function answer<T>(call: () => T): T;

@@ -1,0 +1,6 @@
+/**
+ * Waits for so many milliseconds.
+ * @param {number} ms
+ * @returns {Promise<void>}
+ */
+export function sleep(ms: number): Promise<void>;

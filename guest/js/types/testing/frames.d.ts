@@ -1,0 +1,5 @@
+/**
+ * @param {unknown} error
+ * @returns {string[]} each as `name (file:line:column)`
+ */
+export function authorsFrames(error: unknown): string[];
