@@ -7,6 +7,8 @@ import * as check from "./check.js";
 import { TaskStateError } from "./errors.js";
 import { draftToWire, fromWire, resultToWire } from "./record.js";
 
+export { remove as delete } from "./remove.js";
+
 /** @typedef {import("./errors.js").TaskStatus} TaskStatus */
 /** @typedef {import("./record.js").TaskDraft} TaskDraft */
 /** @typedef {import("./record.js").TaskRecord} TaskRecord */
@@ -91,18 +93,6 @@ export function get(taskId) {
     throw error;
   }
 }
-
-/**
- * Removes a task. False if there was none.
- * @param {string} taskId
- * @returns {boolean}
- */
-function remove(taskId) {
-  const id = check.text("taskId", taskId);
-  return answer(() => host().repository.delete(id));
-}
-
-export { remove as delete };
 
 /**
  * Moves a task to a status, with a log entry in the same step if one is given. Returns the status that it is in now. Throws

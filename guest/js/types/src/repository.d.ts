@@ -90,6 +90,7 @@ export function tasks(scope?: Scope): Generator<TaskRecord, void, undefined>;
  * @returns {string[]}
  */
 export function listUsers(service: string): string[];
+export { remove as delete } from "./remove.js";
 export type TaskStatus = import("./errors.js").TaskStatus;
 export type TaskDraft = import("./record.js").TaskDraft;
 export type TaskRecord = import("./record.js").TaskRecord;
@@ -124,10 +125,3 @@ export type WireScope = {
     tag: string;
     val?: string | [string, string] | string[];
 };
-/**
- * Removes a task. False if there was none.
- * @param {string} taskId
- * @returns {boolean}
- */
-declare function remove(taskId: string): boolean;
-export { remove as delete, _delete as delete };

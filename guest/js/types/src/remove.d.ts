@@ -1,0 +1,6 @@
+/**
+ * Removes a task. False if there was none.
+ * @param {string} taskId
+ * @returns {boolean}
+ */
+export function remove(taskId: string): boolean;
