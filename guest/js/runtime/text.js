@@ -146,7 +146,16 @@ class Units {
     if (this.length >= UNITS) this.flush();
   }
 
+  /** What stands for itself. @param {Uint8Array} codes */
+  pushAll(codes) {
+    this.flush();
+    for (let at = 0; at < codes.length; at += UNITS) {
+      this.text += String.fromCharCode.apply(null, /** @type {any} */ (codes.subarray(at, at + UNITS)));
+    }
+  }
+
   flush() {
+    if (this.length === 0) return this.text;
     this.text += String.fromCharCode.apply(null, /** @type {any} */ (this.units.subarray(0, this.length)));
     this.length = 0;
     return this.text;
@@ -164,8 +173,10 @@ function decodeUtf8(bytes, isStream) {
   while (at < bytes.length) {
     const first = /** @type {number} */ (bytes[at]);
     if (first < 0x80) {
-      units.push(first);
-      at += 1;
+      let end = at + 1;
+      while (end < bytes.length && /** @type {number} */ (bytes[end]) < 0x80) end += 1;
+      units.pushAll(bytes.subarray(at, end));
+      at = end;
       continue;
     }
     const length = first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
