@@ -1,12 +1,12 @@
 //! The task store, as far as the plugin's grants reach.
 //!
-//! Every call may give [`Error::Denied`](crate::Error::Denied) for an operation, a service or a user that the plugin was
-//! not granted, and [`Error::Unavailable`](crate::Error::Unavailable) when the store did not answer in time.
+//! Every call may give [`Error::Denied`] for an operation, a service or a user that the plugin was
+//! not granted, and [`Error::Unavailable`] when the store did not answer in time.
 
 use std::vec;
 
 use crate::host;
-use crate::{Page, Precondition, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
+use crate::{Error, Page, Precondition, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
 
 /// Takes the next number of the store's task sequence.
 ///
@@ -39,18 +39,38 @@ pub fn peek_next_task_id() -> Result<String> {
 /// ```
 ///
 /// # Errors
-/// [`Error::Conflict`](crate::Error::Conflict) if the precondition does not hold,
-/// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for names, times or parameters that the store cannot hold.
+/// [`Error::Conflict`] if the precondition does not hold,
+/// [`Error::InvalidArgument`] for names, times or parameters that the store cannot hold.
 pub fn save(task: TaskDraft, only_if: Precondition) -> Result<String> {
     host::repository(|repository| repository.save(task, only_if))
 }
 
-/// A task as the store holds it now.
+/// A task as the store holds it now. [`find`] takes a missing one for no error.
 ///
 /// # Errors
-/// [`Error::NotFound`](crate::Error::NotFound) if there is none.
+/// [`Error::NotFound`] if there is none.
 pub fn get(task_id: &str) -> Result<TaskRecord> {
     host::repository(|repository| repository.get(task_id))
+}
+
+/// A task as the store holds it now, or `None` if there is none.
+///
+/// ```no_run
+/// use task_state_guest::repository;
+/// # fn run() -> task_state_guest::Result<()> {
+/// if let Some(task) = repository::find("external-1")? {
+///     println!("{}", task.status);
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// As the module says.
+pub fn find(task_id: &str) -> Result<Option<TaskRecord>> {
+    match get(task_id) {
+        Err(Error::NotFound) => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 /// Removes a task. False if there was none.
@@ -64,8 +84,8 @@ pub fn delete(task_id: &str) -> Result<bool> {
 /// Moves a task to a status, with a log entry in the same step if one is given. Returns the status that it is in now.
 ///
 /// # Errors
-/// [`Error::NotFound`](crate::Error::NotFound);
-/// [`Error::InvalidTransition`](crate::Error::InvalidTransition) if the task may not move to this status.
+/// [`Error::NotFound`];
+/// [`Error::InvalidTransition`] if the task may not move to this status.
 pub fn set_status<'a>(task_id: &str, status: TaskStatus, log_entry: impl Into<Option<&'a str>>) -> Result<TaskStatus> {
     let log_entry = log_entry.into();
     host::repository(|repository| repository.set_status(task_id, status, log_entry))
@@ -75,7 +95,7 @@ pub fn set_status<'a>(task_id: &str, status: TaskStatus, log_entry: impl Into<Op
 /// Returns the task's current status, so that a plugin sees a cancellation without asking for it.
 ///
 /// # Errors
-/// [`Error::NotFound`](crate::Error::NotFound).
+/// [`Error::NotFound`].
 pub fn append_logs<M: Into<String>>(task_id: &str, messages: impl IntoIterator<Item = M>) -> Result<TaskStatus> {
     let messages = messages.into_iter().map(Into::into).collect();
     host::repository(|repository| repository.append_logs(task_id, messages))
@@ -84,7 +104,7 @@ pub fn append_logs<M: Into<String>>(task_id: &str, messages: impl IntoIterator<I
 /// Overwrites the result fields that are present and leaves the others alone. Returns the task's current status.
 ///
 /// # Errors
-/// [`Error::NotFound`](crate::Error::NotFound).
+/// [`Error::NotFound`].
 pub fn update_result(task_id: &str, change: TaskResult) -> Result<TaskStatus> {
     host::repository(|repository| repository.update_result(task_id, change))
 }
@@ -92,7 +112,7 @@ pub fn update_result(task_id: &str, change: TaskResult) -> Result<TaskStatus> {
 /// Replaces the identifiers of the task's jobs. Returns the task's current status.
 ///
 /// # Errors
-/// [`Error::NotFound`](crate::Error::NotFound).
+/// [`Error::NotFound`].
 pub fn set_active_jobs<J: Into<String>>(task_id: &str, jobs: impl IntoIterator<Item = J>) -> Result<TaskStatus> {
     let jobs = jobs.into_iter().map(Into::into).collect();
     host::repository(|repository| repository.set_active_jobs(task_id, jobs))
@@ -103,7 +123,7 @@ pub fn set_active_jobs<J: Into<String>>(task_id: &str, jobs: impl IntoIterator<I
 /// absent `next` means the end. [`tasks`] walks over all pages.
 ///
 /// # Errors
-/// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a limit out of range.
+/// [`Error::InvalidArgument`] for a limit out of range.
 pub fn list_tasks(scope: Scope, limit: u32, cursor: Option<&str>) -> Result<Page> {
     host::repository(|repository| repository.list_tasks(scope, limit, cursor))
 }
@@ -193,7 +213,7 @@ impl std::iter::FusedIterator for Tasks {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Error, Priority};
+    use crate::Priority;
 
     fn page(ids: &[&str], next: Option<&str>) -> Page {
         let task = |id: &&str| TaskRecord {

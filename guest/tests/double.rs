@@ -149,6 +149,18 @@ fn a_deleted_task_is_not_found_and_leaves_no_record() {
 }
 
 #[test]
+fn a_task_that_is_not_there_is_found_as_none_and_any_other_error_stays_one() {
+    let task = task().with_stored(TaskDraft::new("sync", "bob").task_id("foreign"));
+    let run = task.run_with(|task| {
+        assert_eq!(repository::find("none"), Ok(None));
+        assert_eq!(repository::find(&task.task_id)?.map(|found| found.user_id), Some(task.user_id));
+        assert!(matches!(repository::find("foreign"), Err(Error::Denied(_))));
+        Ok(())
+    });
+    assert_eq!(run.failure(), None);
+}
+
+#[test]
 fn runs_on_several_threads_know_nothing_of_one_another() {
     let (threads, calls) = (8, 50);
     let together = Barrier::new(threads);
