@@ -1,39 +1,50 @@
 //! Why a call to the host gave no answer.
 
+use std::fmt;
+
 use crate::TaskStatus;
 
 /// What a call to the host gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call to the host gave no answer. Nothing was written, except where a case says otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// No such task: never saved, deleted or expired.
-    #[error("no such task")]
     NotFound,
     /// An argument that the store cannot hold; the text says which and why.
-    #[error("{0}")]
     InvalidArgument(String),
     /// The plugin holds no grant for this; the text names the missing grant.
-    #[error("denied: {0}")]
     Denied(String),
     /// The task is not as the save's [precondition](crate::Precondition) wants it.
-    #[error("the task is not as the save's precondition wants it")]
     Conflict,
     /// The task may not move to that status from the one it is in, which is the payload.
-    #[error("the task is {0} and may not move to that status")]
     InvalidTransition(TaskStatus),
     /// The plugin has used up a quota; the text names it and its limit.
-    #[error("quota exceeded: {0}")]
     QuotaExceeded(String),
     /// The store did not answer in time. The call may have taken effect, at most once; it may succeed later.
-    #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// The store refused, or holds something that cannot be read. Trying again will not help.
-    #[error("the store could not do it: {0}")]
     Internal(String),
 }
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("no such task"),
+            Self::InvalidArgument(why) => f.write_str(why),
+            Self::Denied(grant) => write!(f, "denied: {grant}"),
+            Self::Conflict => f.write_str("the task is not as the save's precondition wants it"),
+            Self::InvalidTransition(from) => write!(f, "the task is {from} and may not move to that status"),
+            Self::QuotaExceeded(quota) => write!(f, "quota exceeded: {quota}"),
+            Self::Unavailable(why) => write!(f, "the store is unavailable: {why}"),
+            Self::Internal(why) => write!(f, "the store could not do it: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {

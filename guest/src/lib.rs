@@ -23,14 +23,19 @@
 //!
 //! - [`current_task`] is the task that the plugin runs for. It needs no grant.
 //! - [`repository`] is the rest of the store, as far as the plugin's grants reach.
-//! - The task's input is standard input ([`std::io::stdin`]); what the plugin prints becomes the task's
-//!   `launcher_output`, unless the plugin sets that itself. There are no files, no sockets, no environment and no arguments.
+//! - [`input`] is the task's input, and [`output`] what becomes the task's `launcher_output`, unless the plugin sets that
+//!   itself. They are standard input and standard output; in a test they are those of the task. There are no files, no
+//!   sockets, no environment and no arguments, unless they are granted.
 //! - The task's parameters are JSON text, in [`TaskRecord::parameters`]. With the crate's feature `json`,
 //!   `TaskRecord::parameter` reads one of them.
+//! - [`ProgressIterator`] tells how far a loop has come.
+//! - With the features `log` and `tracing`, `TaskLogger` and `TaskLayer` make log entries or output of what a plugin says
+//!   through those crates.
 //!
-//! Calls work inside a host only. On any other target the crate compiles, so that a plugin's own logic can be
-//! unit-tested with a plain `cargo test`, but a call into the host panics.
+//! Calls work inside a host. Anywhere else they answer [`Error::Internal`], except in a task of the module `testing`: with
+//! the feature of that name a plugin runs in a plain `cargo test`, on a store in memory with the host's rules.
 
+#[rustfmt::skip]
 mod bindings;
 mod convert;
 pub mod current_task;
@@ -72,3 +77,8 @@ pub use worker::{Failure, Plugin};
 pub mod __private {
     pub use crate::bindings::{export_plugin, exports};
 }
+
+/// The examples of the README, which are compiled with the crate's own.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

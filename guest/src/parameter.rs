@@ -55,12 +55,19 @@ fn excerpt(value: &str) -> String {
 }
 
 /// A parameter that is not what the plugin wants.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the parameter \"{name}\" {why}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterError {
     name: String,
     why: String,
 }
+
+impl fmt::Display for ParameterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the parameter \"{}\" {}", self.name, self.why)
+    }
+}
+
+impl std::error::Error for ParameterError {}
 
 impl ParameterError {
     fn new(name: &str, why: String) -> Self {

@@ -81,12 +81,19 @@ impl TaskStatus {
 }
 
 /// A text that names no status or no priority.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{value:?} is no {what}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
     what: &'static str,
     value: String,
 }
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is no {}", self.value, self.what)
+    }
+}
+
+impl std::error::Error for ParseError {}
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read, StdinLock, Write};
 #[cfg(all(not(target_family = "wasm"), feature = "testing"))]
 pub(crate) use test::Streams;
 
-/// The task's input: standard input; in a test on [`testing`](crate::testing), what the test gives the task.
+/// The task's input: standard input; in a test on `testing`, what the test gives the task.
 ///
 /// ```no_run
 /// use std::io::BufRead;
@@ -27,8 +27,7 @@ pub fn input() -> Input {
     Input(Source::Standard(io::stdin().lock()))
 }
 
-/// Where the task's output goes: standard output; in a test on [`testing`](crate::testing), the run's
-/// [`output`](crate::testing::Run::output).
+/// Where the task's output goes: standard output; in a test on `testing`, what the run tells as its output.
 ///
 /// `println!` does the same in a component; in a test its text is not caught.
 ///

@@ -1,6 +1,7 @@
 //! Events of the crate `log`.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
@@ -77,7 +78,7 @@ impl TaskLogger {
     }
 
     /// Makes it the logger of this thread, in the place of the one before: in a component of the whole plugin, in a test
-    /// on [`testing`](crate::testing) of the task that runs on the thread.
+    /// on `testing` of the task that runs on the thread.
     ///
     /// # Errors
     /// [`InstallError`] if the process has a logger of another kind.
@@ -168,7 +169,14 @@ impl Log for Installed {
 }
 
 /// The process has a logger of another kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("another logger than that of the task is installed")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InstallError;
+
+impl fmt::Display for InstallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another logger than that of the task is installed")
+    }
+}
+
+impl std::error::Error for InstallError {}

@@ -4,7 +4,7 @@
 //!
 //! ```toml
 //! [dev-dependencies]
-//! task-state-guest = { path = "sdk/guest", features = ["testing"] }
+//! task-state-guest = { path = "sdk", features = ["testing"] }
 //! ```
 //!
 //! A [`Task`] says what the plugin is given; running it gives a [`Run`], which says what the plugin has left:
