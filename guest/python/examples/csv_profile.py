@@ -18,17 +18,18 @@ import re
 import sys
 from collections.abc import Callable
 
-import task_state
 from profiling import report
 from profiling.profile import Profile
 from profiling.rows import InputError, Rows
+
+import task_state
 from task_state import Failure, TaskRecord, TaskStatus, current_task
 from task_state.models import ParameterError
 
 #: Some seconds of work.
 LOG_EVERY = 100_000
 
-#: How many bytes of input may pass before the plugin looks whether it should stop.
+#: How many bytes of input may pass before the plugin tells its progress and looks whether it should stop.
 CHECK_EVERY = 1 << 20
 
 _MAX_COUNT = (1 << 64) - 1
@@ -66,11 +67,17 @@ def read(rows: Rows, profile: Profile, log_every: int) -> bool:
             stop = current_task.log(f"{profile.rows} rows, line {rows.line}") is TaskStatus.CANCEL_REQUESTED
         if rows.bytes >= next_check:
             next_check = rows.bytes + CHECK_EVERY
-            current_task.set_progress(profile.rows, note="rows")
+            tell_progress(profile)
             stop = stop or current_task.cancel_requested()
         if stop:
             return False
+    tell_progress(profile)
     return True
+
+
+def tell_progress(profile: Profile) -> None:
+    """How many rows there will be is not known before the end of the input."""
+    current_task.set_progress(profile.rows, note="rows")
 
 
 def format_of(text: str) -> Callable[[Profile], str]:

@@ -58,4 +58,4 @@ def _fetch(later: TaskRecord) -> None:
     found = later.__dict__["_ask"]()
     later.__dict__.clear()
     later.__dict__.update(found.__dict__)
-    later.__class__ = TaskRecord
+    object.__setattr__(later, "__class__", TaskRecord)

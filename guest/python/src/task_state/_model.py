@@ -11,7 +11,7 @@ import enum
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -21,7 +21,7 @@ else:
         return lambda decorated: decorated
 
 
-Picked = Union[set[str], set[int], Mapping[str, Any], Mapping[int, Any], None]
+Picked = set[str] | Mapping[str, Any] | None
 
 _M = TypeVar("_M", bound="Model")
 
@@ -210,7 +210,7 @@ class Model:
         return json.dumps(fields, ensure_ascii=ensure_ascii, separators=separators, indent=indent)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:  # noqa: ARG003
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """How pydantic, where it is used, reads and writes a field of this type."""
         from pydantic_core import core_schema
 
@@ -240,7 +240,7 @@ def _takes(picked: Picked, name: str, *, when_absent: bool) -> bool:
 
 
 def _inside(picked: Picked, name: str) -> Any:
-    inside = picked.get(name) if isinstance(picked, Mapping) else None  # type: ignore[call-overload]
+    inside = picked.get(name) if isinstance(picked, Mapping) else None
     return None if inside in (None, True, ...) else inside
 
 

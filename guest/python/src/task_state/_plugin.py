@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar
 
 from .models import TaskRecord
 
 #: A function that carries out a task, asynchronous or not.
-Function = Callable[[TaskRecord], Union[None, Coroutine[Any, Any, None]]]
+Function = Callable[[TaskRecord], Coroutine[Any, Any, None] | None]
 
 _F = TypeVar("_F", bound=Function)
 

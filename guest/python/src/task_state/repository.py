@@ -289,9 +289,7 @@ class RedisTaskRepository(TaskRepository):
         """Remove a task, if there is one."""
         delete(task_id)
 
-    async def set_status(
-        self, task_id: str, status: TaskStatus, *, log_entry: str | None = None
-    ) -> TaskRecord | None:
+    async def set_status(self, task_id: str, status: TaskStatus, *, log_entry: str | None = None) -> TaskRecord | None:
         """Move a task to a status, with a log entry unless it is empty.
 
         Raises ``InvalidTransition`` if the task may not move there: a status only moves forward.

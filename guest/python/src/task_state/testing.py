@@ -59,7 +59,7 @@ class Outcome:
     @property
     def status(self) -> TaskStatus | None:
         """The status in which the task is; None if it was deleted."""
-        return self.record and self.record.status
+        return self.record.status if self.record else None
 
     @property
     def messages(self) -> list[str]:
@@ -74,7 +74,7 @@ class Outcome:
     def task(self, task_id: str) -> TaskRecord | None:
         """Another task of the store; None if there is none."""
         found = self._store.records.get(task_id)
-        return found and found.model()
+        return found.model() if found else None
 
 
 def run(
@@ -139,7 +139,7 @@ def _carry_out(host: DoubleHost, program: Callable[[TaskRecord], None], task: Ta
         store.finish(task_id, status, failure, kept(printed.getvalue()))
     record = store.records.get(task_id)
     return Outcome(
-        record=record and record.model(),
+        record=record.model() if record else None,
         failure=failure,
         output=printed.getvalue().decode(errors="replace"),
         progress=store.progress.get(task_id),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
 from .._host import Draft
@@ -21,6 +21,11 @@ ENTRY_BYTES = 256 << 10
 ENTRIES_BYTES = 64 << 20
 RESULT_BYTES = 1 << 20
 RECORD_BYTES = 1 << 20
+CALL_ENTRIES = 10_000
+
+#: What an entry takes besides its message, and what a text in a list does.
+_STAMP_BYTES = 36
+_QUOTES_BYTES = 3
 
 _SEQUENCE = "id:sequence"
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
@@ -135,9 +140,9 @@ def _check_number(text: str, number: str) -> None:
 
 def progress(done: int, total: int | None, note: str | None) -> None:
     """Refuse progress that the host does not take."""
+    within(_bytes(note), MAX_NOTE_BYTES, "the note of a progress")
     if total is not None and done > total:
-        raise InvalidArgument(f'invalid progress "{done}": it is more than the total of {total}')
-    within(_bytes(note), MAX_NOTE_BYTES, "the note of progress")
+        raise invalid("progress", str(done), f"it is more than the total of {total}")
 
 
 class Usage:
@@ -147,17 +152,20 @@ class Usage:
         """A run that has used nothing."""
         self._entries = 0
 
-    def change(
-        self, *, entries: Iterable[str] = (), result: TaskResult | None = None, jobs: Iterable[str] = ()
-    ) -> None:
+    def change(self, *, entries: Sequence[str] = (), result: TaskResult | None = None, jobs: Iterable[str] = ()) -> None:
         """Admit a change, or refuse it."""
         for text in (result.pod_status, result.launcher_output) if result else ():
             within(_bytes(text), RESULT_BYTES, "one field of a result")
-        within(sum(map(_bytes, jobs)), RECORD_BYTES, "the list of jobs")
+        within(sum(map(_listed_bytes, jobs)), RECORD_BYTES, "the list of jobs")
+        self._admit_entries(entries, _STAMP_BYTES)
+
+    def _admit_entries(self, entries: Sequence[str], beside: int) -> None:
+        if len(entries) > CALL_ENTRIES:
+            raise QuotaExceeded(f"{len(entries)} log entries are more than the quota of {CALL_ENTRIES} for one call")
         total = self._entries
         for entry in entries:
             within(_bytes(entry), ENTRY_BYTES, "one log entry")
-            total += _bytes(entry)
+            total += _bytes(entry) + beside
         within(total, ENTRIES_BYTES, "all log entries of a run")
         self._entries = total
 
@@ -167,9 +175,13 @@ class Usage:
         for text in results:
             within(_bytes(text), RESULT_BYTES, "one field of a result")
         names = (task.service, task.user_id, task.task_id, task.parameters)
-        texts = (*names, *results, *task.active_jobs, *task.logs)
-        within(sum(map(_bytes, texts)), RECORD_BYTES, "a task")
-        self.change(entries=task.logs)
+        lists = sum(map(_listed_bytes, (*task.active_jobs, *task.logs)))
+        within(lists + sum(map(_bytes, (*names, *results))), RECORD_BYTES, "a task")
+        self._admit_entries(task.logs, _QUOTES_BYTES)
+
+
+def _listed_bytes(text: str) -> int:
+    return _bytes(text) + _QUOTES_BYTES
 
 
 def _bytes(text: str | None) -> int:

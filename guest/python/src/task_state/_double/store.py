@@ -73,8 +73,8 @@ class Store:
         """The number that would be next."""
         return str(self._sequence + 1)
 
-    def save(self, task: Draft, only_if: Precondition, check: Check) -> str:
-        """Register a task or replace it."""
+    def save(self, task: Draft, only_if: Precondition, check: Check, *, by_its_run: bool = False) -> str:
+        """Register a task or replace it. The run that has a task cannot take back that it was asked to stop."""
         if task.task_id is not None:
             checks.new_name("task id", task.task_id)
         parameters = checks.json_object(task.parameters)
@@ -89,10 +89,14 @@ class Store:
         check(task.service, task.user_id)
         if old is not None:
             check(old.service, old.user_id)
+            if by_its_run:
+                _keeps_cancellation(old, task)
         if (only_if.kind == "absent" and old is not None) or (
             since is not None and (old is None or _time(old.updated_at) != since)
         ):
             raise Conflict
+        if not by_its_run:
+            self.progress.pop(task_id, None)
         stamp = _stamp(old)
         self.records[task_id] = Record(
             task_id=task_id,
@@ -195,6 +199,15 @@ class Store:
             raise NotFound
         check(record.service, record.user_id)
         return record
+
+
+def _keeps_cancellation(stored: Record, task: Draft) -> None:
+    """Of a task that was asked to stop the status only moves forward, and the log is kept, which says who has asked."""
+    if stored.status in (TaskStatus.CANCEL_REQUESTED, TaskStatus.CANCELLED):
+        if not may_move(stored.status, task.status):
+            raise InvalidTransition(stored.status)
+        if task.logs[: len(stored.logs)] != stored.logs:
+            raise Conflict
 
 
 def _covers(scope: Scope, record: Record) -> bool:

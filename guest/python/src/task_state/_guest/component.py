@@ -10,7 +10,6 @@ import gc
 import importlib
 import io
 import json
-import os
 import random
 import sys
 import traceback
@@ -149,12 +148,7 @@ class Worker:
 def _wake() -> None:
     """Put right what the build has left as it was then."""
     random.seed()
-    environment = getattr(os, "reload_environ", None)
-    if environment is not None and not os.environ:
-        environment()
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(
-        io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8", errors="surrogateescape"
-    )
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8", errors="surrogateescape")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)

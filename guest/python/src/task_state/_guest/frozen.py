@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
+import importlib.metadata
 import importlib.util
 import io
 import os
+import re
 import sys
 import traceback
 import zlib
@@ -143,12 +145,37 @@ class Frozen(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         except KeyError:
             raise FileNotFoundError(2, "No such file or directory", path) from None
 
+    def find_distributions(self, context: Any) -> Iterator[importlib.metadata.Distribution]:
+        """The distributions that are kept, or those of a name, for ``importlib.metadata``."""
+        for folder in self.folders:
+            name, is_one = folder.rpartition("/")[2].rpartition("-")[0], folder.endswith(".dist-info")
+            if is_one and (context.name is None or _plain(context.name) == _plain(name)):
+                yield _Distribution(self, folder)
+
     def get_resource_reader(self, fullname: str) -> TraversableResources | None:
         """The files of a package, for ``importlib.resources``."""
         kept = self.modules.get(fullname)
         if kept is None or not kept.is_package:
             return None
         return _Resources(_File(self, os.path.dirname(kept.path)))  # noqa: PTH120
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+class _Distribution(importlib.metadata.Distribution):
+    """What is known of a distribution whose packages are kept."""
+
+    def __init__(self, frozen: Frozen, folder: str) -> None:
+        self._frozen, self._folder = frozen, folder
+
+    def read_text(self, filename: str) -> str | None:
+        data = self._frozen.data.get(f"{self._folder}/{filename}")
+        return None if data is None else zlib.decompress(data).decode()
+
+    def locate_file(self, path: Any) -> Any:
+        return _File(self._frozen, f"{self._folder.rpartition('/')[0]}/{path}")
 
 
 class _Resources(TraversableResources):

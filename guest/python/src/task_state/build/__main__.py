@@ -50,9 +50,7 @@ def build(target: Project, wit: Path, site: Path | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns its exit code: 0 done, 1 a mistake in the source, 2 all else."""
-    parser = argparse.ArgumentParser(
-        prog="python -m task_state.build", description="Make a component of a Python program."
-    )
+    parser = argparse.ArgumentParser(prog="python -m task_state.build", description="Make a component of a Python program.")
     parser.add_argument("source", type=Path, metavar="SCRIPT.py|DIR", help="the program")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.wasm", help="the component (SCRIPT.wasm beside it)")
     parser.add_argument("--wit", type=Path, default=_WIT, metavar="DIR", help="the interface (the package's own)")

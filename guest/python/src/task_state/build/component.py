@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,7 +53,7 @@ def _native(names: list[str], packages: Mapping[str, Package]) -> str | None:
     file = next((natives[name] for name in names if name in natives), next(iter(natives.values()), None))
     if file is None:
         return None
-    place = os.sep.join(file.parts[-2:])
+    place = "/".join(file.parts[-2:])
     return (
         f"cannot import {names[0]}: it is native code ({place}), which does not run in the sandbox. "
         "Of native extensions only pydantic's is built for it; use a package in pure Python instead"

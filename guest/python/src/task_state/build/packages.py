@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .stop import Stop
 
-_NATIVE = tuple(importlib.machinery.EXTENSION_SUFFIXES) + (".so", ".pyd", ".dylib")
+_NATIVE = (*importlib.machinery.EXTENSION_SUFFIXES, ".so", ".pyd", ".dylib")
 _SDK = Path(__file__).resolve().parents[2]
 #: What a requirement begins with: the name of a distribution.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
