@@ -92,7 +92,12 @@ def command(*arguments: str, given: str = "", **variables: str) -> subprocess.Co
     program = os.environ.get("TASK_STATE")
     assert program, "TASK_STATE has to name the command task-state"
     return subprocess.run(
-        [program, *arguments], input=given, env={**os.environ, **variables}, capture_output=True, encoding="utf-8", check=False
+        [program, *arguments],
+        input=given,
+        env={**os.environ, **variables},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
 
 
@@ -131,7 +136,12 @@ def site(tmp_path: Path) -> Callable[..., Path]:
         for name, needed in requires.items():
             info = folder / f"{name}-1.0.dist-info"
             info.mkdir()
-            lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {each}" for each in needed)]
+            lines = [
+                "Metadata-Version: 2.1",
+                f"Name: {name}",
+                "Version: 1.0",
+                *(f"Requires-Dist: {each}" for each in needed),
+            ]
             (info / "METADATA").write_text("\n".join(lines) + "\n", encoding="utf-8")
             (info / "top_level.txt").write_text(f"{name}\n", encoding="utf-8")
         return folder

@@ -79,7 +79,7 @@ def test_a_value_that_a_field_cannot_hold_is_named(fields: dict[str, Any], told:
 
 
 def test_a_field_that_is_missing_is_named() -> None:
-    with pytest.raises(ValueError, match="TaskRecord.service: it is missing"):
+    with pytest.raises(ValueError, match=r"TaskRecord\.service: it is missing"):
         TaskRecord.model_validate({"task_id": "1", "user_id": "u", "status": "pending"})
     with pytest.raises(ValidationError, match="not JSON"):
         TaskRecord.model_validate_json("{")
@@ -140,7 +140,7 @@ def test_a_parameter_is_read_from_its_text() -> None:
     assert (task.parameter("n", int), task.parameter("text", int)) == (10, 10)
     assert (task.parameter("none", int, 5), task.parameter("absent", int, 5), task.parameter("absent", int)) == (5, 5, None)
     assert task.parameter("list", json.loads) == [1, "é"]
-    with pytest.raises(ParameterError, match='^the parameter "word" is "x": invalid literal'):
+    with pytest.raises(ParameterError, match=r'^the parameter "word" is "x": invalid literal'):
         task.parameter("word", int)
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 import task_state
-from task_state import RedisTaskRepository, TaskRecord, TaskRepository, TaskStatus, errors, repository, testing
+from task_state import RedisTaskRepository, TaskRecord, TaskRepository, TaskStatus, current_task, errors, repository, testing
 from task_state.redis import RedisRepositoryProvider, RedisRepositorySettings, TaskExpirationSubscriber
 
 _T = TypeVar("_T")
@@ -247,3 +247,31 @@ def test_every_method_of_the_interface_is_there() -> None:
     for name in TaskRepository.__abstractmethods__:
         assert inspect.iscoroutinefunction(getattr(RedisTaskRepository, name)), name
         assert getattr(RedisTaskRepository, name).__doc__, name
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "told"),
+    [
+        (lambda: repository.append_logs("x", [1]), TypeError, "log entries is text, not int"),
+        (lambda: repository.append_logs("x", "one"), TypeError, "log entries are a list of texts, not one of str"),
+        (lambda: repository.append_logs(7, ["a"]), TypeError, "task id is text, not int"),
+        (lambda: repository.set_status("x", "running", 5), TypeError, "log entry is text, not int"),
+        (lambda: repository.set_status("x", "done"), ValueError, "'done' is not a valid TaskStatus"),
+        (lambda: repository.update_result("x", pod_status=b"p"), TypeError, "pod status is text, not bytes"),
+        (lambda: repository.set_active_jobs("x", ["\ud800"]), errors.InvalidArgument, "character 1 is a lone surrogate"),
+        (lambda: current_task.log("a\udcff"), errors.InvalidArgument, "invalid log entry 'a.udcff': character 2 is a lone"),
+        (lambda: current_task.set_progress(1.5), TypeError, "done is a whole number, not float"),
+        (lambda: current_task.set_active_jobs("abc"), TypeError, "jobs are a list of texts, not one of str"),
+        (lambda: repository.list_tasks(repository.Scope("all"), limit=-1), ValueError, "limit is -1"),
+        (lambda: repository.list_tasks(repository.Scope("all"), limit=2**40), ValueError, "limit is 1099511627776"),
+        (lambda: repository.list_users(None), TypeError, "service is text, not NoneType"),
+        (lambda: repository.save(task(parameters={"a": "\ud800"})), errors.InvalidArgument, "invalid parameters"),
+    ],
+)
+def test_what_would_end_a_component_is_refused_before(call: Any, error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=told):
+        call()
+    record = task()
+    record.logs.append(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="log entries is text, not int"):
+        repository.save(record)

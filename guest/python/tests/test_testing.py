@@ -290,3 +290,11 @@ def test_without_a_test_around_it_a_program_has_a_store_of_its_own() -> None:
     assert repository.save(task) == "ambient"
     assert [each.task_id for each in repository.tasks(service="any")] == ["ambient"]
     assert repository.delete("ambient")
+
+
+def test_input_that_is_not_utf_8_can_be_logged_and_a_failure_may_be_any_text() -> None:
+    def plugin(_: TaskRecord) -> None:
+        current_task.log(sys.stdin.read())
+        raise Failure("\udcff")
+
+    assert testing.run(plugin, input=b"a\xffb").messages == ["a\ufffdb", "\\udcff"]

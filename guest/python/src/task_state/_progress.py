@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from ._host import host
+from ._texts import number, optional_text
 
 _T = TypeVar("_T")
 
@@ -60,7 +61,8 @@ class Progress(Generic[_T]):
             self._tell()
 
     def _tell(self) -> None:
-        host().set_progress(self.done, self.total, self.note)
+        total = None if self.total is None else number("total", self.total, 64)
+        host().set_progress(number("done", self.done, 64), total, optional_text("note", self.note))
         self._told = (self.done, self.total, self.note)
         self._due = time.monotonic() + _INTERVAL
 

@@ -1,7 +1,8 @@
 """The one task that the plugin runs for. It needs no grant, and names no id: through it a plugin reaches no other task.
 
 Every function but ``cancel_requested`` raises one of ``task_state.errors`` when the host could not do it. ``NotFound``
-means that the task was deleted or has expired meanwhile.
+means that the task was deleted or has expired meanwhile. What is no text, or no text that UTF-8 can hold, is refused before:
+``TypeError``, ``InvalidArgument``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 
 from ._host import host
 from ._progress import Progress, progress
+from ._texts import number, optional_text, text, texts
 from .models import TaskRecord, TaskResult, TaskStatus
 
 __all__ = [
@@ -36,7 +38,7 @@ def set_status(status: TaskStatus | str, log_entry: str | None = None) -> TaskSt
 
     Raises ``InvalidTransition`` with the status that the task is in, if it may not move to this one.
     """
-    return host().set_status(TaskStatus(status), log_entry)
+    return host().set_status(TaskStatus(status), optional_text("log entry", log_entry))
 
 
 def log(message: object) -> TaskStatus:
@@ -45,7 +47,7 @@ def log(message: object) -> TaskStatus:
     The host may hold the entry for up to 100 ms to write several together, so that this is no acknowledgement: ``flush``,
     or the next other call, is. Every later call, and the end of the run, come after it in the store.
     """
-    return host().log(str(message))
+    return host().log(text("log entry", str(message)))
 
 
 def flush() -> TaskStatus:
@@ -60,20 +62,23 @@ def set_progress(done: int, total: int | None = None, note: str | None = None) -
     last known. Raises ``InvalidArgument`` if ``done`` is larger than ``total``, ``QuotaExceeded`` if the note is longer
     than 1 KiB, ``ValueError`` for a number that is not between 0 and 2^64 - 1. ``progress`` does it for a loop.
     """
-    for name, value in (("done", done), ("total", total)):
-        if value is not None and not 0 <= value < 1 << 64:
-            raise ValueError(f"{name} is {value}, which is not between 0 and 2^64 - 1")
-    return host().set_progress(done, total, note)
+    most = None if total is None else number("total", total, 64)
+    return host().set_progress(number("done", done, 64), most, optional_text("note", note))
 
 
 def update_result(*, pod_status: str | None = None, launcher_output: str | None = None) -> TaskStatus:
     """Overwrite the result fields that are given and leave the others alone. Returns the task's current status."""
-    return host().update_result(TaskResult(pod_status=pod_status, launcher_output=launcher_output))
+    return host().update_result(
+        TaskResult(
+            pod_status=optional_text("pod status", pod_status),
+            launcher_output=optional_text("launcher output", launcher_output),
+        )
+    )
 
 
 def set_active_jobs(jobs: Iterable[str]) -> TaskStatus:
     """Replace the identifiers of the task's jobs. Returns the task's current status."""
-    return host().set_active_jobs(list(jobs))
+    return host().set_active_jobs(texts("jobs", jobs))
 
 
 def cancel_requested() -> bool:

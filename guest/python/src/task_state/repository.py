@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 from . import _later
 from ._host import Draft, Precondition, Scope, host
+from ._texts import number, optional_text, text, texts
 from .errors import InvalidArgument, NotFound
-from .models import TaskRecord, TaskResult, TaskStatus
+from .models import PriorityLevel, TaskRecord, TaskResult, TaskStatus
 from .timezone import get_default_timezone, now
 
 __all__ = [
@@ -98,16 +99,16 @@ def save(task: TaskRecord, *, only_if: Precondition = _ALWAYS, new_id: bool = Fa
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"invalid parameters: {error}") from None
     draft = Draft(
-        task_id=None if new_id else task.task_id,
-        service=task.service,
-        user_id=task.user_id,
+        task_id=None if new_id else text("task id", task.task_id),
+        service=text("service", task.service),
+        user_id=text("user id", task.user_id),
         status=TaskStatus(task.status),
-        parameters=parameters,
-        active_jobs=list(task.active_jobs),
+        parameters=text("parameters", parameters),
+        active_jobs=texts("jobs", task.active_jobs),
         created_at=_iso(task.created_at),
-        logs=list(task.logs),
-        result=task.result,
-        priority=task.priority,
+        logs=texts("log entries", task.logs),
+        result=_result(task.result.pod_status, task.result.launcher_output),
+        priority=PriorityLevel(task.priority),
     )
     _later.settle(task.task_id)
     return host().repository.save(draft, only_if)
@@ -116,7 +117,7 @@ def save(task: TaskRecord, *, only_if: Precondition = _ALWAYS, new_id: bool = Fa
 def get(task_id: str) -> TaskRecord | None:
     """A task as the store holds it now; None if there is none."""
     try:
-        return host().repository.get(task_id).model()
+        return host().repository.get(text("task id", task_id)).model()
     except NotFound:
         return None
 
@@ -124,7 +125,7 @@ def get(task_id: str) -> TaskRecord | None:
 def delete(task_id: str) -> bool:
     """Remove a task. False if there was none."""
     _later.settle(task_id)
-    return host().repository.delete(task_id)
+    return host().repository.delete(text("task id", task_id))
 
 
 def set_status(task_id: str, status: TaskStatus | str, log_entry: str | None = None) -> TaskStatus:
@@ -133,7 +134,7 @@ def set_status(task_id: str, status: TaskStatus | str, log_entry: str | None = N
     Raises ``NotFound``, or ``InvalidTransition`` if the task may not move to this status.
     """
     _later.settle(task_id)
-    return host().repository.set_status(task_id, TaskStatus(status), log_entry)
+    return host().repository.set_status(text("task id", task_id), TaskStatus(status), optional_text("log entry", log_entry))
 
 
 def append_logs(task_id: str, messages: Iterable[str]) -> TaskStatus:
@@ -142,7 +143,7 @@ def append_logs(task_id: str, messages: Iterable[str]) -> TaskStatus:
     Returns the task's current status, so that a plugin sees a cancellation without asking for it. Raises ``NotFound``.
     """
     _later.settle(task_id)
-    return host().repository.append_logs(task_id, [messages] if isinstance(messages, str) else list(messages))
+    return host().repository.append_logs(text("task id", task_id), texts("log entries", messages))
 
 
 def update_result(task_id: str, *, pod_status: str | None = None, launcher_output: str | None = None) -> TaskStatus:
@@ -151,14 +152,20 @@ def update_result(task_id: str, *, pod_status: str | None = None, launcher_outpu
     Raises ``NotFound``.
     """
     _later.settle(task_id)
-    change = TaskResult(pod_status=pod_status, launcher_output=launcher_output)
-    return host().repository.update_result(task_id, change)
+    return host().repository.update_result(text("task id", task_id), _result(pod_status, launcher_output))
+
+
+def _result(pod_status: str | None, launcher_output: str | None) -> TaskResult:
+    return TaskResult(
+        pod_status=optional_text("pod status", pod_status),
+        launcher_output=optional_text("launcher output", launcher_output),
+    )
 
 
 def set_active_jobs(task_id: str, jobs: Iterable[str]) -> TaskStatus:
     """Replace the identifiers of the task's jobs. Returns the task's current status. Raises ``NotFound``."""
     _later.settle(task_id)
-    return host().repository.set_active_jobs(task_id, list(jobs))
+    return host().repository.set_active_jobs(text("task id", task_id), texts("jobs", jobs))
 
 
 def list_tasks(scope: Scope, limit: int = _MOST, cursor: str | None = None) -> Page:
@@ -167,7 +174,9 @@ def list_tasks(scope: Scope, limit: int = _MOST, cursor: str | None = None) -> P
     At most ``limit`` of them (1 to 1,000), fewer if they are large, from ``cursor`` on, which is the ``next`` of an
     earlier page. Leaves out what the grants do not cover. ``tasks`` walks over all pages.
     """
-    records, following = host().repository.list_tasks(scope, limit, cursor)
+    scope = Scope(scope.kind, text("service", scope.service), text("user id", scope.user_id), tuple(texts("ids", scope.ids)))
+    limit = number("limit", limit, 32)
+    records, following = host().repository.list_tasks(scope, limit, optional_text("cursor", cursor))
     return Page([record.model() for record in records], following)
 
 
@@ -194,7 +203,7 @@ def tasks(
 
 def list_users(service: str) -> list[str]:
     """The users that have tasks with a service, by code point."""
-    return host().repository.list_users(service)
+    return host().repository.list_users(text("service", service))
 
 
 class TaskRepository(abc.ABC):

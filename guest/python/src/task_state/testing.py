@@ -17,6 +17,7 @@ what a manifest lends (directories, settings, secrets). ``task-state test`` runs
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ __all__ = ["Fault", "Grants", "Operation", "Outcome", "Progress", "in_memory", "
 #: Bytes of a failure's text that are kept.
 _FAILURE_BYTES = 64 << 10
 
-#: How a test names a plugin: its function, the path of its script, or the text of one.
+#: A plugin as a test names it by its function; else by the path of its script.
 Plugin = Callable[[TaskRecord], Any]
 
 
@@ -119,7 +120,17 @@ def _program(plugin: Plugin | str | Path) -> Callable[[TaskRecord], None]:
         function = plugin
         return lambda task: _plugin.call(function, task)
     path = Path(plugin)
-    return Script(path.read_text(encoding="utf-8"), str(path))
+    script = Script(path.read_text(encoding="utf-8"), str(path))
+
+    def main(task: TaskRecord) -> None:
+        # As python does for a script that it runs.
+        sys.path.insert(0, str(path.parent))
+        try:
+            script(task)
+        finally:
+            sys.path.remove(str(path.parent))
+
+    return main
 
 
 def _carry_out(host: DoubleHost, program: Callable[[TaskRecord], None], task: TaskRecord, given: bytes) -> Outcome:
@@ -131,7 +142,7 @@ def _carry_out(host: DoubleHost, program: Callable[[TaskRecord], None], task: Ta
         except Stopped:
             stopped = True
     store, task_id = host.store, task.task_id
-    failure = failure and _cut(failure)
+    failure = None if failure is None else _cut(failure.encode(errors="backslashreplace").decode())
     if not stopped and host.is_there():
         status = TaskStatus.FAILED if failure is not None else TaskStatus.COMPLETED
         if failure is None and host.poll():
@@ -149,7 +160,7 @@ def _carry_out(host: DoubleHost, program: Callable[[TaskRecord], None], task: Ta
 
 
 def _cut(text: str) -> str:
-    encoded = text.encode(errors="backslashreplace")
+    encoded = text.encode()
     if len(encoded) <= _FAILURE_BYTES:
         return text
     begin = encoded[:_FAILURE_BYTES].decode(errors="ignore")

@@ -34,7 +34,7 @@ def captured(input_bytes: bytes) -> Iterator[io.BytesIO]:
     root.handlers[:] = []
     root.setLevel(logging.WARNING)
     out = io.TextIOWrapper(printed, encoding="utf-8", errors="backslashreplace", write_through=True)
-    sys.stdin = io.TextIOWrapper(io.BytesIO(input_bytes), encoding="utf-8", errors="surrogateescape")
+    sys.stdin = io.TextIOWrapper(io.BytesIO(input_bytes), encoding="utf-8", errors="replace")
     sys.stdout = sys.stderr = out
     try:
         yield printed

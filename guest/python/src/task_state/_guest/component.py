@@ -29,6 +29,10 @@ from .wit_host import WitHost, record
 _USUAL = ("asyncio", "importlib.metadata", "importlib.resources", "logging", "traceback", "zoneinfo", "encodings.idna")
 
 
+#: The characters that are told of why a run failed.
+_MOST_OF_A_FAILURE = 256 << 10
+
+
 class Refused(Exception):
     """Something that the author can mend. Its text is JSON, for the build."""
 
@@ -142,13 +146,14 @@ class Worker:
             sys.stdout.flush()
             sys.stderr.flush()
         if failure is not None:
-            raise Err(failure)
+            # More than the host keeps, and less than it takes in one call.
+            raise Err(failure[:_MOST_OF_A_FAILURE].encode(errors="backslashreplace").decode())
 
 
 def _wake() -> None:
     """Put right what the build has left as it was then."""
     random.seed()
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8", errors="surrogateescape")
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8", errors="replace")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -36,7 +37,7 @@ def build(target: Project, wit: Path, site: Path | None) -> None:
         code, said = componentize(stage, folders, wit, made, beside=target.folder / ".venv" / "bin")
         if code != 0 or not made.is_file():
             raise explain(said, reached, packages)
-        partly = target.output.with_name(f".{target.output.name}.partly")
+        partly = target.output.with_name(f".{target.output.name}.{os.getpid()}")
         try:
             shutil.copyfile(made, partly)
             partly.replace(target.output)

@@ -1,0 +1,3 @@
+"""A module of a package without a file of its own."""
+
+NAME = __name__
