@@ -87,7 +87,7 @@ class PluginLoop(asyncio.base_events.BaseEventLoop):
 @contextmanager
 def installed() -> Iterator[None]:
     """Have asyncio make loops of this kind."""
-    policy: Any = getattr(asyncio.events, "_get_event_loop_policy", asyncio.get_event_loop_policy)()
+    policy: Any = (getattr(asyncio.events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy)()
     places = [(asyncio, "new_event_loop"), (asyncio.events, "new_event_loop"), (type(policy), "_loop_factory")]
     places += [(asyncio, name) for name in ("SelectorEventLoop", "EventLoop")]
     with ExitStack() as stack:

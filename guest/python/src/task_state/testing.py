@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timezone
+from importlib.util import decode_source
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def _program(plugin: Plugin | str | Path) -> Callable[[TaskRecord], None]:
         function = plugin
         return lambda task: _plugin.call(function, task)
     path = Path(plugin)
-    script = Script(path.read_text(encoding="utf-8"), str(path))
+    script = Script(decode_source(path.read_bytes()), str(path))
 
     def main(task: TaskRecord) -> None:
         # As python does for a script that it runs.

@@ -74,6 +74,9 @@ def _prepare(folder: str) -> type:
     Worker.script = script
     Worker.loop = _loop.installed()
     Worker.loop.__enter__()
+    # What a package has printed at its import is no output of a run.
+    sys.stdout.flush()
+    sys.stderr.flush()
     # What is here now stays: it need not be looked through when memory is freed.
     gc.collect()
     gc.freeze()

@@ -59,7 +59,7 @@ class Frozen(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
             folders[:] = sorted(set(folders) - skipped)
             parts = [part for part in folder[len(root) :].split("/") if part]
             inside = "/".join([shown, *parts]) if shown else "/".join(parts)
-            if parts and "__init__.py" not in files:
+            if parts and "__init__.py" not in files and all(part.isidentifier() for part in parts):
                 # A package without a file of its own.
                 self.modules.setdefault(".".join(parts), Module(f"{inside}/__init__.py", True, zlib.compress(b""), None))
             for file in sorted(set(files) - skipped):
@@ -148,8 +148,8 @@ class Frozen(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
     def find_distributions(self, context: Any) -> Iterator[importlib.metadata.Distribution]:
         """The distributions that are kept, or those of a name, for ``importlib.metadata``."""
         for folder in self.folders:
-            name, is_one = folder.rpartition("/")[2].rpartition("-")[0], folder.endswith(".dist-info")
-            if is_one and (context.name is None or _plain(context.name) == _plain(name)):
+            name, _, version = folder.rpartition("/")[2].partition("-")
+            if version.endswith(".dist-info") and (context.name is None or _plain(context.name) == _plain(name)):
                 yield _Distribution(self, folder)
 
     def get_resource_reader(self, fullname: str) -> TraversableResources | None:
