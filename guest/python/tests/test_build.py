@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from conftest import build
+from conftest import SDK, build
 
 from task_state.build.imports import imports
 from task_state.build.packages import Packages
@@ -128,6 +131,22 @@ def test_packages_are_taken_as_far_as_they_are_reached(project: Make, site: Site
         optional=[],
     )
     assert sorted(reach(folder / "main.py", Packages(packages, folder)).packages) == ["asked", "declared", "needed"]
+
+
+def test_an_sdk_that_is_installed_finds_what_is_installed_beside_it(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    shutil.copytree(SDK / "task_state", site / "task_state", ignore=shutil.ignore_patterns("__pycache__"))
+    (site / "beside.py").touch()
+    (tmp_path / "where_it_starts.py").touch()
+    code = (
+        "from pathlib import Path\nfrom task_state.build.packages import Packages\n"
+        "packages = Packages(None, Path('none'))\nprint(packages.find('beside') is not None, packages.find('where_it_starts'))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True None\n"
 
 
 def test_a_folder_of_packages_takes_the_place_of_the_environment(project: Make, site: Site) -> None:

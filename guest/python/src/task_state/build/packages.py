@@ -14,7 +14,6 @@ from typing import NamedTuple
 from .stop import Stop
 
 _NATIVE = (*importlib.machinery.EXTENSION_SUFFIXES, ".so", ".pyd", ".dylib")
-_SDK = Path(__file__).resolve().parents[2]
 #: What a requirement begins with: the name of a distribution.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -88,8 +87,8 @@ class Packages:
 
     @staticmethod
     def _in_environment(name: str) -> importlib.machinery.ModuleSpec | None:
-        # What is beside the build, or where it was started, is no package of the environment.
-        before, away = sys.path[:], {"", str(_SDK), str(Path.cwd())}
+        # Where the build was started is no part of the environment.
+        before, away = sys.path[:], {"", str(Path.cwd())}
         sys.path[:] = [path for path in sys.path if path not in away]
         try:
             return importlib.util.find_spec(name)
