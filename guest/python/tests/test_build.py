@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import SDK, build
 
+from task_state.build.component import explain
 from task_state.build.imports import imports
 from task_state.build.packages import Packages
 from task_state.build.project import project as project_of
@@ -140,7 +142,8 @@ def test_an_sdk_that_is_installed_finds_what_is_installed_beside_it(tmp_path: Pa
     (tmp_path / "where_it_starts.py").touch()
     code = (
         "from pathlib import Path\nfrom task_state.build.packages import Packages\n"
-        "packages = Packages(None, Path('none'))\nprint(packages.find('beside') is not None, packages.find('where_it_starts'))"
+        "packages = Packages(None, Path('none'))\n"
+        "print(packages.find('beside') is not None, packages.find('where_it_starts'))"
     )
     environment = {**os.environ, "PYTHONPATH": str(site)}
     done = subprocess.run(
@@ -191,6 +194,26 @@ def test_a_mistake_in_a_module_is_told_with_its_file(project: Make, tmp_path: Pa
     built = build(project({"main.py": "import helper", "helper.py": "\n\ndef f(:\n"}), tmp_path / "x.wasm")
     assert (built.code, built.error.splitlines()[0][:22]) == (1, "helper.py:3: SyntaxErr")
     assert not built.output.exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "text", "told"),
+    [
+        (["fast", "fast._x"], "ModuleNotFoundError: no", "m.py:3: cannot import fast: it is native code (fast/_x.abi3.so)"),
+        (["fast"], "ImportError: something is wrong", "m.py:3: cannot import fast: it is native code (fast/_x.abi3.so)"),
+        (["fast", "other"], "ModuleNotFoundError: no", "m.py:3: there is no module other, which fast imports: neither"),
+        (["plain", "plain.part"], "ModuleNotFoundError: no", "m.py:3: there is no module plain.part in plain"),
+        (["plain"], "ValueError: no", "m.py:3: cannot import plain: ValueError: no"),
+        (["none"], "ModuleNotFoundError: no", "m.py:3: there is no module none: neither beside the script, nor in"),
+    ],
+)
+def test_why_an_import_failed_is_told(project: Make, site: Site, names: list[str], text: str, told: str) -> None:
+    folder = project({"m.py": "import fast, plain"})
+    packages = Packages(site({"fast/__init__.py": "", "fast/_x.abi3.so": "", "plain/__init__.py": ""}), folder)
+    refused = json.dumps({"file": "m.py", "line": 3, "text": text, "names": names})
+    stop = explain(f"noise\n<task-state>{refused}</task-state>\nCaused by", reach(folder / "m.py", packages), packages)
+    assert isinstance(stop, Mistake) and str(stop).startswith(told), str(stop)
+    assert explain("trap", reach(folder / "m.py", packages), packages).code == 2
 
 
 def test_a_tool_that_is_missing_is_named_with_the_command_that_installs_it(

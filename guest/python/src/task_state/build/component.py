@@ -34,30 +34,26 @@ def explain(said: str, reached: Reach, packages: Packages) -> Stop:
         return Stop(f"componentize-py failed:\n{said.strip()}")
     refused = json.loads(found[1])
     where = f"{refused['file']}:{refused['line']}" if refused["line"] else refused["file"]
-    native = _native(refused["names"], reached.packages)
-    if native is not None:
-        return Mistake(f"{where}: {native}")
-    text = refused["text"]
-    missing = refused["names"] and text.startswith("ModuleNotFoundError")
-    if missing:
-        text = _missing(refused["names"], packages)
-    elif refused["names"]:
-        text = f"cannot import {refused['names'][0]}: {text}"
+    names, text = refused["names"], refused["text"]
+    if names:
+        text = _import_failed(names, text, reached.packages, packages)
     return Mistake(f"{where}: {text}")
 
 
-def _native(names: list[str], packages: Mapping[str, Package]) -> str | None:
-    """What to say of an import that failed for want of native code."""
+def _import_failed(names: list[str], text: str, reached: Mapping[str, Package], packages: Packages) -> str:
+    """Why an import failed: for want of native code, of a module, or by itself."""
     tops = {name.partition(".")[0] for name in names}
-    natives = {module: file for top in tops if top in packages for module, file in packages[top].natives()}
-    file = next((natives[name] for name in names if name in natives), next(iter(natives.values()), None))
-    if file is None:
-        return None
-    place = "/".join(file.parts[-2:])
-    return (
-        f"cannot import {names[0]}: it is native code ({place}), which does not run in the sandbox. "
-        "Of native extensions only pydantic's is built for it; use a package in pure Python instead"
-    )
+    natives = {module: file for top in tops if top in reached for module, file in reached[top].natives()}
+    wanted = [natives[name] for name in names if name in natives]
+    is_missing = text.startswith("ModuleNotFoundError")
+    if not wanted and is_missing and names[-1].partition(".")[0] not in reached:
+        return _missing(names, packages)
+    for file in (*wanted, *natives.values()):
+        return (
+            f"cannot import {names[0]}: it is native code ({'/'.join(file.parts[-2:])}), which does not run in the sandbox. "
+            "Of native extensions only pydantic's is built for it; use a package in pure Python instead"
+        )
+    return _missing(names, packages) if is_missing else f"cannot import {names[0]}: {text}"
 
 
 def _missing(names: list[str], packages: Packages) -> str:
