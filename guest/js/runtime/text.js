@@ -129,6 +129,11 @@ function bytesOf(input) {
 /** How many units are made a text at once: a call takes no more arguments than fit on a stack. */
 const UNITS = 4096;
 
+/** How many bytes are taken at once, where all of them are ASCII: an engine does that some ten times as fast. */
+const PIECE = 1024;
+
+const BEYOND_ASCII = /[^\x00-\x7f]/;
+
 /** Collects the units of a text. */
 class Units {
   constructor() {
@@ -146,12 +151,13 @@ class Units {
     if (this.length >= UNITS) this.flush();
   }
 
-  /** What stands for itself. @param {Uint8Array} codes */
-  pushAll(codes) {
+  /** Takes bytes that all stand for themselves; false, and nothing is taken, if one does not. @param {Uint8Array} bytes */
+  pushAscii(bytes) {
+    const text = String.fromCharCode.apply(null, /** @type {any} */ (bytes));
+    if (BEYOND_ASCII.test(text)) return false;
     this.flush();
-    for (let at = 0; at < codes.length; at += UNITS) {
-      this.text += String.fromCharCode.apply(null, /** @type {any} */ (codes.subarray(at, at + UNITS)));
-    }
+    this.text += text;
+    return true;
   }
 
   flush() {
@@ -169,14 +175,21 @@ class Units {
  */
 function decodeUtf8(bytes, isStream) {
   const units = new Units();
-  let [at, isBroken] = [0, false];
+  let [at, isBroken, mixedUntil] = [0, false, 0];
   while (at < bytes.length) {
+    if (at >= mixedUntil) {
+      const piece = bytes.subarray(at, at + PIECE);
+      const end = at + piece.length;
+      if (units.pushAscii(piece)) {
+        at = end;
+        continue;
+      }
+      mixedUntil = end;
+    }
     const first = /** @type {number} */ (bytes[at]);
     if (first < 0x80) {
-      let end = at + 1;
-      while (end < bytes.length && /** @type {number} */ (bytes[end]) < 0x80) end += 1;
-      units.pushAll(bytes.subarray(at, end));
-      at = end;
+      units.push(first);
+      at += 1;
       continue;
     }
     const length = first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;

@@ -19,6 +19,8 @@ const NUMBER = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 const WHOLE = /^[+-]?[0-9]{1,40}$/;
 const [MIN_WHOLE, MAX_WHOLE] = [-(2n ** 127n), 2n ** 127n - 1n];
 
+const SURROGATE_OR_BEYOND = /[\ud800-\uffff]/;
+
 const encoder = new TextEncoder();
 
 /** The least and the greatest of the values so far. */
@@ -67,7 +69,8 @@ export class Column {
     }
     this.count += 1;
     this.remember(value);
-    const number = NUMBER.test(value) ? Number(value) : NaN;
+    // What begins a number sorts before what does not.
+    const number = value < ":" && NUMBER.test(value) ? Number(value) : NaN;
     if (Number.isFinite(number)) {
       this.mean.add(number);
       this.numbers.add(
@@ -130,6 +133,8 @@ function whole(text: string): bigint | undefined {
 
 /** By code point, which for pairs of surrogates is not the order of their halves. */
 function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  if (!SURROGATE_OR_BEYOND.test(a) && !SURROGATE_OR_BEYOND.test(b)) return a < b ? -1 : 1;
   const length = Math.min(a.length, b.length);
   for (let at = 0; at < length; at += 1) {
     const [left, right] = [a.charCodeAt(at), b.charCodeAt(at)];

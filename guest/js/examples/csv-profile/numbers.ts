@@ -15,7 +15,7 @@ export function asJson(number: string | number): string {
   const before = Number(exponent) + 1;
   const minus = sign !== "" || Object.is(value, -0) ? "-" : "";
   if (value === 0) return `${minus}0.0`;
-  if (before > 16 || before <= -5) return `${minus}${digits}e${before - 1}`;
+  if (before > 16 || before <= -5) return `${minus}${digits}e${exponent}`;
   if (before <= 0) return `${minus}0.${"0".repeat(-before)}${significant}`;
   if (significant.length <= before) return `${minus}${significant.padEnd(before, "0")}.0`;
   return `${minus}${significant.slice(0, before)}.${significant.slice(before)}`;

@@ -11,6 +11,9 @@ export const MAX_COLUMNS = 1_000;
 const [LF, CR, QUOTE, COMMA] = [10, 13, 34, 44];
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
+/** All that Unicode takes for white space. */
+const SPACE_AROUND = /^[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g;
+
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The rows that follow the row of column names. */
@@ -30,6 +33,8 @@ export class Rows {
   private feeds = 0;
   /** The line on which the last row ended. */
   private endLine = 0;
+  /** Lines that are rows for certain, the last first. */
+  private lines: string[] = [];
 
   constructor(input: Iterator<Uint8Array>) {
     this.input = input;
@@ -53,6 +58,37 @@ export class Rows {
   }
 
   private read(): string[] | undefined {
+    if (this.lines.length === 0) this.takeLines();
+    for (let line = this.lines.pop(); line !== undefined; line = this.lines.pop()) {
+      this.feeds += 1;
+      if (line === "") continue;
+      this.line = this.endLine = this.feeds;
+      return line.split(",");
+    }
+    return this.readOne();
+  }
+
+  /** Takes all lines at once that are there whole, if nothing is in them that needs a closer look. */
+  private takeLines(): void {
+    if (this.at >= this.buffer.length && !this.fill()) return;
+    const rest = this.buffer.subarray(this.at);
+    const quote = rest.indexOf(QUOTE);
+    const end = quote < 0 ? rest.lastIndexOf(LF) : rest.lastIndexOf(LF, quote);
+    if (end < 0 || end > MAX_ROW_BYTES) return;
+    let text;
+    try {
+      text = utf8.decode(rest.subarray(0, end));
+    } catch {
+      return;
+    }
+    if (text.includes("\r")) text = text.replaceAll("\r\n", "\n").replace(/\r$/, "");
+    if (text.includes("\r")) return;
+    this.pass(end + 1);
+    this.lines = text.split("\n").reverse();
+  }
+
+  /** Reads a row byte by byte. */
+  private readOne(): string[] | undefined {
     if (!this.passEmptyLines()) return undefined;
     this.line = this.feeds + 1;
     const end = this.findEnd();
@@ -170,7 +206,7 @@ function brokenField(row: Uint8Array): number {
 
 /** A text without white space around it. */
 export function trim(text: string): string {
-  const isPlain = (code: number): boolean => code > 0x20 && code < 0x7f;
-  if (text === "" || (isPlain(text.charCodeAt(0)) && isPlain(text.charCodeAt(text.length - 1)))) return text;
-  return text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, "");
+  const [first, last] = [text.charCodeAt(0), text.charCodeAt(text.length - 1)];
+  if (text === "" || (first > 0x20 && first < 0x7f && last > 0x20 && last < 0x7f)) return text;
+  return text.replace(SPACE_AROUND, "");
 }
