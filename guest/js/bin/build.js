@@ -59,6 +59,7 @@ async function main(args) {
     return;
   }
   const project = findProject(source, output);
+  if (project.output === project.entry) throw new UsageError(`${source} is the source: the component cannot take its place`);
   const { tool } = ENGINES[engine];
   const tools = need(["esbuild", tool], project.folder);
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "task-state-js-")));

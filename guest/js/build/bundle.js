@@ -5,7 +5,7 @@ import { builtinModules } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
 
 import { ASYNC_CALL } from "../runtime/async-calls.js";
-import { SOURCE_MAP } from "../runtime/stack.js";
+import { original, SOURCE_MAP } from "../runtime/stack.js";
 import { SourceError } from "./errors.js";
 import { run, SDK } from "./tools.js";
 import { WASI } from "./wit.js";
@@ -101,12 +101,27 @@ function sourceMap(output, project) {
   const own = [realpathSync(SDK) + sep, realpathSync(dirname(output)) + sep];
   const root = realpathSync(project.folder);
   const named = sources.map((/** @type {string} */ source) => {
-    const path = resolve(realpathSync(dirname(output)), source);
+    // As in an address, esbuild writes some characters as %XX.
+    const path = resolve(realpathSync(dirname(output)), decodeURIComponent(source));
     const isProjects = path.startsWith(root + sep) && !(own[0]?.startsWith(root + sep) && path.startsWith(own[0]));
     if (!isProjects && own.some((folder) => path.startsWith(folder))) return "";
     return relative(root, path).split(sep).join("/");
   });
   return { sources: named, mappings };
+}
+
+/**
+ * A text in which places in the bundle are those in the author's files.
+ * @param {string} text
+ * @param {string} path of the bundle
+ */
+export function authorsPlaces(text, path) {
+  const line = readFileSync(path, "utf8").trimEnd().split("\n").at(-1) ?? "";
+  const map = JSON.parse(line.slice(line.indexOf("=") + 1, -1));
+  return text.replace(/(?:[\w./-]*\/)?bundle\.js:(\d+)(?::(\d+))?/g, (whole, at, column) => {
+    const place = original(map, { name: "", file: "", line: Number(at), column: Number(column ?? 1) });
+    return place === undefined || place.file === "" ? whole : `${place.file}:${place.line}:${place.column}`;
+  });
 }
 
 /** One error as esbuild tells it: what, where, and the lines of the source. */
@@ -120,6 +135,8 @@ const ERROR = /^✘ \[ERROR\] (.*)\n(?:\n {4}(\S.*:\d+:\d+):\n((?: {6}.*\n)*))?/
 function mistakes(printed, project) {
   const told = [];
   for (const [, text = "", place, lines = ""] of printed.matchAll(ERROR)) {
+    // The consequence of another.
+    if (text.startsWith("Cannot read directory")) continue;
     if (/^No matching export in .* for import "run"$/.test(text)) {
       told.push(`${relative(process.cwd(), project.entry)}: it exports no function run; a plugin is a module with "export function run(task)"`);
       continue;
@@ -132,7 +149,7 @@ function mistakes(printed, project) {
 
 /** What is wrong, and what to do, where it can be told. @param {string} text */
 function explained(text) {
-  const name = /^Could not resolve "(.*)"/.exec(text)?.[1];
+  const name = (/\(originally "([^"]*)"/.exec(text) ?? /^Could not resolve "([^"]*)"/.exec(text))?.[1];
   if (name === undefined) return text;
   const isNodes = name.startsWith("node:") || builtinModules.includes(name);
   if (isNodes) return `there is no module "${name}": a component is not Node, and has no modules of Node's`;

@@ -1,5 +1,6 @@
 // From a bundle to a component, by one engine or the other.
 
+import { authorsPlaces } from "./bundle.js";
 import { SourceError } from "./errors.js";
 import { run } from "./tools.js";
 import { WORLD } from "./wit.js";
@@ -30,6 +31,6 @@ export async function componentize(tool, engine, { bundle, wit, output, folder }
   const { code, output: printed } = await run(tool, ENGINES[engine].args(bundle, wit, output), folder);
   if (code === 0) return;
   throw new SourceError(
-    `no component was made. What stands outside of run is carried out at this point, and may be what failed:\n${printed.trimEnd()}`,
+    `no component was made. What stands outside of run is carried out at this point, and may be what failed:\n${authorsPlaces(printed.trimEnd(), bundle)}`,
   );
 }

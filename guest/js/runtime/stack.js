@@ -38,10 +38,9 @@ export function ownFrames(error) {
   const stack = /** @type {any} */ (error)?.stack;
   if (typeof stack !== "string") return [];
   const map = /** @type {any} */ (globalThis)[SOURCE_MAP];
-  const lines = map === undefined ? undefined : decode(map);
   const told = [];
   for (const frame of frames(stack)) {
-    const place = lines === undefined ? frame : original(lines, frame);
+    const place = map === undefined ? frame : original(map, frame);
     // The build leaves the SDK's own files without a name.
     if (place === undefined || place.file === "") continue;
     told.push(spell({ ...place, name: HELPERS.test(frame.name) ? "" : frame.name }));
@@ -105,12 +104,13 @@ function numbers(segment) {
 }
 
 /**
- * @param {Mapping[][]} lines
+ * Where a frame of the bundle is in the files that it was made of.
+ * @param {SourceMap} map
  * @param {Frame} frame
  * @returns {Frame | undefined}
  */
-function original(lines, frame) {
-  const mappings = lines[frame.line - 1] ?? [];
+export function original(map, frame) {
+  const mappings = decode(map)[frame.line - 1] ?? [];
   const mapping = mappings.filter(({ column }) => column < frame.column).at(-1) ?? mappings[0];
   if (mapping === undefined) return undefined;
   return { name: frame.name, file: mapping.file, line: mapping.line + 1, column: mapping.from + 1 };

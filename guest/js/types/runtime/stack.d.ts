@@ -12,6 +12,13 @@ export function frames(stack: string): Frame[];
 export function ownFrames(error: unknown): string[];
 /** @param {Frame} frame */
 export function spell({ name, file, line, column }: Frame): string;
+/**
+ * Where a frame of the bundle is in the files that it was made of.
+ * @param {SourceMap} map
+ * @param {Frame} frame
+ * @returns {Frame | undefined}
+ */
+export function original(map: SourceMap, frame: Frame): Frame | undefined;
 /** @typedef {{ sources: string[], mappings: string }} SourceMap */
 /** @typedef {{ name: string, file: string, line: number, column: number }} Frame */
 /** Where the build puts the map of the bundle. */
