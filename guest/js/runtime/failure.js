@@ -18,14 +18,19 @@ const MAX_CAUSES = 10;
 export function describe(thrown, ownFrames) {
   if (thrown instanceof Failure) return withCauses(thrown);
   if (!(thrown instanceof Error)) return typeof thrown === "string" ? thrown : `run threw ${inspect(thrown)}`;
-  const parts = [];
+  return [thrown, ...causes(thrown)].map((error) => one(error, ownFrames)).join("\ncaused by ");
+}
+
+/** The causes of an error, each once. @param {Error} error */
+function causes(error) {
+  const found = new Set();
   /** @type {unknown} */
-  let error = thrown;
-  for (let count = 0; error !== undefined && count <= MAX_CAUSES; count += 1) {
-    parts.push((count === 0 ? "" : "caused by ") + one(error, ownFrames));
-    error = error instanceof Error ? error.cause : undefined;
+  let cause = error.cause;
+  while (cause !== undefined && cause !== error && !found.has(cause) && found.size < MAX_CAUSES) {
+    found.add(cause);
+    cause = cause instanceof Error ? cause.cause : undefined;
   }
-  return parts.join("\n");
+  return found;
 }
 
 /** @param {unknown} error @param {OwnFrames} ownFrames */
@@ -53,12 +58,9 @@ export function headline(error) {
 /** @param {Error} failure */
 function withCauses(failure) {
   let text = failure.message;
-  /** @type {unknown} */
-  let cause = failure.cause;
-  for (let count = 0; cause !== undefined && count < MAX_CAUSES; count += 1) {
+  for (const cause of causes(failure)) {
     const why = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : inspect(cause);
     if (!text.includes(why)) text += `: ${why}`;
-    cause = cause instanceof Error ? cause.cause : undefined;
   }
   return text;
 }
