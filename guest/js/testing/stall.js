@@ -1,7 +1,10 @@
 // Whether anything is left in this process that could wake a run.
 
-/** How often is looked, in milliseconds, and how often in a row nothing must be found. */
-const [INTERVAL, TIMES] = [10, 5];
+/**
+ * How often is looked, in milliseconds, and how often in a row nothing must be found: modules that are loaded meanwhile are
+ * nothing that is seen.
+ */
+const [INTERVAL, TIMES] = [50, 20];
 
 /** What keeps the process alive, counted by its kind. @returns {Map<string, number>} */
 function resources() {
