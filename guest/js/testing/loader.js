@@ -22,8 +22,12 @@ export async function resolve(specifier, context, next) {
   try {
     return await next(specifier, context);
   } catch (error) {
-    if (own === undefined || /** @type {NodeJS.ErrnoException} */ (error).code !== "ERR_MODULE_NOT_FOUND") throw error;
-    return { url: new URL(own, import.meta.url).href, shortCircuit: true };
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    if (own !== undefined) return { url: new URL(own, import.meta.url).href, shortCircuit: true };
+    // TypeScript names a module of its own as what is made of it.
+    const source = /^\.{1,2}\/.*\.m?js$/.test(specifier) && specifier.replace(/js$/, "ts");
+    if (!source || !/\.m?ts$/.test(context.parentURL ?? "")) throw error;
+    return next(source, context);
   }
 }
 

@@ -1,0 +1,16 @@
+// A plugin that greets the task's user and counts the lines of its input.
+
+import { currentTask, input, parameter, progress, type TaskRecord } from "task-state";
+
+export async function run(task: TaskRecord): Promise<void> {
+  const greeting = parameter(task, "greeting") ?? "hello";
+  currentTask.log(`${greeting}, ${task.userId}`);
+
+  let lines = 0;
+  for (const line of progress(input.lines(), { note: "lines" })) {
+    if (currentTask.cancelRequested()) return;
+    console.log(`${line.length} characters`);
+    lines += 1;
+  }
+  currentTask.log(`${lines} lines`);
+}
