@@ -74,14 +74,15 @@ const built = new Map();
  * @returns {Promise<string>}
  */
 export function component(source, engine) {
-  const output = join(scratch, `${basename(source, extname(source))}-${engine}.wasm`);
+  const key = `${engine} ${source}`;
+  const output = join(scratch, `${basename(source, extname(source))}-${engine}-${built.size}.wasm`);
   const make = async () => {
     const { code, stderr } = await build([source, "-o", output, "--engine", engine]);
     assert.equal(code, 0, stderr);
     return output;
   };
-  const made = built.get(output) ?? make();
-  built.set(output, made);
+  const made = built.get(key) ?? make();
+  built.set(key, made);
   return made;
 }
 
@@ -123,8 +124,8 @@ async function playHere(source, { parameters = {}, input = "", service = "analyt
   return { status, logs, output: result.launcherOutput ?? null, podStatus: result.podStatus ?? null, printed: output };
 }
 
-/** @param {string} wasm @param {Playing} playing @returns {Promise<Played>} */
-export async function playOnHost(wasm, { parameters = {}, input, service = "analytics", operations, flags = [] }) {
+/** @param {string} wasm @param {Playing} [playing] @returns {Promise<Played>} */
+export async function playOnHost(wasm, { parameters = {}, input, service = "analytics", operations, flags = [] } = {}) {
   const args = ["run", wasm, "--service", service, "--user", "alice", "--parameters", JSON.stringify(parameters), ...flags];
   if (input !== undefined) args.push("--input", file("input", input));
   if (operations !== undefined) {

@@ -166,6 +166,15 @@ const CASES = {
     tell([sum, performance.now() >= before, Math.abs(new Date().getTime() - Date.now()) < 1_000]);
     tell([Math.random() === Math.random(), Math.random() < 1]);
   },
+  "the engine's own": async () => {
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode("abc")));
+    tell(Array.from(digest.slice(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(""));
+    tell(new URL("../b", "https://example.org/a/c").href);
+    tell(structuredClone([1, 2]));
+    const controller = new AbortController();
+    controller.abort();
+    tell(controller.signal.reason.name);
+  },
   random: () => {
     currentTask.log(`${Math.random()} ${crypto.randomUUID()}`);
   },
