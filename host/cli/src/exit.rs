@@ -6,12 +6,14 @@ use std::process::ExitCode;
 use task_state_host::record::{InvalidValue, Status};
 use task_state_host::{BadVariable, LoadError, ManifestError, StartError, store};
 
+use crate::author::BuildFailed;
+
 /// How the command ends; the number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// It did what was asked; the task that it ran or waited for completed.
     Done = 0,
-    /// The task failed, or a check left something.
+    /// The task failed, a check left something, or a source is at fault.
     Failed = 1,
     /// Arguments, files or settings cannot be used. Nothing was written.
     Usage = 2,
@@ -59,6 +61,9 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
     }
     if let Some(error) = cause.downcast_ref::<StartError>() {
         return Some(of_start_error(error));
+    }
+    if cause.is::<BuildFailed>() {
+        return Some(Exit::Failed);
     }
     let is_usage = cause.is::<Misuse>()
         || cause.is::<InvalidValue>()

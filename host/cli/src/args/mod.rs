@@ -1,6 +1,7 @@
 //! What may be typed after `task-state`, and what `--help` says of it. Values are checked here, before anything is
 //! opened; nothing here knows a store.
 
+mod author;
 mod capabilities;
 mod plugin;
 mod run;
@@ -11,8 +12,9 @@ mod values;
 use clap::{Parser, Subcommand, ValueEnum};
 use task_state_host::store::StoreUrl;
 
+pub(crate) use author::{BuildArgs, DevArgs, NewArgs, TestArgs};
 pub(crate) use plugin::{CompileComponentArgs, InspectArgs, PluginArgs};
-pub(crate) use run::RunArgs;
+pub(crate) use run::{RunArgs, TaskArgs};
 pub(crate) use tasks::{
     AppendLogArgs, CheckArgs, IdArgs, ListArgs, LogsArgs, SaveArgs, SetActiveJobsArgs, SetStatusArgs, UpdateResultArgs,
     UsersArgs, WaitArgs,
@@ -51,7 +53,7 @@ pub(crate) enum Format {
 const OVERVIEW: &str = "\
 Exit codes:
   0  done; for `run` and `wait`: the task completed
-  1  the task failed; for `check`: disagreements are left
+  1  the task failed; for `check`: disagreements are left; for `build` and `test`: the source is at fault
   2  usage, or a value that cannot be used
   3  the task was cancelled
   4  there is no such task
@@ -77,6 +79,10 @@ Example:
 pub(crate) enum Command {
     Run(Box<RunArgs>),
     Inspect(InspectArgs),
+    New(NewArgs),
+    Build(BuildArgs),
+    Test(TestArgs),
+    Dev(DevArgs),
     #[command(hide = true)]
     CompileComponent(CompileComponentArgs),
     #[command(flatten)]

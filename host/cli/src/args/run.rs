@@ -36,6 +36,25 @@ pub(crate) struct RunArgs {
     /// The user for whom it is done
     #[arg(long)]
     pub(crate) user: UserId,
+    #[command(flatten)]
+    pub(crate) task: TaskArgs,
+    #[command(flatten)]
+    pub(crate) capabilities: CapabilityArgs,
+    /// How long the run may take, such as 90s, 10m or 1h30m [default: the manifest's, else 1h]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) time_limit: Option<Duration>,
+    /// How much memory the plugin may have, such as 64MiB or 1GiB [default: the manifest's, else 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub(crate) memory_limit: Option<usize>,
+    /// How long the plugin may go on after it was asked to stop, such as 500ms or 5s [default: the manifest's,
+    /// else 5s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) grace: Option<Duration>,
+}
+
+/// A task for a plugin, but for its owner.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TaskArgs {
     /// The task's id: 1 to 128 bytes without ':', '{', '}', white space and control characters [default: the next
     /// number of the store's sequence]
     #[arg(long, value_name = "ID")]
@@ -52,16 +71,4 @@ pub(crate) struct RunArgs {
     /// A file for the plugin's standard input, '-' for the command's own [default: empty]
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) capabilities: CapabilityArgs,
-    /// How long the run may take, such as 90s, 10m or 1h30m [default: the manifest's, else 1h]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub(crate) time_limit: Option<Duration>,
-    /// How much memory the plugin may have, such as 64MiB or 1GiB [default: the manifest's, else 256MiB]
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
-    pub(crate) memory_limit: Option<usize>,
-    /// How long the plugin may go on after it was asked to stop, such as 500ms or 5s [default: the manifest's,
-    /// else 5s]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub(crate) grace: Option<Duration>,
 }

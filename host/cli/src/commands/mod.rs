@@ -1,6 +1,7 @@
 //! What the command does: one function for each of its commands, and the way there and back.
 
 mod append;
+mod author;
 mod change;
 mod inspect;
 mod interrupt;
@@ -8,6 +9,8 @@ mod listing;
 mod plugin_file;
 mod run;
 mod show;
+
+pub(crate) use run::not_loaded;
 
 use std::process::ExitCode;
 
@@ -18,7 +21,7 @@ use task_state_host::record::TaskId;
 use task_state_host::store::{self, SharedStore};
 use task_state_host::{CompilerProcess, StartError};
 
-use crate::args::{self, Cli, Command, TaskCommand};
+use crate::args::{self, Cli, Command, TaskCommand, TestArgs};
 use crate::exit::Exit;
 use crate::open_store;
 use crate::output::{Out, Screen};
@@ -71,6 +74,13 @@ async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
     // What is wrong with a run's arguments is said before any store is opened.
     let work = match cli.command {
         Command::Run(args) => Work::Run(Box::new(run::Job::new(*args)?)),
+        Command::New(args) => return author::new(&args, screen),
+        Command::Build(args) => return author::build(&args, screen),
+        Command::Dev(args) => return author::dev(args, cli.output, screen).await,
+        Command::Test(args) if args.record.is_none() => {
+            return author::test(&args, &mut Out::new(cli.output), screen).await;
+        }
+        Command::Test(args) => Work::Record(args),
         Command::Inspect(args) => return inspect::inspect(args, &mut Out::new(cli.output)).await,
         // It was carried out before there were any threads.
         Command::CompileComponent(_) => return Ok(Exit::Done),
@@ -80,6 +90,7 @@ async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
     let mut session = Session { store, out: Out::new(cli.output), screen: screen.clone() };
     let result = match work {
         Work::Run(job) => run::run(*job, &mut session).await,
+        Work::Record(args) => author::record(&args, &mut session).await,
         Work::Tasks(command) => tasks(command, &mut session).await,
     };
     session.store.close().await;
@@ -89,6 +100,7 @@ async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
 /// What is to be done, once there is a store.
 enum Work {
     Run(Box<run::Job>),
+    Record(TestArgs),
     Tasks(TaskCommand),
 }
 

@@ -38,6 +38,11 @@ impl PluginFile {
         Ok(Self { path: args.plugin, manifest_path, manifest })
     }
 
+    /// A component with the manifest beside it, if there is one.
+    pub(super) fn beside(component: &Path, default: Grants) -> anyhow::Result<Self> {
+        Self::find(PluginArgs { plugin: component.to_owned(), manifest: None, limits: Vec::new() }, default)
+    }
+
     /// A host for this one plugin, which is compiled by another process of this command.
     pub(super) fn host(&self, store: SharedStore) -> anyhow::Result<Host> {
         let compiler = CompilerProcess::this_program().context("cannot find this program")?.arg("compile-component");

@@ -9,14 +9,14 @@ use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use serde::de::IgnoredAny;
-use task_state_host::record::JsonObject;
+use task_state_host::record::{JsonObject, Service, UserId};
 use task_state_host::store::{self, Access, News};
-use task_state_host::{Grants, Input, LoadError, Outcome, OutputSink, Run, RunEvent, RunEvents, RunRequest};
+use task_state_host::{Grants, Input, Limits, LoadError, Outcome, OutputSink, Run, RunEvent, RunEvents, RunRequest};
 
 use super::interrupt::Interrupt;
 use super::plugin_file::PluginFile;
 use super::{AboutTask, Session};
-use crate::args::RunArgs;
+use crate::args::{RunArgs, TaskArgs};
 use crate::exit::{Exit, Misuse};
 use crate::output::Live;
 
@@ -38,18 +38,29 @@ impl Job {
         limits.wall_clock = args.time_limit.unwrap_or(limits.wall_clock);
         limits.memory_bytes = args.memory_limit.unwrap_or(limits.memory_bytes);
         limits.grace = args.grace.unwrap_or(limits.grace);
-        let mut request = RunRequest::new(args.service, args.user);
-        request.task_id = args.task_id;
-        request.parameters = parameters(args.parameters, &args.params)?;
-        request.priority = args.priority;
-        request.limits = Some(limits);
-        request.input = match args.input {
-            None => Input::Empty,
-            Some(path) if path == Path::new("-") => Input::Stdin,
-            Some(path) => Input::File(path),
-        };
+        let request = request(args.service, args.user, args.task, limits)?;
         Ok(Self { plugin, request })
     }
+
+    /// A run of a plugin with what its manifest says, and nothing else.
+    pub(super) fn of(plugin: PluginFile, service: Service, user: UserId, task: TaskArgs) -> anyhow::Result<Self> {
+        let request = request(service, user, task, plugin.manifest.limits.clone())?;
+        Ok(Self { plugin, request })
+    }
+}
+
+fn request(service: Service, user: UserId, task: TaskArgs, limits: Limits) -> anyhow::Result<RunRequest> {
+    let mut request = RunRequest::new(service, user);
+    request.task_id = task.task_id;
+    request.parameters = parameters(task.parameters, &task.params)?;
+    request.priority = task.priority;
+    request.limits = Some(limits);
+    request.input = match task.input {
+        None => Input::Empty,
+        Some(path) if path == Path::new("-") => Input::Stdin,
+        Some(path) => Input::File(path),
+    };
+    Ok(request)
 }
 
 /// The parameters of `--parameters` with those of each `--param` after them.
@@ -110,7 +121,7 @@ pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<E
 }
 
 /// Names the file in an error that is about a component.
-pub(super) fn not_loaded(path: &Path, error: LoadError) -> anyhow::Error {
+pub(crate) fn not_loaded(path: &Path, error: LoadError) -> anyhow::Error {
     match error {
         LoadError::File { .. } => error.into(),
         _ => anyhow::Error::new(error).context(format!("{path:?} is not loaded")),

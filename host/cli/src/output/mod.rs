@@ -15,4 +15,4 @@ pub(crate) use live::Live;
 pub(crate) use out::Out;
 pub(crate) use screen::Screen;
 pub(crate) use table::{Table, summary};
-pub(crate) use text::{entry, finding, name, progress};
+pub(crate) use text::{entry, finding, message, name, progress};
