@@ -41,7 +41,8 @@ pub fn set_status<'a>(status: TaskStatus, log_entry: impl Into<Option<&'a str>>)
 /// # Errors
 /// Why the host could not take this entry, or could not write an earlier one.
 pub fn log(message: impl AsRef<str>) -> Result<TaskStatus> {
-    host::current_task(|task| task.log(message.as_ref()))
+    let message = message.as_ref();
+    host::current_task(|task| task.log(message))
 }
 
 /// Waits until every entry logged so far is in the store. Returns the task's current status.

@@ -161,6 +161,25 @@ fn a_task_that_is_not_there_is_found_as_none_and_any_other_error_stays_one() {
 }
 
 #[test]
+fn an_argument_that_makes_calls_itself_makes_them_before() {
+    struct Talkative;
+
+    impl AsRef<str> for Talkative {
+        fn as_ref(&self) -> &str {
+            current_task::log("inner").unwrap();
+            "outer"
+        }
+    }
+
+    let run = run(task(), || {
+        current_task::log(Talkative).unwrap();
+        let messages = ["a", "b"].into_iter().inspect(|_| assert!(current_task::log("between").is_ok()));
+        repository::append_logs("t1", messages).unwrap();
+    });
+    assert_eq!(run.messages(), ["inner", "outer", "between", "between", "a", "b"]);
+}
+
+#[test]
 fn runs_on_several_threads_know_nothing_of_one_another() {
     let (threads, calls) = (8, 50);
     let together = Barrier::new(threads);
