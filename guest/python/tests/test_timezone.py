@@ -25,7 +25,7 @@ def test_the_zone_can_be_set_by_its_name() -> None:
     task_state.set_default_timezone("Europe/Zurich")
     assert str(task_state.get_default_timezone()) == "Europe/Zurich"
     assert task_state.now().utcoffset() in (timedelta(hours=1), timedelta(hours=2))
-    with pytest.raises(ValueError, match="Unknown timezone 'Mars/Olympus'"):
+    with pytest.raises(ValueError, match="'Mars/Olympus' is not the name of a time zone"):
         task_state.set_default_timezone("Mars/Olympus")
     assert str(task_state.get_default_timezone()) == "Europe/Zurich"
 
@@ -52,7 +52,7 @@ def test_a_zone_in_the_environment_stands(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_zone_in_the_environment_that_is_none_is_an_error_at_import(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DMS_TIMEZONE", "Mars/Olympus")
-    with pytest.raises(ValueError, match="Unknown timezone 'Mars/Olympus'"):
+    with pytest.raises(ValueError, match="'Mars/Olympus' is not the name of a time zone"):
         importlib.reload(timezone)
     monkeypatch.delenv("DMS_TIMEZONE")
     importlib.reload(timezone)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .repository import RedisTaskRepository
-from .timezone import _coerce_timezone, get_default_timezone, set_default_timezone
+from .timezone import _zone, get_default_timezone, set_default_timezone
 
 __all__ = [
     "RedisRepositoryProvider",
@@ -53,7 +53,7 @@ class RedisRepositorySettings:
         if ttl_seconds is None:
             ttl_seconds = int(os.getenv("DMS_REDIS_TASK_TTL_SECONDS") or 90 * 24 * 60 * 60)
         timezone_name = os.getenv(timezone_env) or str(get_default_timezone())
-        _coerce_timezone(timezone_name)
+        _zone(timezone_name)
         return cls(
             write_url=write_url,
             read_url=os.getenv(read_env) or write_url,

@@ -276,7 +276,7 @@ class RedisTaskRepository(TaskRepository):
         Raises ``ValueError`` for a ``ttl_seconds`` that is not positive.
         """
         if ttl_seconds <= 0:
-            raise ValueError("ttl_seconds must be a positive integer")
+            raise ValueError(f"ttl_seconds is {ttl_seconds}, and has to be positive")
 
     async def next_task_id(self) -> str:
         """Take the next number of the store's task sequence."""

@@ -33,17 +33,17 @@ def _fixed(name: str) -> ZoneInfo:
     return ZoneInfo.from_file(io.BytesIO(block(b"2") + block(b"2") + b"\n" + posix.encode() + b"\n"), key=name)
 
 
-def _coerce_timezone(timezone_name: str) -> ZoneInfo:
+def _zone(timezone_name: str) -> ZoneInfo:
     try:
         return _fixed(timezone_name) if _OFFSET.fullmatch(timezone_name) else ZoneInfo(timezone_name)
     except Exception as error:
-        raise ValueError(f"Unknown timezone '{timezone_name}'") from error
+        raise ValueError(f"{timezone_name!r} is not the name of a time zone") from error
 
 
 def _initial() -> ZoneInfo:
     name = os.getenv("DMS_TIMEZONE") or DEFAULT_TIMEZONE_NAME
     try:
-        return _coerce_timezone(name)
+        return _zone(name)
     except ValueError:
         if name != DEFAULT_TIMEZONE_NAME:
             raise
@@ -60,7 +60,7 @@ def _follow(stamp: datetime) -> None:
     offset = stamp.utcoffset()
     name = os.getenv("DMS_TIMEZONE")
     if name:
-        _configured = _coerce_timezone(name)
+        _configured = _zone(name)
     elif offset is not None and stamp.astimezone(_configured).utcoffset() != offset:
         sign, east = ("-", -offset) if offset < timedelta(0) else ("+", offset)
         minutes = int(east.total_seconds()) // 60
@@ -73,7 +73,7 @@ def set_default_timezone(timezone_name: str) -> None:
     Raises ``ValueError`` for a name that is no zone's.
     """
     global _configured
-    _configured = _coerce_timezone(timezone_name)
+    _configured = _zone(timezone_name)
 
 
 def get_default_timezone() -> ZoneInfo:
