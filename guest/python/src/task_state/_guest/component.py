@@ -111,9 +111,8 @@ def _import(wanted: dict[str, Any]) -> None:
         if not wanted["required"]:
             return
         if name and module in sys.modules and isinstance(error, ModuleNotFoundError) and error.name == f"{module}.{name}":
-            text = f"there is no {name} in {module}"
-        else:
-            text = "".join(traceback.format_exception_only(error)).strip()
+            raise Refused(wanted["file"], wanted["line"], f"there is no {name} in {module}", []) from None
+        text = "".join(traceback.format_exception_only(error)).strip()
         raise Refused(wanted["file"], wanted["line"], text, [module, *_names(error)]) from None
 
 
