@@ -156,8 +156,8 @@ export class RunHost {
       flush: () => call("flush", () => this.#ownStatus()),
       setProgress: (done, total, note) =>
         call("set-progress", () => {
-          if (total !== undefined && done > total) throw new InvalidValue("progress", `${done}`, `it is more than the total of ${total}`);
           this.#usage.admitNote(note ?? "");
+          if (total !== undefined && done > total) throw new InvalidValue("progress", `${done}`, `it is more than the total of ${total}`);
           const status = this.#ownStatus();
           this.progress = { done, total, note };
           return status;
