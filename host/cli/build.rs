@@ -21,8 +21,13 @@ const CARRIED: [(&str, &str); 14] = [
     ("guest/js/template", "js/template"),
     ("guest/js/template-ts", "js/template-ts"),
 ];
-const CARRIED_FILES: [(&str, &str); 2] =
-    [("guest/Cargo.toml", "rust/Cargo.toml"), ("guest/js/package.json", "js/package.json")];
+const CARRIED_FILES: [(&str, &str); 5] = [
+    ("guest/Cargo.toml", "rust/Cargo.toml"),
+    ("guest/python/pyproject.toml", "python/pyproject.toml"),
+    ("guest/python/README.md", "python/README.md"),
+    ("guest/js/package.json", "js/package.json"),
+    ("guest/js/README.md", "js/README.md"),
+];
 
 /// What tools leave in such folders.
 const LEFT_OUT: [&str; 5] = ["node_modules", "__pycache__", "target", ".mypy_cache", ".pytest_cache"];

@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod demo;
+mod languages;
 mod python;
 mod redis;
 mod run;

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
+use crate::languages::Tools;
 use crate::run::{cargo, heading, run};
 use crate::{build, python, redis};
 
@@ -13,14 +14,21 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
     wit()?;
     let redis = redis::ensure()?;
     build::plugins(&["quickstart", "csv-profile", "link-check", "test-guests"])?;
-    build::native(&["--tests"])?;
+    build::native(&["--tests", "--examples"])?;
+    let target = build::target_directory()?;
     // The tests that need it say that they do.
-    let python = python::ensure(&build::target_directory()?).map_err(|error| eprintln!("No Python: {error:#}")).ok();
+    let python = python::ensure(&target).map_err(|error| eprintln!("No Python: {error:#}")).ok();
+    let tools = Tools::ensure(&target)?;
+    // Whoever asks for some tests has not asked for these.
+    if arguments.iter().all(|argument| argument.to_string_lossy().starts_with("--no-")) {
+        tools.test_sdks(&target)?;
+    }
     heading("The suite");
     let mut test = cargo();
     if let Some(python) = python {
         test.env("TASK_STATE_PYTHON", python);
     }
+    tools.give_to(&mut test)?;
     run(test.args(["test", "--workspace"]).args(arguments).env("REDIS_SERVER", redis))
 }
 

@@ -27,7 +27,10 @@ pub(crate) fn build(project: &Project, screen: &Screen) -> anyhow::Result<()> {
         Language::Python => {
             let sdk = of_project(project.language, &project.folder)?;
             let mut python = Command::new(python_of(&project.folder)?);
-            python.args(["-m", "task_state.build"]).env("PYTHONPATH", &sdk).env("PYTHONDONTWRITEBYTECODE", "1");
+            python
+                .args(["-m", "task_state.build"])
+                .env("PYTHONPATH", sdk.join("src"))
+                .env("PYTHONDONTWRITEBYTECODE", "1");
             drive(python, project, screen)
         }
         Language::Js | Language::Ts => {

@@ -17,9 +17,12 @@ include!(concat!(env!("OUT_DIR"), "/sdk_files.rs"));
 fn parts(language: Language) -> &'static [(&'static str, &'static str)] {
     match language {
         Language::Rust => &[("rust/Cargo.toml", "Cargo.toml"), ("rust/src/", "src/"), ("wit/", "wit/")],
-        Language::Python => &[("python/src/", ""), ("wit/", "task_state/wit/")],
+        Language::Python => {
+            &[("python/pyproject.toml", "pyproject.toml"), ("python/README.md", "README.md"), ("python/src/", "src/")]
+        }
         Language::Js | Language::Ts => &[
             ("js/package.json", "package.json"),
+            ("js/README.md", "README.md"),
             ("js/bin/", "bin/"),
             ("js/build/", "build/"),
             ("js/runtime/", "runtime/"),
@@ -111,7 +114,7 @@ pub(super) fn of_project(language: Language, folder: &Path) -> anyhow::Result<Pa
     let own = folder.join("sdk");
     let mark = match language {
         Language::Rust => "Cargo.toml",
-        Language::Python => "task_state/__init__.py",
+        Language::Python => "src/task_state/__init__.py",
         Language::Js | Language::Ts => "bin/build.js",
     };
     if own.join(mark).is_file() { absolute(&own) } else { cached(language) }
