@@ -94,17 +94,3 @@ fn whatever_would_break_a_built_component_is_refused() {
         assert!(check(edit).is_err(), "{edit:?} was taken for compatible");
     }
 }
-
-#[test]
-fn the_python_sdk_carries_this_interface() -> Result<()> {
-    let (interface, copy) =
-        (tests_directory().join("../wit"), tests_directory().join("../guest/python/src/task_state/wit"));
-    for file in interface.read_dir()?.map(|entry| entry.map(|entry| entry.path())) {
-        let file = file?;
-        if file.extension().is_some_and(|extension| extension == "wit") {
-            let copied = fs::read_to_string(copy.join(file.file_name().context("a name")?))?;
-            assert!(copied == fs::read_to_string(&file)?, "copy {} to {}", file.display(), copy.display());
-        }
-    }
-    Ok(())
-}
