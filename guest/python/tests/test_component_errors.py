@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -70,10 +69,10 @@ def test_an_import_that_may_fail_is_left_to_the_program_and_nothing_is_written_b
 
 
 def test_an_interface_that_lacks_the_world_is_told(project: Make, tmp_path: Path) -> None:
-    wit = project({"wit/a.wit": "package a:b;\nworld w {}\n"}) / "wit"
-    built = build(project({"main.py": ""}), tmp_path / "x.wasm", "--wit", str(tmp_path / "none"))
-    assert (built.code, built.error) == (2, f"{tmp_path / 'none'}: there is no such folder with the interface")
-    wit.mkdir(parents=True)
-    (wit / "a.wit").write_text("package a:b;\nworld w {}\n")
-    built = build(project({"main.py": ""}), tmp_path / "x.wasm", "--wit", str(shutil.copytree(wit, tmp_path / "wit")))
+    script, wit = project({"main.py": ""}), tmp_path / "wit"
+    built = build(script, tmp_path / "x.wasm", "--wit", str(wit))
+    assert (built.code, built.error) == (2, f"{wit}: there is no such folder with the interface")
+    wit.mkdir()
+    (wit / "a.wit").write_text("package a:b;\nworld w {}\n", encoding="utf-8")
+    built = build(script, tmp_path / "x.wasm", "--wit", str(wit))
     assert built.code == 2 and built.error.startswith("componentize-py failed:"), built.error
