@@ -19,8 +19,9 @@ use crate::imports::{TaskStateCtx, TaskStateView};
 use crate::record::TaskRecord;
 use crate::units::in_units;
 
-/// The most things of the host, such as streams, that a guest may have in hand at once.
-const MAX_RESOURCES: usize = 10_000;
+/// The most things of the host, such as streams, that a guest may have in hand at once. The largest, the headers of a
+/// request, make 64 MiB of them.
+const MAX_RESOURCES: usize = 2_000;
 
 /// How wasmtime says that a guest has handed over more than it may; the error has no public type.
 const CALL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";

@@ -30,7 +30,7 @@ const CASES: [Case; 22] = [
     ("overload", "error 100000000", Status::Failed, "limit of 4 MiB for what is handed over in one call exceeded"),
     ("overload", "jobs 10000000", Status::Failed, "limit of 4 MiB for what is handed over in one call exceeded"),
     ("overload", "entry 50000000", Status::Failed, "limit of 4 MiB for what is handed over in one call exceeded"),
-    ("overload", "pollables 0 1000000", Status::Failed, "limit of 10000 resources exceeded"),
+    ("overload", "pollables 0 1000000", Status::Failed, "limit of 2000 resources exceeded"),
     ("report", "save-myself-all-the-time", Status::Failed, TIME),
     ("thief", "", Status::Completed, ""),
 ];

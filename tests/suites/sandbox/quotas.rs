@@ -89,5 +89,5 @@ async fn a_guest_has_no_more_of_the_hosts_things_than_a_run_may_hold() {
     let outcome = Sandbox::new().run("overload", "pollables 0 1000000").await;
     let (status, log) = end(&outcome).await;
     assert_eq!(status, Status::Failed);
-    assert!(log[0].starts_with("limit of 10000 resources exceeded"), "{log:?}");
+    assert!(log[0].starts_with("limit of 2000 resources exceeded"), "{log:?}");
 }
