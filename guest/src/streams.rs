@@ -113,6 +113,18 @@ impl Write for Output {
         }
     }
 
+    /// Standard output has a line in one piece this way, and by `write` what it holds back first.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.0 {
+            Sink::Standard(stdout) => stdout.write_all(bytes),
+            #[cfg(all(not(target_family = "wasm"), feature = "testing"))]
+            Sink::Test(streams) => {
+                streams.print(bytes);
+                Ok(())
+            }
+        }
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
             Sink::Standard(stdout) => stdout.flush(),

@@ -119,7 +119,7 @@ export class MemoryStore {
     const old = this.#tasks.get(id);
     check(draft);
     if (old !== undefined) check(old);
-    if (isRuns) keepsCancellation(old, draft);
+    if (isRuns) keepsEnd(old, draft);
     const holds =
       onlyIf.tag === "none" || (onlyIf.tag === "absent" ? old === undefined : old !== undefined && parseTime(old.updatedAt).micros === since?.micros);
     if (!holds) throw new Conflict();
@@ -202,14 +202,14 @@ export class MemoryStore {
 }
 
 /**
- * A run cannot take back that its task was asked to stop, nor bring it back: the status only moves forward, and the log is
- * kept.
+ * A run cannot take back that its task was asked to stop, or has ended, nor bring it back: the status only moves forward,
+ * and the log is kept.
  * @param {WireTask | undefined} stored
  * @param {WireDraft} draft
  */
-function keepsCancellation(stored, { status, logs }) {
+function keepsEnd(stored, { status, logs }) {
   if (stored === undefined) throw new NotFound();
-  if (stored.status !== "cancel-requested" && stored.status !== "cancelled") return;
+  if (["pending", "dispatching", "running"].includes(stored.status)) return;
   if (status !== stored.status && !MOVES[stored.status].includes(status)) throw new InvalidTransition(stored.status);
   if (stored.logs.some((entry, index) => entry !== logs[index])) throw new Conflict();
 }

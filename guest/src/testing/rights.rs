@@ -21,7 +21,7 @@ impl Rights {
     }
 
     /// Whether a task may be saved in the place of what is there. The run's own task stays its owner's, and that it was
-    /// asked to stop cannot be taken back: the status moves forward only, and the log is kept.
+    /// asked to stop, or has ended, cannot be taken back: the status moves forward only, and the log is kept.
     pub(super) fn permit_save(&self, new: &TaskRecord, old: Option<&TaskRecord>) -> Result<()> {
         if new.task_id != self.task_id {
             return old.map_or(Ok(()), |old| self.grants.permit_owner(&old.service, &old.user_id));
@@ -29,7 +29,7 @@ impl Rights {
         self.owner.permit_owner(&new.service, &new.user_id)?;
         let old = old.ok_or(Error::NotFound)?;
         self.grants.permit_owner(&old.service, &old.user_id)?;
-        if !matches!(old.status, TaskStatus::CancelRequested | TaskStatus::Cancelled) {
+        if old.status != TaskStatus::CancelRequested && !old.status.is_terminal() {
             return Ok(());
         }
         if !may_move(old.status, new.status) {

@@ -90,7 +90,7 @@ class Store:
         if old is not None:
             check(old.service, old.user_id)
             if by_its_run:
-                _keeps_cancellation(old, task)
+                _keeps_end(old, task)
         if (only_if.kind == "absent" and old is not None) or (
             since is not None and (old is None or _time(old.updated_at) != since)
         ):
@@ -201,9 +201,9 @@ class Store:
         return record
 
 
-def _keeps_cancellation(stored: Record, task: Draft) -> None:
-    """Of a task that was asked to stop the status only moves forward, and the log is kept, which says who has asked."""
-    if stored.status in (TaskStatus.CANCEL_REQUESTED, TaskStatus.CANCELLED):
+def _keeps_end(stored: Record, task: Draft) -> None:
+    """Of a task that was asked to stop, or has ended, the status only moves forward, and the log is kept."""
+    if stored.status is TaskStatus.CANCEL_REQUESTED or stored.status.is_terminal:
         if not may_move(stored.status, task.status):
             raise InvalidTransition(stored.status)
         if task.logs[: len(stored.logs)] != stored.logs:
