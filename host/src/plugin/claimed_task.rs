@@ -129,7 +129,8 @@ impl ClaimedTask {
         let alone = held.clone();
         match self.write_now(after(held, change)).await {
             Err(error @ (Error::InvalidTransition(_) | Error::InvalidValue(_) | Error::Failed(_))) => {
-                self.write_now(alone).await.and(Err(error))
+                // The progress is held back anew.
+                self.write_now(Change { progress: None, ..alone }).await.and(Err(error))
             }
             answer => answer,
         }
@@ -145,6 +146,7 @@ impl ClaimedTask {
             self.events.progress(progress);
         } else if progress.is_some() {
             lock(&self.state).held.put_back(progress);
+            self.work.notify_one();
         }
         self.note(&answer, |status| *status);
         answer

@@ -13,7 +13,7 @@ pub(super) struct KnownTask {
     pub(super) seen: Instant,
     /// When the task was first seen to have been asked to stop. It stays, whatever is saved.
     pub(super) cancelled: Option<Instant>,
-    /// Since when the task is in a terminal status.
+    /// When the task was first seen in a terminal status. It stays, whatever is saved.
     pub(super) ended: Option<Instant>,
     /// What the host's own cancellation is to say, until it is written.
     pub(super) notice: Option<String>,
@@ -43,7 +43,9 @@ impl KnownTask {
     /// Takes note of a status that the store has told.
     pub(super) fn saw(&mut self, status: Status) {
         (self.status, self.seen) = (status, Instant::now());
-        self.ended = status.is_terminal().then(|| self.ended.unwrap_or(self.seen));
+        if status.is_terminal() {
+            self.ended.get_or_insert(self.seen);
+        }
         self.note_cancellation(status);
     }
 

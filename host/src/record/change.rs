@@ -119,6 +119,11 @@ impl Change {
         self.output.is_none() && self.active_jobs.is_none() && self.result == TaskResult::default()
     }
 
+    /// Whether the change is that of a progress alone, which leaves the record as it is.
+    pub(crate) fn is_beside(&self) -> bool {
+        self.progress.is_some() && self.only_logs() && self.entries.is_empty()
+    }
+
     /// Whether the change is the end of a run.
     pub(crate) fn finishes(&self) -> bool {
         matches!(self.status, Some(StatusChange::Finish { .. }))
@@ -137,7 +142,8 @@ pub struct InvalidTransition {
 
 /// Makes a change to a record: all of it, or nothing.
 ///
-/// `updated_at` becomes `now`, or the microsecond after its old value if that is later. Returns the status that the
+/// `updated_at` becomes `now`, or the microsecond after its old value if that is later, unless the change leaves the record
+/// as it is: that of a progress alone. Returns the status that the
 /// task is in after the change.
 ///
 /// # Errors
@@ -167,7 +173,9 @@ pub fn apply(
     if let Some(jobs) = &change.active_jobs {
         record.set_active_jobs(jobs);
     }
-    record.set_updated_at(later_than(record.updated_at(), now));
+    if !change.is_beside() {
+        record.set_updated_at(later_than(record.updated_at(), now));
+    }
     Ok(status)
 }
 

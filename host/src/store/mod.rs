@@ -59,12 +59,12 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// [`Error::Unavailable`]. Returns the task's id.
     ///
     /// A task that a run holds is saved by that run alone, which `access` names. Its save cannot take back that the task was
-    /// asked to stop.
+    /// asked to stop, or has ended.
     ///
     /// # Errors
     /// [`Error::InvalidValue`] for a name that may not be saved, [`Error::Denied`] unless `access` covers both the new owner
     /// and that of a task that is replaced, [`Error::Conflict`] if the precondition does not hold, [`Error::Held`] if a run
-    /// holds the task that is to be replaced. For that run, of a task that was asked to stop:
+    /// holds the task that is to be replaced. For that run, of a task that was asked to stop or has ended:
     /// [`Error::InvalidTransition`] if the status does not move forward, [`Error::Conflict`] if the log does not begin with
     /// the stored one.
     async fn save(&self, draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId>;

@@ -49,6 +49,10 @@ impl Plugin for Report {
             },
             "make-progress" => make_progress()?,
             "beat-until-asked" => beat_until_asked()?,
+            "end-and-begin-anew" => loop {
+                _ = current_task::set_status(TaskStatus::Failed, None);
+                _ = save_running(&task);
+            },
             "take-over" => take_over(&task, input),
             "delete-myself" => {
                 repository::delete(&task.task_id)?;

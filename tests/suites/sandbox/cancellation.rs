@@ -88,6 +88,15 @@ async fn a_guest_that_saves_its_task_all_the_time_cannot_escape_its_cancellation
 }
 
 #[tokio::test]
+async fn a_guest_that_ends_its_task_and_begins_it_anew_cannot_escape_its_end() {
+    let sandbox = Sandbox::new();
+    let request = limited("end-and-begin-anew", |limits| limits.grace = Duration::from_millis(100));
+    let run = sandbox.plugin("report").await.start(request).await.unwrap();
+    let last = "stopped: it went on for 100ms after its task had ended";
+    assert_end(&run.wait().await, Status::Failed, &[last]).await;
+}
+
+#[tokio::test]
 async fn a_shutdown_cancels_every_run_and_nothing_starts_after_it() {
     let sandbox = Sandbox::new();
     let plugin = sandbox.plugin("misbehave").await;

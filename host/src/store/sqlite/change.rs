@@ -10,7 +10,9 @@ use crate::record::{Change, Status, apply, later_than, wire_entry};
 /// Makes a change. Returns the status that the task is in afterwards.
 pub(super) fn apply_to(conn: &Connection, policy: &Policy, stored: &Stored, change: &Change) -> Step<Status> {
     let now = policy.clock.now();
-    let (status, at) = if change.only_logs() {
+    let (status, at) = if change.is_beside() {
+        (stored.status()?, stored.updated_at(policy)?)
+    } else if change.only_logs() {
         (stored.status()?, later_than(&stored.updated_at(policy)?, &now))
     } else {
         let mut record = stored.body(conn, policy)?;

@@ -6,7 +6,7 @@ use super::fault::Step;
 use super::task::{Policy, Stored};
 use super::write;
 use crate::record::{Change, Draft, InvalidTransition, InvalidValue, Status, TaskId};
-use crate::store::cancellation::keeps_cancellation;
+use crate::store::cancellation::keeps_end;
 use crate::store::free_id::FreeId;
 use crate::store::{Access, Claim, Claimed, Error, Owners, Precondition};
 
@@ -47,10 +47,6 @@ pub(super) fn save(
     let old = Stored::find(conn, id.as_str())?;
     access.owners.check(draft.service.as_str(), draft.user_id.as_str())?;
     match &old {
-        Some(stored) if access.run.is_some() => {
-            stored.check(access)?;
-            keeps_cancellation(&stored.record(conn, policy)?, draft)?;
-        }
         Some(stored) => stored.check(access)?,
         None if access.run.is_some() => return Err(Error::NotFound.into()),
         None => {}
@@ -63,12 +59,14 @@ pub(super) fn save(
     if !holds {
         return Err(Error::Conflict.into());
     }
-    if let Some(stored) = old.as_ref().filter(|_| access.run.is_none()) {
-        if stored.run.is_some() {
-            return Err(Error::Held.into());
+    match &old {
+        Some(stored) if access.run.is_some() => keeps_end(&stored.record(conn, policy)?, draft)?,
+        Some(stored) if stored.run.is_some() => return Err(Error::Held.into()),
+        Some(stored) => {
+            write::release(conn, stored.num)?;
+            write::clear_progress(conn, stored.num)?;
         }
-        write::release(conn, stored.num)?;
-        write::clear_progress(conn, stored.num)?;
+        None => {}
     }
     write::put(conn, policy, &id, draft, old.as_ref())?;
     Ok(id)

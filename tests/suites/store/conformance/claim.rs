@@ -20,6 +20,7 @@ promises! {
     a_held_task_is_saved_by_its_run_alone,
     a_held_task_is_refused_even_if_its_run_sets_it_back,
     a_save_of_its_run_cannot_take_back_that_a_task_was_asked_to_stop,
+    a_run_cannot_end_its_task_and_begin_it_anew,
     a_hold_ends_at_its_deadline,
     a_run_that_has_ended_holds_its_task_no_longer,
     of_many_claims_at_once_exactly_one_wins,
@@ -198,6 +199,27 @@ async fn a_save_of_its_run_cannot_take_back_that_a_task_was_asked_to_stop<E: Eng
     save(Status::Cancelled, more).await.unwrap();
     assert_eq!(messages(&get(&store, &id).await), ["asked by an operator", "and more"]);
     assert_fails!(save(Status::Running, get(&store, &id).await.logs()).await, Error::InvalidTransition(_));
+    // A stale precondition comes first, whatever else is wrong.
+    let stale = Precondition::UnchangedSince(before.created_at().clone());
+    assert_fails!(store.save(draft_in("1", Status::Running), stale, &own).await, Error::Conflict);
+}
+
+async fn a_run_cannot_end_its_task_and_begin_it_anew<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    for (id, end) in [("1", Status::Completed), ("2", Status::Failed), ("3", Status::Cancelled)] {
+        let claim = claim(id);
+        store.claim(claim.clone()).await.unwrap();
+        let (id, own) = (task_id(id), Access::ANY.during(claim.run));
+        let asked = Change::status(Status::CancelRequested).log("asked by an operator");
+        store.change(&id, asked, &Access::ANY).await.unwrap();
+        store.change(&id, Change::status(end), &own).await.unwrap();
+        let before = get(&store, &id).await.encode();
+        for status in Status::ALL {
+            let anew = store.save(draft_in(id.as_str(), status), Precondition::None, &own).await;
+            assert_fails!(anew, Error::InvalidTransition(_) | Error::Conflict);
+        }
+        assert_eq!(get(&store, &id).await.encode(), before);
+    }
 }
 
 async fn a_held_task_is_refused_even_if_its_run_sets_it_back<E: Engine>() {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::read::{Found, read_task};
 use super::replace::{Expected, LeaseChange, Replacement};
 use crate::record::{Draft, TaskId, TaskRecord, Timestamp, later_than};
-use crate::store::cancellation::keeps_cancellation;
+use crate::store::cancellation::keeps_end;
 use crate::store::free_id::FreeId;
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::Owner;
@@ -101,7 +101,7 @@ impl RedisStore {
             return Err(Error::Conflict);
         }
         if let Some(record) = record.as_ref().filter(|_| access.run.is_some()) {
-            keeps_cancellation(record, draft)?;
+            keeps_end(record, draft)?;
         }
         let now = match record {
             Some(record) => later_than(record.updated_at(), &now),

@@ -100,7 +100,10 @@ if new_prefix == '' and new_jobs == '' and (new_tail == '' or in_place) then
   if addition ~= '' or new_tail ~= '' then
     redis.call('SETRANGE', record, string.format('%d', tail_at), addition .. (new_tail ~= '' and new_tail or tail))
   end
-  redis.call('SETRANGE', record, ARGV[12], stamp)
+  -- A progress alone is kept beside the record.
+  if not ARGV[31] or addition ~= '' or new_tail ~= '' or ARGV[22] == '1' then
+    redis.call('SETRANGE', record, ARGV[12], stamp)
+  end
   redis.call('EXPIRE', record, ARGV[6])
 else
   local text, stamp_at = redis.call('GET', record), tonumber(ARGV[12])
