@@ -137,7 +137,9 @@ fn the_examples_of_every_help_work_as_they_stand() -> Result<()> {
     for plugin in ["quickstart", "csv-profile"] {
         std::fs::copy(guest(plugin), shell.directory().join(plugin).with_extension("wasm"))?;
     }
-    for name in names.iter().filter(|name| *name != "run") {
+    // The suite `languages` goes the way of those that need a project.
+    let elsewhere = ["run", "build", "test", "dev"];
+    for name in names.iter().filter(|name| !elsewhere.contains(&name.as_str())) {
         let status = if ["logs", "wait"].contains(&name.as_str()) { "completed" } else { "pending" };
         default.done(["save", "external-1", "--service", "analytics", "--user", "alice", "--status", status])?;
         let help = finish(shell.bare_command().args([name, "--help"]))?;

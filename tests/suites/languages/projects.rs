@@ -102,7 +102,7 @@ fn what_cannot_be_built_says_why_and_leaves_nothing() -> Result<()> {
         std::fs::write(folder.join("worker.py"), "import task_state\n\ndef run(:\n")?;
         let failed = finish(&mut shell.command(["build", "worker.py"]))?;
         ensure!(
-            failed.code == Some(1) && failed.stderr.contains("worker.py") && failed.stderr.contains('3'),
+            failed.code == Some(1) && ["worker.py:3", "line 3"].iter().any(|place| failed.stderr.contains(place)),
             "{failed:?}"
         );
         ensure!(!folder.join("worker.wasm").exists());
@@ -113,6 +113,11 @@ fn what_cannot_be_built_says_why_and_leaves_nothing() -> Result<()> {
         ensure!(failed.code == Some(1) && failed.stderr.contains("app.js:2"), "{failed:?}");
         ensure!(!folder.join("app.wasm").exists());
     }
+    done(shell.command(["new", "broken", "--language", "rust"]))?;
+    std::fs::write(folder.join("broken/src/lib.rs"), "fn main( {\n")?;
+    let failed = finish(&mut shell.command(["build", "broken"]))?;
+    ensure!(failed.code == Some(1) && failed.stderr.contains("src/lib.rs:1"), "{failed:?}");
+    ensure!(!folder.join("broken/broken.wasm").exists());
     // Without tools on the PATH they are named.
     let mut build = shell.command(["build", "app.js"]);
     std::fs::write(folder.join("app.js"), "export function run() {}\n")?;

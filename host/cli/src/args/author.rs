@@ -9,14 +9,13 @@ use super::run::TaskArgs;
 use super::values::stored_id;
 use crate::author::Language;
 
-/// Begin a plugin: a folder with its source, a test in its own language, a fixture and a manifest
+/// Begin a plugin: a project that builds and passes its tests
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The SDK comes with it, in the folder sdk, so that the project needs nothing but the tools of its language.
 
 Example:
-  task-state new hello --language python
-  cd hello && task-state build && task-state test")]
+  task-state new hello --language python")]
 pub(crate) struct NewArgs {
     /// Its name: lower-case letters, digits and '_'. It is the folder's, too
     pub(crate) name: String,

@@ -13,6 +13,11 @@ use super::{BuildFailed, Language, Project};
 use crate::exit::Misuse;
 use crate::output::Screen;
 
+/// Starts the build of the Python SDK, which is in the folder that is its first argument. `-m` would look in the present
+/// folder first, where there may be an `enum.py`, or another `task_state`.
+const START_PYTHON: &str = "import sys, runpy; sys.path[0] = sys.argv.pop(1); \
+    runpy.run_module('task_state.build', run_name='__main__', alter_sys=True)";
+
 /// What plugins in Rust are compiled for.
 const TARGET: &str = "wasm32-wasip2";
 
@@ -27,15 +32,12 @@ pub(crate) fn build(project: &Project, screen: &Screen) -> anyhow::Result<()> {
         Language::Python => {
             let sdk = of_project(project.language, &project.folder)?;
             let mut python = Command::new(python_of(&project.folder)?);
-            python
-                .args(["-m", "task_state.build"])
-                .env("PYTHONPATH", sdk.join("src"))
-                .env("PYTHONDONTWRITEBYTECODE", "1");
+            python.args(["-c", START_PYTHON]).arg(sdk.join("src")).env("PYTHONDONTWRITEBYTECODE", "1");
             drive(python, project, screen)
         }
         Language::Js | Language::Ts => {
             let sdk = of_project(project.language, &project.folder)?;
-            let node = find("node").ok_or_else(|| missing("node", "https://nodejs.org (18 or later)"))?;
+            let node = find("node").ok_or_else(|| missing("node", "https://nodejs.org (20.6 or later)"))?;
             let mut node = Command::new(node);
             node.arg(sdk.join("bin/build.js"));
             drive(node, project, screen)
@@ -59,7 +61,7 @@ fn build_rust(project: &Project, screen: &Screen) -> anyhow::Result<()> {
     ensure_target()?;
     let mut cargo = Command::new(cargo);
     cargo.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
-    cargo.current_dir(&project.folder).stdout(Stdio::piped());
+    cargo.current_dir(&project.folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     screen.line(&shown(&cargo));
     let output = cargo.output().context("cargo did not start")?;
     if !output.status.success() {
@@ -91,8 +93,11 @@ fn component_of(line: &str, manifest: &Path) -> Option<PathBuf> {
 
 /// Puts a file where it belongs, whole or not at all.
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let partly = to.with_extension(format!("wasm.{}", std::process::id()));
+    let partly = to.with_extension(format!("{}.part", std::process::id()));
     let copied = fs::copy(from, &partly).and_then(|_| fs::rename(&partly, to));
+    if copied.is_err() {
+        let _ = fs::remove_file(&partly);
+    }
     copied.with_context(|| format!("cannot write {}", to.display()))
 }
 

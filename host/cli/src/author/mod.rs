@@ -10,10 +10,10 @@ mod sdk;
 mod test;
 
 pub(crate) use build::build;
-pub(crate) use files::newest_change;
+pub(crate) use files::sources;
 pub(crate) use new::new;
 pub(crate) use project::{Language, Project};
-pub(crate) use test::{Report, record, test};
+pub(crate) use test::{Report, has_fixtures, record, settings, test};
 
 /// What the author can mend, and has been told of: a source that does not compile. Nothing more is to be said.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! `new`: a project that builds and passes its tests.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -20,9 +21,10 @@ const MAX_NAME_BYTES: usize = 64;
 /// [`Misuse`] for a name that a crate, a package and a module cannot all have, or if the folder is there already.
 pub(crate) fn new(name: &str, language: Language, folder: &Path) -> anyhow::Result<()> {
     check_name(name)?;
-    if folder.exists() {
-        return Err(Misuse(format!("{} is there already", folder.display())).into());
-    }
+    fs::create_dir(folder).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => anyhow::Error::new(Misuse(format!("{} is there already", folder.display()))),
+        _ => anyhow::Error::new(error).context(format!("cannot make {}", folder.display())),
+    })?;
     let made = write(name, language, folder);
     if made.is_err() {
         // Half a project is worse than none.
@@ -57,25 +59,110 @@ fn check_name(name: &str) -> Result<(), Misuse> {
 }
 
 /// Names that mean something else in Rust, Python or JavaScript, or in the project itself.
-const RESERVED: [&str; 20] = [
+const RESERVED: &[&str] = &[
+    // Keywords.
+    "abstract",
+    "and",
+    "as",
+    "assert",
     "async",
     "await",
+    "become",
+    "box",
+    "break",
+    "case",
+    "catch",
     "class",
-    "core",
+    "const",
+    "continue",
     "crate",
+    "debugger",
     "def",
+    "default",
+    "del",
+    "delete",
+    "do",
+    "dyn",
+    "elif",
+    "else",
+    "enum",
+    "except",
+    "export",
+    "extends",
+    "extern",
+    "false",
+    "final",
+    "finally",
+    "fn",
     "for",
+    "from",
+    "function",
+    "gen",
+    "global",
     "if",
+    "impl",
     "import",
     "in",
+    "instanceof",
+    "interface",
+    "is",
+    "lambda",
+    "let",
+    "loop",
+    "macro",
     "match",
     "mod",
+    "move",
+    "mut",
+    "new",
+    "nonlocal",
+    "not",
+    "null",
+    "or",
+    "override",
+    "package",
+    "pass",
+    "priv",
+    "private",
+    "protected",
+    "pub",
+    "public",
+    "raise",
+    "ref",
     "return",
-    "sdk",
     "self",
-    "std",
+    "static",
+    "struct",
     "super",
+    "switch",
+    "this",
+    "throw",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "union",
+    "unsafe",
+    "unsized",
+    "use",
+    "var",
+    "virtual",
+    "void",
+    "where",
+    "while",
+    "with",
+    "yield",
+    // Crates and modules that a plugin has already, and folders of the project.
+    "alloc",
+    "core",
+    "node_modules",
+    "proc_macro",
+    "sdk",
+    "src",
+    "std",
     "task_state",
+    "task_state_guest",
     "test",
     "tests",
 ];

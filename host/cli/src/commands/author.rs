@@ -1,12 +1,12 @@
 //! `new`, `build`, `test` and `dev`: what an author of plugins does.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use task_state_host::Grants;
 use task_state_host::store::{self, Access, StoreUrl};
-use task_state_host::{CompilerProcess, Host, Settings};
+use task_state_host::{CompilerProcess, Host};
 use tokio::task::block_in_place;
 
 use super::interrupt::Interrupt;
@@ -75,7 +75,8 @@ async fn tested(folder: &Path, component: &Path, out: &mut Out) -> anyhow::Resul
 pub(super) async fn record(args: &TestArgs, session: &mut Session) -> anyhow::Result<Exit> {
     let id = args.record.as_ref().context("no task was named")?;
     let task = session.store.get(id, &Access::ANY).await.about(id)?;
-    let path = author::record(&task, &args.folder)?.display().to_string();
+    let progress = session.store.progress(id, &Access::ANY).await.about(id)?;
+    let path = author::record(&task, progress.as_ref(), &args.folder)?.display().to_string();
     session.out.result(&name(&path), &serde_json::json!({"fixture": path}))?;
     Ok(Exit::Done)
 }
@@ -84,8 +85,8 @@ pub(super) async fn record(args: &TestArgs, session: &mut Session) -> anyhow::Re
 pub(super) async fn dev(args: DevArgs, format: Format, screen: &Screen) -> anyhow::Result<Exit> {
     let mut interrupt = Interrupt::listen()?;
     loop {
-        let seen = author::newest_change(&args.folder);
-        if let Err(error) = turn(&args, format, screen).await {
+        let seen = author::sources(&args.folder);
+        if let Err(error) = turn(&args, format, &interrupt, screen).await {
             screen.line(&format!("error: {}", crate::args::flat(&format!("{error:#}"))));
         }
         screen.line("waiting for a source to change; Ctrl-C ends this");
@@ -95,31 +96,31 @@ pub(super) async fn dev(args: DevArgs, format: Format, screen: &Screen) -> anyho
                 () = interrupt.requested() => return Ok(Exit::Done),
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
-            if author::newest_change(&args.folder) != seen {
+            if author::sources(&args.folder) != seen {
                 break;
             }
         }
     }
 }
 
-/// Builds, tests and runs once.
-async fn turn(args: &DevArgs, format: Format, screen: &Screen) -> anyhow::Result<()> {
+/// Builds, tests and runs once, unless it is interrupted.
+async fn turn(args: &DevArgs, format: Format, interrupt: &Interrupt, screen: &Screen) -> anyhow::Result<()> {
     let project = Project::find(&args.folder)?;
     block_in_place(|| author::build(&project, screen))?;
     let mut out = Out::new(format);
-    if has_fixtures(&args.folder) {
-        let report = tested(&args.folder, &project.component, &mut out).await?;
+    if author::has_fixtures(&args.folder) {
+        let mut interrupted = interrupt.clone();
+        let report = tokio::select! {
+            biased;
+            () = interrupted.requested() => return Ok(()),
+            report = tested(&args.folder, &project.component, &mut out) => report?,
+        };
         screen.line(&report.summary());
     }
     let plugin = PluginFile::beside(&project.component, Grants::for_services([args.service.as_str()]))?;
     let job = Job::of(plugin, args.service.clone(), args.user.clone(), args.task.clone())?;
-    let store = store::open(&StoreUrl::Memory, &Settings::from_env()?).await?;
+    let store = store::open(&StoreUrl::Memory, &author::settings()?).await?;
     let mut session = Session { store, out, screen: screen.clone() };
-    run::run(job, &mut session).await?;
+    run::run_until(job, interrupt.clone(), &mut session).await?;
     Ok(())
-}
-
-fn has_fixtures(folder: &Path) -> bool {
-    let files = std::fs::read_dir(folder.join("tests")).into_iter().flatten().filter_map(Result::ok);
-    files.map(|entry| entry.path()).any(|path: PathBuf| path.extension().is_some_and(|extension| extension == "toml"))
 }

@@ -82,8 +82,12 @@ fn parameters(base: Option<JsonObject>, added: &[(String, String)]) -> anyhow::R
     Ok(Some(JsonObject::parse("parameters", &format!("{text}}}"))?))
 }
 
-pub(super) async fn run(mut job: Job, session: &mut Session) -> anyhow::Result<Exit> {
-    let mut interrupt = Interrupt::listen()?;
+pub(super) async fn run(job: Job, session: &mut Session) -> anyhow::Result<Exit> {
+    run_until(job, Interrupt::listen()?, session).await
+}
+
+/// The same for a caller who listens for an interrupt already.
+pub(super) async fn run_until(mut job: Job, mut interrupt: Interrupt, session: &mut Session) -> anyhow::Result<Exit> {
     let screen = session.screen.clone();
     job.request.output = OutputSink::callback(move |bytes| screen.guest(bytes));
     let events = job.request.events();

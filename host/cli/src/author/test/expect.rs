@@ -69,18 +69,29 @@ fn listed(texts: &[impl AsRef<str>]) -> String {
     lines.join("\n")
 }
 
-/// Whether entries are those of the patterns, in order.
+/// Whether entries are those of the patterns, in order: with each `**` taking as few as it can, and more only for what
+/// follows it.
 fn entries_match(patterns: &[String], entries: &[&str]) -> bool {
-    match patterns.split_first() {
-        None => entries.is_empty(),
-        Some((first, rest)) if first == ANY_ENTRIES => {
-            (0..=entries.len()).any(|skipped| entries_match(rest, &entries[skipped..]))
+    let (mut pattern, mut entry) = (0, 0);
+    // Behind the last `**`, and up to where it reaches.
+    let mut last = None;
+    while entry < entries.len() {
+        match patterns.get(pattern) {
+            Some(any) if any == ANY_ENTRIES => {
+                pattern += 1;
+                last = Some((pattern, entry));
+            }
+            Some(wanted) if matches(wanted, entries[entry]) => (pattern, entry) = (pattern + 1, entry + 1),
+            _ => match last {
+                Some((behind, reach)) => {
+                    last = Some((behind, reach + 1));
+                    (pattern, entry) = (behind, reach + 1);
+                }
+                None => return false,
+            },
         }
-        Some((first, rest)) => match entries.split_first() {
-            Some((entry, others)) => matches(first, entry) && entries_match(rest, others),
-            None => false,
-        },
     }
+    patterns[pattern..].iter().all(|left| left == ANY_ENTRIES)
 }
 
 /// Whether a whole text is that of a pattern.
@@ -156,5 +167,9 @@ mod tests {
         assert!(matches(&["a", "**", "z"], &["a", "z"]) && matches(&["a", "**", "z"], &["a", "b", "z", "z"]));
         assert!(!matches(&["a", "**", "z"], &["a", "b"]) && !matches(&["a"], &["a", "b"]));
         assert!(matches(&["*"], &["a"]) && !matches(&["*"], &[]));
+        assert!(matches(&["**", "x", "**", "y"], &["x", "y", "x", "z", "y"]));
+        // Neither by depth nor by turns does it grow beyond measure.
+        let many = vec!["x"; 60_000];
+        assert!(matches(&many, &many) && !matches(&[&["**", "x"].repeat(12)[..], &["y"]].concat(), &many[..600]));
     }
 }

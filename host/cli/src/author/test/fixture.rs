@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde::Deserialize;
 use task_state_host::plugin::{WitStatus, parse_duration};
 use task_state_host::record::{Draft, JsonObject, Priority, Service, TaskId, UserId};
@@ -105,12 +104,31 @@ pub(super) struct ExpectedProgress {
 impl Fixture {
     /// Reads a fixture, and checks all that can be checked before anything is run.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let said = || format!("fixture {}", path.display());
-        let text = fs::read_to_string(path).map_err(|error| Misuse(error.to_string())).with_context(said)?;
-        let fixture: Self = toml::from_str(&text).map_err(|error| Misuse(error.to_string())).with_context(said)?;
-        fixture.faults.iter().try_for_each(Fault::check).with_context(said)?;
-        fixture.cancel_after().with_context(said)?;
+        let text = fs::read_to_string(path).map_err(|error| Misuse(error.to_string()))?;
+        let fixture: Self = toml::from_str(&text).map_err(|error| Misuse(error.to_string()))?;
+        fixture.check(path.parent().unwrap_or(Path::new("")))?;
         Ok(fixture)
+    }
+
+    fn check(&self, folder: &Path) -> anyhow::Result<()> {
+        self.faults.iter().try_for_each(Fault::check)?;
+        self.cancel_after()?;
+        self.request(folder)?;
+        self.grants(None)?;
+        self.tasks.iter().try_for_each(|task| task.draft().map(|_| ()))?;
+        self.expect.tasks.iter().try_for_each(|expected| expected.id().map(|_| ()))?;
+        // What nobody would look at is a mistake.
+        let unused = [
+            ("task.status", self.task.status.is_some()),
+            ("task.logs", !self.task.logs.is_empty()),
+            ("expect.task-id", self.expect.task_id.is_some()),
+            ("expect.tasks.tasks", self.expect.tasks.iter().any(|expected| !expected.tasks.is_empty())),
+            ("cancel.before-call = 0", self.cancel.before_call == Some(0)),
+        ];
+        match unused.into_iter().find(|(_, is_there)| *is_there) {
+            Some((field, _)) => Err(Misuse(format!("{field} means nothing there")).into()),
+            None => Ok(()),
+        }
     }
 
     /// The run that it describes; relative paths start in the folder of the fixture.
@@ -125,6 +143,9 @@ impl Fixture {
                 return Err(Misuse(format!("{why}: {}", file.display())).into());
             }
             (Some(text), None) => Input::Bytes(text.as_bytes().into()),
+            (None, Some(file)) if !folder.join(file).is_file() => {
+                return Err(Misuse(format!("there is no input-file {}", folder.join(file).display())).into());
+            }
             (None, Some(file)) => Input::File(folder.join(file)),
             (None, None) => Input::Empty,
         };
@@ -152,6 +173,14 @@ impl Fixture {
             grants.operations = operations.iter().map(|name| name.parse::<Operation>()).collect::<Result<_, _>>()?;
         }
         Ok(grants)
+    }
+}
+
+impl Expected {
+    /// The task that it is of, which is not the plugin's own.
+    pub(super) fn id(&self) -> anyhow::Result<TaskId> {
+        let id = self.task_id.as_deref().ok_or_else(|| Misuse("a table of expect.tasks has no task-id".to_owned()))?;
+        Ok(TaskId::stored(id)?)
     }
 }
 
@@ -198,8 +227,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.toml");
         fs::write(&path, text).unwrap();
-        let error = Fixture::read(&path).and_then(|fixture| fixture.request(folder.path()).map(|_| ()));
-        format!("{:#}", error.unwrap_err())
+        format!("{:#}", Fixture::read(&path).unwrap_err())
     }
 
     #[test]
@@ -213,6 +241,13 @@ mod tests {
             ("cancel = {after = 'soon'}\n[expect]", "invalid length of time \"soon\""),
             ("input = 'a'\ninput-file = 'b'\n[expect]", "one too many: b"),
             ("[task]\nservice = 'a:b'\n[expect]", "invalid service \"a:b\""),
+            ("input-file = 'none.csv'\n[expect]", "there is no input-file"),
+            ("[task]\nstatus = 'pending'\n[expect]", "task.status means nothing there"),
+            ("[expect]\ntask-id = 'x'", "expect.task-id means nothing there"),
+            ("[[expect.tasks]]\nstatus = 'pending'", "has no task-id"),
+            ("cancel = {before-call = 0}\n[expect]", "cancel.before-call = 0 means nothing there"),
+            ("[grants]\noperations = ['fly']\n[expect]", "invalid operation \"fly\""),
+            ("[[tasks]]\ntask-id = 'a b'\n[expect]", "invalid task id \"a b\""),
             ("[task]\npriority = 'urgent'\n[expect]", "invalid priority \"urgent\""),
         ] {
             let error = refused(text);

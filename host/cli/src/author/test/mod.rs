@@ -7,13 +7,13 @@ mod report;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context as _;
 use task_state_host::record::TaskId;
 use task_state_host::store::{self, Access, Precondition, SharedStore, StoreUrl};
-use task_state_host::{Host, LoadRequest, Manifest, OutputSink, RunRequest, Settings};
+use task_state_host::{BadVariable, Host, LoadRequest, Manifest, OutputSink, RunRequest, Settings};
 
 pub(crate) use record::record;
 pub(crate) use report::Report;
@@ -22,11 +22,11 @@ use self::fixture::{Expected, Fixture};
 use self::report::Tested;
 use crate::exit::Misuse;
 
-/// Runs all fixtures of a project on its component. `load` makes a host that the component can be loaded into; each that
-/// has ended is told at once.
+/// Runs all fixtures of a project on its component. `host` makes a host that the component can be loaded into; what came of
+/// each fixture is told at once.
 ///
 /// # Errors
-/// [`Misuse`] if there are no fixtures, or one cannot be read; nothing was run then.
+/// [`Misuse`] if there are no fixtures, or one of them cannot be used; nothing was run then.
 pub(crate) async fn test(
     folder: &Path,
     component: &Path,
@@ -37,37 +37,54 @@ pub(crate) async fn test(
 ) -> anyhow::Result<Report> {
     let mut fixtures = Vec::new();
     for path in find(folder)? {
-        let fixture = Fixture::read(&path)?;
-        fixtures.push((path, fixture));
+        fixtures.push((Fixture::read(&path).with_context(|| named(&path))?, path));
     }
     let mut report = Report::default();
-    for (path, fixture) in fixtures {
-        let grants = fixture.grants(has_manifest.then_some(&manifest.grants)).with_context(|| named(&path))?;
-        let mut request = LoadRequest::from(manifest.clone());
-        request.grants = grants;
-        let store = memory().await?;
+    for (fixture, path) in fixtures {
+        let mut load = LoadRequest::from(manifest.clone());
+        load.grants = fixture.grants(has_manifest.then_some(&manifest.grants))?;
+        let store = store::open(&StoreUrl::Memory, &settings()?).await?;
         let host = host(store.clone())?;
-        let plugin = host.load_file(component, request).await;
+        let plugin = host.load_file(component, load).await;
         let plugin = plugin.map_err(|error| crate::commands::not_loaded(component, error))?;
+        let output = Tail::default();
+        let mut request = fixture.request(path.parent().unwrap_or(folder))?;
+        request.limits = Some(manifest.limits.clone());
+        request.output = output.sink(manifest.limits.output_bytes);
         let began = Instant::now();
-        let shown = Arc::<std::sync::Mutex<Vec<u8>>>::default();
-        let sink = shown.clone();
-        let mut run = fixture.request(path.parent().unwrap_or(folder)).with_context(|| named(&path))?;
-        run.limits = Some(manifest.limits.clone());
-        run.output = OutputSink::callback(move |bytes| {
-            if let Ok(mut shown) = sink.lock() {
-                shown.extend_from_slice(bytes);
-            }
-        });
-        let differences = play(&fixture, &plugin, run, &store).await.with_context(|| named(&path))?;
+        // What keeps a fixture from being played is its failure, and not the end of the others.
+        let played = play(&fixture, &plugin, request, &store).await;
+        let differences = played.unwrap_or_else(|error| vec![format!("it could not be played: {error:#}")]);
         host.shutdown().await;
-        let output = shown.lock().map(|shown| String::from_utf8_lossy(&shown).into_owned()).unwrap_or_default();
         let fixture = path.strip_prefix(folder).unwrap_or(&path).to_owned();
-        let tested = Tested { fixture, time: began.elapsed(), differences, output };
+        let tested = Tested { fixture, time: began.elapsed(), differences, output: output.text() };
         tell(&tested.text())?;
         report.tested.push(tested);
     }
     Ok(report)
+}
+
+/// The last of what a plugin prints.
+#[derive(Clone, Default)]
+struct Tail(Arc<Mutex<Vec<u8>>>);
+
+impl Tail {
+    /// Keeps the last so many bytes, and up to as many more.
+    fn sink(&self, most: usize) -> OutputSink {
+        let kept = self.0.clone();
+        OutputSink::callback(move |bytes| {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.extend_from_slice(bytes);
+            if kept.len() > 2 * most {
+                let over = kept.len() - most;
+                kept.drain(..over);
+            }
+        })
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
 }
 
 fn named(path: &Path) -> String {
@@ -89,9 +106,14 @@ fn is_fixture(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml") && path.is_file()
 }
 
-/// A store of nobody else's. What the environment says of stores is not for it, but the time zone is.
-async fn memory() -> anyhow::Result<SharedStore> {
-    Ok(store::open(&StoreUrl::Memory, &Settings::from_env()?).await?)
+/// Whether a project has fixtures.
+pub(crate) fn has_fixtures(folder: &Path) -> bool {
+    find(folder).is_ok()
+}
+
+/// What holds for a store in memory: of the environment the time zone alone, which is the same for all stores.
+pub(crate) fn settings() -> Result<Settings, BadVariable> {
+    Settings::from_vars(|name| if name == "DMS_TIMEZONE" { std::env::var(name).ok() } else { None })
 }
 
 /// Runs a plugin on the task of a fixture. Gives what differs from what it expects.
@@ -116,7 +138,7 @@ async fn play(
     run.wait().await;
     let mut differences = compare(&fixture.expect, &id, store).await?;
     for expected in &fixture.expect.tasks {
-        let id = TaskId::stored(expected.task_id.clone().unwrap_or_default())?;
+        let id = expected.id()?;
         let found = compare(expected, &id, store).await?;
         differences.extend(found.into_iter().map(|difference| format!("task {id}: {difference}")));
     }
