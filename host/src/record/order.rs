@@ -25,16 +25,21 @@ pub(crate) fn sort_key(id: &str) -> Vec<u8> {
     key
 }
 
+/// The most digits that Python's `int(text)` takes, leading zeros counted.
+const MAX_DIGITS: usize = 4_300;
+
 /// Reads what Python's `int(text)` reads: white space around, one sign, decimal digits of any script, and single
 /// underscores between digits. Gives whether it is negative, and its digits without leading zeros; none for zero.
 fn integer(text: &str) -> Option<(bool, Vec<u8>)> {
-    let text = text.trim_matches(is_python_space);
+    // Not what `str.strip()` takes off: the information separators stay.
+    let text = text.trim();
     let (negative, body) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
         _ => (false, text),
     };
     let mut digits = Vec::with_capacity(body.len());
+    let mut count = 0;
     let mut after_digit = false;
     for c in body.chars() {
         if c == '_' && after_digit {
@@ -43,17 +48,13 @@ fn integer(text: &str) -> Option<(bool, Vec<u8>)> {
         }
         let digit = decimal_value(c)?;
         after_digit = true;
+        count += 1;
         if !(digits.is_empty() && digit == 0) {
             digits.push(digit);
         }
     }
     let negative = negative && !digits.is_empty();
-    after_digit.then_some((negative, digits))
-}
-
-/// What `str.strip()` takes off: Unicode white space and the four information separators.
-fn is_python_space(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
+    (after_digit && count <= MAX_DIGITS).then_some((negative, digits))
 }
 
 /// The value of a decimal digit (Unicode general category Nd). Each script's ten digits are contiguous and in order;
@@ -89,10 +90,26 @@ mod tests {
 
     #[test]
     fn an_integer_is_what_python_reads_as_one() {
-        for text in ["0", "+1", "-1", "1_000", "\t7\n", "٣", "-0"] {
+        let zeros = |count| "0".repeat(count);
+        for text in ["0", "+1", "-1", "1_000", "\t7\n", "\u{3000}7\u{85}", "٣", "-0", &zeros(4_300)] {
             assert!(integer(text).is_some(), "{text:?}");
         }
-        for text in ["", "_1", "1_", "1__0", "+", "+-1", "- 1", "1.0", "0x1", "²"] {
+        for text in [
+            "",
+            "_1",
+            "1_",
+            "1__0",
+            "+",
+            "+-1",
+            "- 1",
+            "1.0",
+            "0x1",
+            "²",
+            "\u{1c}7",
+            "7\u{1f}",
+            "\u{200b}7",
+            &zeros(4_301),
+        ] {
             assert!(integer(text).is_none(), "{text:?}");
         }
     }
