@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use crate::record::InvalidValue;
 
 /// Units of bytes, the largest first.
-const UNITS: [(&str, usize); 7] = [
+const UNITS: [(&str, usize); 8] = [
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
     ("KiB", 1 << 10),
@@ -15,6 +15,8 @@ const UNITS: [(&str, usize); 7] = [
     ("MB", 1_000_000),
     ("kB", 1_000),
     ("B", 1),
+    // As `in_units` writes it.
+    ("bytes", 1),
 ];
 
 /// Reads an amount of bytes: a whole number with a unit (`256MiB`, `64 KiB`, `1GB`), or without one for bytes.
@@ -86,9 +88,10 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_named_in_whole_units() {
+    fn a_limit_is_named_in_whole_units_and_read_as_it_is_named() {
         for (bytes, text) in [(64 << 20, "64 MiB"), (1 << 30, "1 GiB"), (1_000_000, "1000000 bytes"), (0, "0 bytes")] {
             assert_eq!(in_units(bytes), text);
+            assert_eq!(parse_bytes(text), Ok(bytes));
         }
     }
 }
