@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod demo;
+mod fuzz;
 mod languages;
 mod python;
 mod redis;
@@ -31,6 +32,8 @@ enum Xtask {
     },
     /// Check that the interface in wit/ is compatible with what was released: see wit/README.md
     Wit,
+    /// Look for inputs that break a promise, with libFuzzer: see .github/CONTRIBUTING.md. Needs cargo-fuzz and a C++ compiler
+    Fuzz(fuzz::FuzzArguments),
     /// Measure what things cost, on servers of its own
     #[command(subcommand)]
     Bench(Bench),
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         // Just as they were typed: the parser takes out a `--` that comes first, and cargo needs it.
         Xtask::Test { .. } => suite::test(&env::args_os().skip(2).collect::<Vec<_>>()),
         Xtask::Wit => suite::wit(),
+        Xtask::Fuzz(arguments) => fuzz::fuzz(&arguments),
         Xtask::Bench(Bench::Store(arguments)) => bench::store(&arguments),
     };
     match done {

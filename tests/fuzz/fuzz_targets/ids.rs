@@ -1,0 +1,5 @@
+//! The order of ids under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| task_state_fuzz::ids::fuzz(data));
