@@ -29,6 +29,31 @@ pub(crate) struct StoreArguments {
     profile: String,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct SandboxArguments {
+    /// How often everything is measured [default: 5]
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Fewer and smaller measurements: to see that it works
+    #[arg(long)]
+    quick: bool,
+    /// Only these of parked, empty, call, start, short and crowd
+    #[arg(long, value_name = "PARTS")]
+    only: Option<String>,
+    /// A component made by the Python toolchain, to be started too
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
+    /// A component made by the JavaScript toolchain, to be started too
+    #[arg(long, value_name = "FILE")]
+    js: Option<PathBuf>,
+    /// The cargo profile to build with
+    #[arg(long, default_value = "release")]
+    profile: String,
+}
+
+/// Threads of the runtimes that guests run on: as many wherever it is measured.
+const GUEST_THREADS: &str = "2";
+
 /// Builds the plugin and the benchmark, gives the peer's way its libraries, and measures.
 pub(crate) fn store(arguments: &StoreArguments) -> Result<()> {
     let redis = redis::ensure()?;
@@ -51,4 +76,32 @@ pub(crate) fn store(arguments: &StoreArguments) -> Result<()> {
         bench.arg("--quick");
     }
     run(bench.env("REDIS_SERVER", redis))
+}
+
+/// Builds the plugins and the benchmark, and measures.
+pub(crate) fn sandbox(arguments: &SandboxArguments) -> Result<()> {
+    let redis = redis::ensure()?;
+    build::plugins(&["bench-guest"])?;
+    let target = build::target_directory()?;
+    let file = |option: &str, path: &Option<PathBuf>| {
+        let path =
+            path.as_ref().map(|path| fs::canonicalize(path).with_context(|| format!("{option} {}", path.display())));
+        path.transpose()
+    };
+    let (python, js) = (file("--python", &arguments.python)?, file("--js", &arguments.js)?);
+    heading("The benchmark");
+    let cache = target.join("bench-sandbox-cache");
+    let mut bench = cargo();
+    bench.args(["bench", "--workspace", "--bench", "sandbox", "--profile", &arguments.profile, "--"]);
+    bench.arg("--plugins").arg(build::examples(&target));
+    bench.arg("--cache").arg(&cache).arg("--json").arg(target.join("bench-sandbox.json"));
+    let rounds = arguments.rounds.map(|rounds| rounds.to_string().into());
+    let only = arguments.only.as_ref().map(PathBuf::from);
+    for (option, value) in [("--python", python), ("--js", js), ("--rounds", rounds), ("--only", only)] {
+        bench.args(value.iter().flat_map(|value| [Path::new(option), value]));
+    }
+    if arguments.quick {
+        bench.arg("--quick");
+    }
+    run(bench.env("REDIS_SERVER", redis).env("XDG_CACHE_HOME", cache).env("TOKIO_WORKER_THREADS", GUEST_THREADS))
 }

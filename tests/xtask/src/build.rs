@@ -27,6 +27,11 @@ pub(crate) fn plugin(target: &Path, package: &str) -> PathBuf {
     target.join(WASM).join("release").join(format!("{}.wasm", package.replace('-', "_")))
 }
 
+/// Where the plugins are that are examples of a package, once they are built.
+pub(crate) fn examples(target: &Path) -> PathBuf {
+    target.join(WASM).join("release").join("examples")
+}
+
 /// Builds plugins, and first brings their target.
 pub(crate) fn plugins(packages: &[&str]) -> Result<()> {
     heading("Plugins");

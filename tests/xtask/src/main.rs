@@ -44,6 +44,9 @@ enum Bench {
     /// Measure the store against the peer's way and the bare limit. Prints one table; all samples go to
     /// target/bench-store.json
     Store(bench::StoreArguments),
+    /// Measure the sandbox against bare wasmtime, and against itself when it is alone. Prints one table; all samples go
+    /// to target/bench-sandbox.json
+    Sandbox(bench::SandboxArguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Xtask::Wit => suite::wit(),
         Xtask::Fuzz(arguments) => fuzz::fuzz(&arguments),
         Xtask::Bench(Bench::Store(arguments)) => bench::store(&arguments),
+        Xtask::Bench(Bench::Sandbox(arguments)) => bench::sandbox(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

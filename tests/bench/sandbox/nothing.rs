@@ -1,0 +1,123 @@
+//! A store that does nothing: every answer is ready at once, and always the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use task_state_host::record::{
+    Change, Draft, Progress, Service, Status, StatusChange, TaskId, TaskRecord, Timestamp, UserId,
+};
+use task_state_host::store::sqlite::{SqliteOptions, SqliteStore};
+use task_state_host::store::*;
+use task_state_tests::tasks::clock;
+
+use crate::guests::{SERVICE, USER};
+
+/// A store whose one task is always running, whoever claims it.
+#[derive(Debug)]
+pub(crate) struct Nothing {
+    claimed: Claimed,
+    id: TaskId,
+    now: Timestamp,
+}
+
+impl Nothing {
+    pub(crate) async fn new() -> anyhow::Result<Arc<Self>> {
+        let real = SqliteStore::in_memory(SqliteOptions::default(), clock())?;
+        let life = Duration::from_secs(3_600);
+        let claim = Claim::new(Service::new(SERVICE)?, UserId::new(USER)?, RunId::unique(), life);
+        let claimed = real.claim(claim).await?;
+        Ok(Arc::new(Self { id: TaskId::stored(claimed.task.task_id())?, claimed, now: real.now() }))
+    }
+
+    /// The task that everybody is given.
+    pub(crate) fn task(&self) -> &TaskRecord {
+        &self.claimed.task
+    }
+}
+
+#[async_trait]
+impl TaskStore for Nothing {
+    async fn next_task_id(&self) -> Result<String> {
+        Ok(self.id.as_str().to_owned())
+    }
+
+    async fn peek_next_task_id(&self) -> Result<String> {
+        self.next_task_id().await
+    }
+
+    async fn save(&self, _: Draft, _: Precondition, _: &Access) -> Result<TaskId> {
+        Ok(self.id.clone())
+    }
+
+    async fn claim(&self, _: Claim) -> Result<Claimed> {
+        Ok(self.claimed.clone())
+    }
+
+    async fn renew(&self, holds: &[(TaskId, RunId)], _: Duration) -> Result<Vec<bool>> {
+        Ok(vec![true; holds.len()])
+    }
+
+    async fn get(&self, _: &TaskId, _: &Access) -> Result<TaskRecord> {
+        Ok(self.claimed.task.clone())
+    }
+
+    async fn status(&self, _: &TaskId, _: &Access) -> Result<Status> {
+        Ok(Status::Running)
+    }
+
+    async fn statuses(&self, tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>> {
+        Ok(tasks.iter().map(|_| Ok(Status::Running)).collect())
+    }
+
+    async fn progress(&self, _: &TaskId, _: &Access) -> Result<Option<Progress>> {
+        Ok(None)
+    }
+
+    async fn delete(&self, _: &TaskId, _: &Access) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn change(&self, _: &TaskId, change: Change, _: &Access) -> Result<Status> {
+        Ok(match change.status {
+            Some(StatusChange::To(status) | StatusChange::Finish { status }) => status,
+            _ => Status::Running,
+        })
+    }
+
+    async fn list(&self, _: &Query) -> Result<Page> {
+        Ok(Page::default())
+    }
+
+    async fn count(&self, _: &Scope, _: &Owners) -> Result<Counts> {
+        Ok(Counts::default())
+    }
+
+    async fn users(&self, _: &str) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn follow(&self, _: &TaskId, _: usize, _: &Access) -> Result<BoxStream<'static, Result<News>>> {
+        Ok(stream::pending().boxed())
+    }
+
+    async fn check(&self, _: bool) -> Result<Report> {
+        Ok(Report::default())
+    }
+
+    async fn maintain(&self) {
+        std::future::pending().await
+    }
+
+    async fn close(&self) {}
+
+    fn now(&self) -> Timestamp {
+        self.now.clone()
+    }
+
+    fn location(&self) -> String {
+        "nowhere".to_owned()
+    }
+}
