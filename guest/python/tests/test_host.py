@@ -104,6 +104,12 @@ def test_a_task_ends_as_its_program_does(
     assert (outcome.messages[-1].splitlines()[-1] if outcome.messages else None) == last
 
 
+def test_an_output_that_the_program_has_closed_fails_nothing(component: Component, run: Run) -> None:
+    ran = run(component(PROGRAMS / "ends.py"), parameters={"how": "close the output"})
+    assert (ran.record["status"], ran.messages) == ("completed", [])
+    assert ran.output.startswith("1,2\r\n")
+
+
 def test_a_traceback_shows_the_authors_lines(component: Component, run: Run) -> None:
     told = run(component(PROGRAMS / "ends.py"), parameters={"how": "raise"}).messages[-1]
     assert told.splitlines()[:3] == [

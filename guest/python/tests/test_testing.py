@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import logging
 import sys
 import time
@@ -117,6 +119,25 @@ def test_the_end_of_a_long_output_is_kept_with_a_mark() -> None:
 
     kept = testing.run(plugin).result.launcher_output
     assert kept == "[14464 bytes of earlier output were cut]\n" + "é" * 32_768
+
+
+def _closes(_: TaskRecord) -> None:
+    print("before")
+    csv.writer(io.TextIOWrapper(sys.stdout.buffer, newline="", write_through=True)).writerow([1, 2])
+
+
+def _detaches(_: TaskRecord) -> None:
+    print("before")
+    sys.stdout = io.TextIOWrapper(sys.stdout.detach(), newline="")
+    csv.writer(sys.stdout).writerow([1, 2])
+
+
+@pytest.mark.parametrize("plugin", [_closes, _detaches])
+def test_an_output_that_the_program_has_closed_is_kept_and_fails_nothing(plugin: Any) -> None:
+    before = (sys.stdin, sys.stdout, sys.stderr)
+    outcome = testing.run(plugin)
+    assert (outcome.status, outcome.output) == ("completed", "before\n1,2\r\n")
+    assert (sys.stdin, sys.stdout, sys.stderr) == before
 
 
 def test_logging_is_output_whatever_the_test_has_set_up() -> None:

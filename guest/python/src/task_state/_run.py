@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ._host import host
@@ -33,6 +35,13 @@ def run(program: Callable[[TaskRecord], None], task: TaskRecord) -> str | None:
             raise
         return describe(error)
     return None
+
+
+def flush_output() -> None:
+    """Write out what was printed. A stream that the program has closed, or put in the place of one, cannot fail the run."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
 
 
 def _exit_text(code: object) -> str | None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import atexit
+import csv
+import io
 import sys
 
 import task_state
@@ -67,6 +69,8 @@ def main(task):
     elif how == "complete":
         current_task.set_status(TaskStatus.COMPLETED, "mine")
         raise Failure("after")
+    elif how == "close the output":
+        csv.writer(io.TextIOWrapper(sys.stdout.buffer, newline="")).writerow([1, 2])
     elif how == "progress":
         for _ in task_state.progress(range(5), note="steps"):
             pass

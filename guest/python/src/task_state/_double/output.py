@@ -6,7 +6,9 @@ import io
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from .._run import flush_output
 
 #: How much of the output is kept: its end.
 OUTPUT_BYTES = 64 << 10
@@ -24,10 +26,24 @@ def kept(printed: bytes) -> str | None:
     return f"[{cut} bytes of earlier output were cut]\n{tail[broken:].decode(errors='replace')}"
 
 
+class _Printed(io.BytesIO):
+    """What was printed, also after the program has closed its output."""
+
+    _at_close: bytes | None = None
+
+    def close(self) -> None:
+        if self._at_close is None:
+            self._at_close = super().getvalue()
+        super().close()
+
+    def getvalue(self) -> bytes:
+        return super().getvalue() if self._at_close is None else self._at_close
+
+
 @contextmanager
 def captured(input_bytes: bytes) -> Iterator[io.BytesIO]:
     """Give the program an input, and take what it prints, by ``logging`` too."""
-    printed = io.BytesIO()
+    printed = _Printed()
     before = (sys.stdin, sys.stdout, sys.stderr)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -39,8 +55,10 @@ def captured(input_bytes: bytes) -> Iterator[io.BytesIO]:
     try:
         yield printed
     finally:
-        out.flush()
-        out.detach()
+        flush_output()
+        # What the program has left of it may not close what was printed later.
+        with suppress(ValueError):
+            out.detach()
         sys.stdin, sys.stdout, sys.stderr = before
         root.handlers[:] = handlers
         root.setLevel(level)

@@ -145,8 +145,7 @@ class Worker:
             failure = _run.run(type(self).script, claimed.model())
             atexit._run_exitfuncs()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _run.flush_output()
         if failure is not None:
             # More than the host keeps, and less than it takes in one call.
             raise Err(failure[:_MOST_OF_A_FAILURE].encode(errors="backslashreplace").decode())
