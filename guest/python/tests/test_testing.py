@@ -196,6 +196,23 @@ def test_a_cancellation_is_raised_in_the_main_task_which_cleans_up() -> None:
     assert time.monotonic() - began < 60
 
 
+def test_a_cancelled_program_may_clean_up_in_a_loop_of_its_own() -> None:
+    async def clean_up() -> None:
+        await asyncio.sleep(0.01)
+        current_task.log("cleaned up")
+
+    def plugin(_: TaskRecord) -> None:
+        current_task.log("started")
+        try:
+            asyncio.run(asyncio.sleep(60))
+        finally:
+            asyncio.run(clean_up())
+
+    for _ in range(2):
+        outcome = testing.run(plugin, cancel_before_call=1)
+        assert (outcome.status, outcome.messages) == ("cancelled", ["started", "cleaned up"])
+
+
 def test_a_cancelled_error_of_the_program_itself_is_a_failure() -> None:
     async def plugin(_: TaskRecord) -> None:
         raise asyncio.CancelledError

@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from ._host import host
+from ._host import Host, host
 
 #: Seconds that it sleeps at most before it looks whether the task was asked to stop.
 _SLICE = 0.1
+
+#: The host of the run whose cancellation was told to a main task. A run may make one loop after another, to clean up.
+_told: Host | None = None
 
 
 class _Timers:
@@ -48,7 +51,6 @@ class PluginLoop(asyncio.base_events.BaseEventLoop):
         super().__init__()
         self._selector = _Timers(self)
         self._main: asyncio.Future[Any] | None = None
-        self._was_cancelled = False
 
     def run_until_complete(self, future: Any) -> Any:
         """Run a future to its end, as the main task."""
@@ -59,12 +61,17 @@ class PluginLoop(asyncio.base_events.BaseEventLoop):
             self._main = outer
 
     def cancel_main(self) -> bool:
-        """Cancel the main task, once, if the plugin's task was asked to stop. Returns whether it did."""
-        if self._was_cancelled or self._main is None or not host().poll():
+        """Cancel the main task, once a run, if the plugin's task was asked to stop. Returns whether it does."""
+        if self._main is None or _told is host() or not host().poll():
             return False
-        self._was_cancelled = True
-        self.call_soon(self._main.cancel)
+        # Not before the main task has begun, or it could not clean up.
+        self.call_soon(self._cancel, self._main)
         return True
+
+    def _cancel(self, main: asyncio.Future[Any]) -> None:
+        global _told
+        if main.cancel():
+            _told = host()
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]  # noqa: ARG002
         """Run the function at once: there are no threads."""
