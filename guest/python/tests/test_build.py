@@ -114,6 +114,12 @@ def test_own_modules_and_packages_are_taken_as_far_as_they_are_reached(project: 
     ]
 
 
+def test_what_lies_beside_the_script_takes_no_place_of_the_sdk(project: Make, site: Site) -> None:
+    folder = project({"main.py": "import task_state.models", "task_state/__init__.py": "import nothing"})
+    got = reach(folder / "main.py", Packages(site({"x.py": ""}), folder))
+    assert (got.own, got.packages, [each["module"] for each in got.imports]) == ({}, {}, ["task_state.models"])
+
+
 def test_packages_are_taken_as_far_as_they_are_reached(project: Make, site: Site) -> None:
     folder = project({"main.py": "import asked"})
     packages = site(

@@ -58,6 +58,9 @@ class _Walk:
                 self._package(found, _modules(each))
 
     def _own_place(self, top: str) -> Path | None:
+        if top == "task_state":
+            # The SDK is that which builds, whatever lies beside the script.
+            return None
         file, folder = self._folder / f"{top}.py", self._folder / top
         if (folder / "__init__.py").is_file():
             return folder
