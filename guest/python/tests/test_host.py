@@ -110,6 +110,18 @@ def test_an_output_that_the_program_has_closed_fails_nothing(component: Componen
     assert ran.output.startswith("1,2\r\n")
 
 
+@pytest.mark.parametrize(("how", "last"), [("interrupt", "KeyboardInterrupt"), ("generator exit", "GeneratorExit")])
+def test_what_ends_a_program_elsewhere_fails_its_task_here(component: Component, run: Run, how: str, last: str) -> None:
+    ran = run(component(PROGRAMS / "ends.py"), parameters={"how": how})
+    assert (ran.record["status"], ran.messages[-1].splitlines()[-1]) == ("failed", last)
+    assert 'File "ends.py"' in ran.messages[-1]
+
+
+def test_a_time_zone_that_is_none_is_told(component: Component, run: Run) -> None:
+    ran = run(component(PROGRAMS / "ends.py"), "--env", "DMS_TIMEZONE=No/Where", parameters={"how": "return"})
+    assert (ran.record["status"], ran.messages) == ("failed", ["DMS_TIMEZONE: 'No/Where' is not the name of a time zone"])
+
+
 def test_a_traceback_shows_the_authors_lines(component: Component, run: Run) -> None:
     told = run(component(PROGRAMS / "ends.py"), parameters={"how": "raise"}).messages[-1]
     assert told.splitlines()[:3] == [

@@ -72,6 +72,7 @@ def _raise(error: BaseException) -> Any:
         (SystemExit(), "completed", []),
         (SystemExit(3), "failed", ["exited with status 3"]),
         (SystemExit("why"), "failed", ["why"]),
+        (SystemExit(""), "failed", ["failed"]),
         (SystemExit(False), "completed", []),
     ],
 )

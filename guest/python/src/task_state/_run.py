@@ -11,19 +11,18 @@ from pathlib import Path
 
 from ._host import host
 from .errors import Failure
-from .models import TaskRecord
 
 #: Where the package's own code is, which is no part of a traceback that an author reads.
 _OWN = str(Path(__file__).parent)
 
-#: Not the program's to end with.
-_PASSED_ON = (KeyboardInterrupt, GeneratorExit)
+#: Not the program's to end with, where somebody else may have raised it: in a test, not inside a component.
+_PASSED_ON: tuple[type[BaseException], ...] = () if sys.platform == "wasi" else (KeyboardInterrupt, GeneratorExit)
 
 
-def run(program: Callable[[TaskRecord], None], task: TaskRecord) -> str | None:
-    """Run a program on a task. Returns why it failed, or None if it did not."""
+def run(program: Callable[[], None]) -> str | None:
+    """Run a program on its task. Returns why it failed, or None if it did not."""
     try:
-        program(task)
+        program()
     except SystemExit as end:
         return _exit_text(end.code)
     except asyncio.CancelledError as error:
@@ -47,7 +46,7 @@ def flush_output() -> None:
 def _exit_text(code: object) -> str | None:
     if code is None or code == 0:
         return None
-    return f"exited with status {code}" if isinstance(code, int) else str(code)
+    return f"exited with status {code}" if isinstance(code, int) else str(code) or "failed"
 
 
 def describe(error: BaseException) -> str:

@@ -139,7 +139,7 @@ def _carry_out(host: DoubleHost, program: Callable[[TaskRecord], None], task: Ta
     stopped = False
     with captured(given) as printed, _loop.installed():
         try:
-            failure = _run.run(program, task)
+            failure = _run.run(lambda: program(task))
         except Stopped:
             stopped = True
     store, task_id = host.store, task.task_id

@@ -69,6 +69,10 @@ def main(task):
     elif how == "complete":
         current_task.set_status(TaskStatus.COMPLETED, "mine")
         raise Failure("after")
+    elif how == "interrupt":
+        raise KeyboardInterrupt
+    elif how == "generator exit":
+        raise GeneratorExit
     elif how == "close the output":
         csv.writer(io.TextIOWrapper(sys.stdout.buffer, newline="")).writerow([1, 2])
     elif how == "progress":

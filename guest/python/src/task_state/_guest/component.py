@@ -21,6 +21,8 @@ from componentize_py_types import Err
 from .. import _host, _loop, _run
 from .._script import Script
 from .._times import parse_time
+from ..errors import Failure
+from ..models import TaskRecord
 from ..timezone import _follow
 from .frozen import Frozen
 from .wit_host import WitHost, record
@@ -137,18 +139,28 @@ class Worker:
         """Carry out one task."""
         _wake()
         _host._host = WitHost()
-        claimed = record(task)
-        stamp = parse_time(claimed.updated_at)
-        if stamp is not None:
-            _follow(stamp)
         try:
-            failure = _run.run(type(self).script, claimed.model())
+            failure = _run.run(lambda: type(self).script(_begin(record(task))))
             atexit._run_exitfuncs()
         finally:
             _run.flush_output()
         if failure is not None:
             # More than the host keeps, and less than it takes in one call.
             raise Err(failure[:_MOST_OF_A_FAILURE].encode(errors="backslashreplace").decode())
+
+
+def _begin(claimed: _host.Record) -> TaskRecord:
+    """The task that a run is given, in whose zone it makes its times."""
+    try:
+        stamp = parse_time(claimed.updated_at)
+        if stamp is not None:
+            _follow(stamp)
+    except ValueError as error:
+        raise Failure(f"DMS_TIMEZONE: {error}") from None
+    try:
+        return claimed.model()
+    except (ValueError, RecursionError) as error:
+        raise Failure(f"the task's parameters cannot be read: {error}") from None
 
 
 def _wake() -> None:
