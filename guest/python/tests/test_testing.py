@@ -312,6 +312,31 @@ def test_progress_may_be_counted_in_other_units_and_may_exceed_what_was_thought(
     assert testing.run(plugin).progress == testing.Progress(16, 16, "more")
 
 
+def test_progress_of_no_items_is_none_of_none() -> None:
+    def plugin(_: TaskRecord) -> None:
+        assert list(task_state.progress([])) == []
+
+    assert testing.run(plugin).progress == testing.Progress(0, 0, None)
+
+    def counts(_: TaskRecord) -> None:
+        bar: task_state.current_task.Progress[None]
+        with task_state.progress() as bar:
+            bar.update(2)
+
+    assert testing.run(counts).progress == testing.Progress(2, None, None)
+
+
+def test_progress_that_the_host_does_not_take_does_not_end_the_loop() -> None:
+    def plugin(_: TaskRecord) -> None:
+        for each in task_state.progress("abc", note="n" * 2000):
+            current_task.log(each)
+
+    away = testing.Fault("current-task.set-progress", errors.Unavailable("away"))
+    for faults in [away], []:
+        outcome = testing.run(plugin, faults=faults)
+        assert (outcome.status, outcome.messages, outcome.progress) == ("completed", ["a", "b", "c"], None)
+
+
 def test_progress_that_the_host_cannot_hold_is_refused() -> None:
     with testing.in_memory():
         current_task.set_progress(2**64 - 1, 2**64 - 1)

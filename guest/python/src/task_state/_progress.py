@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Generic, TypeVar
 
 from ._host import host
 from ._texts import number, optional_text
+from .errors import TaskStateError
 
 _T = TypeVar("_T")
 
@@ -20,7 +22,8 @@ class Progress(Generic[_T]):
     """How far a loop has come: made by ``progress``.
 
     Iterate over it, or call ``update`` in a loop of one's own; it is a context manager, too. The host is told at the
-    start, ten times a second at the most, and at the end. What it cannot take is raised where it is told.
+    start, ten times a second at the most, and at the end. A host that does not take it does not end the loop;
+    ``set_progress`` raises what it says.
     """
 
     #: Units that are done.
@@ -62,8 +65,11 @@ class Progress(Generic[_T]):
 
     def _tell(self) -> None:
         total = None if self.total is None else number("total", self.total, 64)
-        host().set_progress(number("done", self.done, 64), total, optional_text("note", self.note))
-        self._told = (self.done, self.total, self.note)
+        done, note = number("done", self.done, 64), optional_text("note", self.note)
+        # What is shown of a loop is not worth its end.
+        with suppress(TaskStateError):
+            host().set_progress(done, total, note)
+            self._told = (self.done, self.total, self.note)
         self._due = time.monotonic() + _INTERVAL
 
     def __enter__(self) -> Progress[_T]:
@@ -77,15 +83,15 @@ class Progress(Generic[_T]):
             self.close()
 
 
-def progress(items: Iterable[_T] = (), total: int | None = None, note: str | None = None) -> Progress[_T]:
+def progress(items: Iterable[_T] | None = None, total: int | None = None, note: str | None = None) -> Progress[_T]:
     """Tell the host how far a loop has come, as ``tqdm`` tells a terminal.
 
     ``for row in progress(rows): …`` counts the rows; the total is their number, where they have one or it is given. For
     other units: ``with progress(total=size) as bar: … bar.update(len(chunk))``.
     """
-    if total is None:
+    if total is None and items is not None:
         try:
-            total = len(items) or None  # type: ignore[arg-type]
+            total = len(items)  # type: ignore[arg-type]
         except TypeError:
             total = None
-    return Progress(items, total, note)
+    return Progress(() if items is None else items, total, note)
