@@ -163,9 +163,12 @@ def test_a_call_can_be_made_to_fail() -> None:
     assert testing.run(plugin, faults=[away]).messages == ["1", "not written: away"]
 
 
-@pytest.mark.parametrize(("call", "nth"), [("current_task.log", 1), ("repository.append_log", 1), ("current-task.log", 0)])
-def test_a_fault_of_a_call_that_there_is_none_of_is_refused(call: str, nth: int) -> None:
-    with pytest.raises(ValueError, match=r"is not a call: it is one of current-task.get, |the first call is 1"):
+@pytest.mark.parametrize(
+    ("call", "nth"),
+    [("current_task.log", 1), ("repository.append_log", 1), ("current-task.cancel-requested", 1), ("current-task.log", 0)],
+)
+def test_a_fault_of_what_is_no_call_that_can_fail_is_refused(call: str, nth: int) -> None:
+    with pytest.raises(ValueError, match=r"is not a call that can fail: it is one of current-task|the first call is 1"):
         testing.Fault(call, errors.Conflict(), nth)
     with pytest.raises(ValueError, match="the first call is 1"):
         testing.run(_raise(Failure("x")), cancel_before_call=0)

@@ -15,13 +15,13 @@ from .store import Progress, Store
 
 Operation = Literal["read", "write", "sequence", "delete", "list"]
 
-#: The calls that a test can make fail, as the interface spells them.
+#: The calls that a test can make fail, as the interface spells them: all but ``cancel-requested``, which cannot.
 CALLS = (
     *("current-task.get", "current-task.set-status", "current-task.log", "current-task.flush"),
     *("current-task.set-progress", "current-task.update-result", "current-task.set-active-jobs"),
-    *("current-task.cancel-requested", "repository.next-task-id", "repository.peek-next-task-id", "repository.save"),
-    *("repository.get", "repository.delete", "repository.set-status", "repository.append-logs"),
-    *("repository.update-result", "repository.set-active-jobs", "repository.list-tasks", "repository.list-users"),
+    *("repository.next-task-id", "repository.peek-next-task-id", "repository.save", "repository.get"),
+    *("repository.delete", "repository.set-status", "repository.append-logs", "repository.update-result"),
+    *("repository.set-active-jobs", "repository.list-tasks", "repository.list-users"),
 )
 
 
@@ -82,9 +82,9 @@ class Fault:
     nth: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a call that there is none of."""
+        """Refuse what is not a call that can fail."""
         if self.call not in CALLS:
-            raise ValueError(f"{self.call!r} is not a call: it is one of {', '.join(CALLS)}")
+            raise ValueError(f"{self.call!r} is not a call that can fail: it is one of {', '.join(CALLS)}")
         if self.nth < 1:
             raise ValueError(f"nth is {self.nth}, and the first call is 1")
 
@@ -220,11 +220,8 @@ class DoubleHost:
         return self._change(jobs=jobs)
 
     def cancel_requested(self) -> bool:
-        """``current-task.cancel-requested``. A fault of it is a host that does not know, which is False."""
-        try:
-            self.enter("current-task.cancel-requested")
-        except TaskStateError:
-            return self._cancelled
+        """``current-task.cancel-requested``."""
+        self.enter("current-task.cancel-requested")
         return self.poll()
 
 
