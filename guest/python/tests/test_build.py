@@ -102,7 +102,7 @@ def test_own_modules_and_packages_are_taken_as_far_as_they_are_reached(project: 
             "unused.py": "import nothing",
             "pack/__init__.py": "from . import other",
             "pack/other.py": "import csv",
-            "pack/inner/deep.py": "import used_in_deep",
+            "pack/inner/deep.py": "import wave",
             "json/data.txt": "",
         }
     )
@@ -110,7 +110,7 @@ def test_own_modules_and_packages_are_taken_as_far_as_they_are_reached(project: 
     assert sorted(got.own) == ["far", "helper", "pack"]
     assert got.packages == {}
     assert [(each["module"], each["file"], each["line"]) for each in got.imports] == [
-        *(("json", "helper.py", 1), ("csv", "pack/other.py", 1), ("used_in_deep", "pack/inner/deep.py", 1))
+        *(("json", "helper.py", 1), ("csv", "pack/other.py", 1), ("wave", "pack/inner/deep.py", 1))
     ]
 
 
@@ -233,7 +233,54 @@ def test_a_tool_that_is_missing_is_named_with_the_command_that_installs_it(
     code = command.main([str(project({"main.py": ""})), "-o", str(tmp_path / "x.wasm")])
     told = capsys.readouterr().err
     assert code == 2
-    assert "error: componentize-py is not there. To install it: pip install componentize-py==0.25.1 tzdata" in told
+    assert f"error: componentize-py is not there: not in {tmp_path} or " in told
+    assert "nor on the PATH. To install it: pip install componentize-py==0.25.1 tzdata" in told
+
+
+@pytest.mark.parametrize("missing", ["componentize-py", "tzdata"])
+def test_what_a_build_takes_is_looked_for_before_the_core_of_pydantic_is_built(
+    project: Make, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
+) -> None:
+    from task_state.build import __main__ as command
+    from task_state.build import pydantic_core, tools
+
+    def none(*_: object, **__: object) -> None:
+        raise AssertionError("it is built")
+
+    monkeypatch.setattr(pydantic_core, "built", none)
+    monkeypatch.setattr(Packages, "_in_environment", staticmethod(lambda _: None))
+    if missing == "componentize-py":
+        monkeypatch.setenv("PATH", "")
+        monkeypatch.setattr(tools.sys, "executable", "/none/python")
+    else:
+        monkeypatch.setattr(tools.shutil, "which", lambda command, **_: f"/bin/{command}")
+    folder = project({"main.py": "import pydantic_core"})
+    packages = site({"pydantic_core/__init__.py": ""})
+    assert command.main([str(folder), "--site", str(packages)]) == 2
+    told = capsys.readouterr().err
+    if missing == "componentize-py":
+        assert "error: componentize-py is not there: not in /none or " in told
+    else:
+        assert f"tzdata, which has the time zones, is not in {packages} or the environment of {sys.executable}. To" in told
+
+
+def test_a_required_import_of_what_is_nowhere_is_refused_with_file_and_line(project: Make, site: Site) -> None:
+    def refused(source: str) -> str | None:
+        folder = project({"main.py": "import helper", "helper.py": f"\n{source}\n"})
+        try:
+            reach(folder / "main.py", Packages(packages, folder))
+        except Mistake as mistake:
+            return str(mistake)
+        return None
+
+    packages = site({"x.py": ""})
+    told = f"helper.py:2: there is no module not_there: neither beside the script, nor in {packages}, nor in"
+    assert (refused("import not_there.part") or "").startswith(told)
+    for source in (
+        *("try: import not_there\nexcept ImportError: ...", "def f(): import not_there", "import x, json, tzdata"),
+        *("import tomllib, annotationlib, _sysconfigdata", "from compression import zstd"),
+    ):
+        assert refused(source) is None, source
 
 
 def test_the_packaged_interface_is_that_of_the_repository() -> None:

@@ -16,8 +16,9 @@ from .component import componentize, explain
 from .packages import Packages
 from .project import Project, project
 from .reach import reach
-from .staging import lay_out
+from .staging import lay_out, time_zones
 from .stop import Stop
+from .tools import INSTALL, find
 
 _WIT = Path(__file__).resolve().parents[1] / "wit"
 
@@ -26,15 +27,17 @@ def build(target: Project, wit: Path, site: Path | None) -> None:
     """Make the component of a program."""
     packages = Packages(site, target.folder)
     reached = reach(target.script, packages)
+    # Before what takes minutes.
+    tool, zones = find("componentize-py", INSTALL, beside=target.folder / ".venv" / "bin"), time_zones(packages)
     if "pydantic_core" in reached.packages:
         core = pydantic_core.built(packages)
     with tempfile.TemporaryDirectory(prefix="task-state-build-") as folder:
         stage = Path(folder).resolve()
-        folders = lay_out(stage, target, reached, packages)
+        folders = lay_out(stage, target, reached, packages, zones)
         if "pydantic_core" in reached.packages:
             shutil.copyfile(core, stage / "entry" / "site" / "pydantic_core" / pydantic_core.FILE)
         made = stage / "component.wasm"
-        code, said = componentize(stage, folders, wit, made, beside=target.folder / ".venv" / "bin")
+        code, said = componentize(tool, stage, folders, wit, made)
         if code != 0 or not made.is_file():
             raise explain(said, reached, packages)
         partly = target.output.with_name(f".{target.output.name}.{os.getpid()}")

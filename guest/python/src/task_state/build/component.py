@@ -15,10 +15,9 @@ from .stop import Mistake, Stop
 _REFUSED = re.compile(r"<task-state>(\{.*?\})</task-state>", re.DOTALL)
 
 
-def componentize(stage: Path, folders: list[Path], wit: Path, output: Path, *, beside: Path) -> tuple[int, str]:
-    """Make the component. Returns the exit code and what was said."""
-    command = [tools.find("componentize-py", tools.INSTALL, beside=beside), "-d", str(wit), "-w", "dms:task-state/plugin"]
-    command += ["componentize", "task_state_component"]
+def componentize(tool: str, stage: Path, folders: list[Path], wit: Path, output: Path) -> tuple[int, str]:
+    """Make the component, by componentize-py. Returns the exit code and what was said."""
+    command = [tool, "-d", str(wit), "-w", "dms:task-state/plugin", "componentize", "task_state_component"]
     for folder in folders:
         command += ["-p", str(folder)]
     # Without one, all that this Python has installed would go in.
@@ -61,8 +60,4 @@ def _missing(names: list[str], packages: Packages) -> str:
     top = name.partition(".")[0]
     if packages.find(top) is not None:
         return f"there is no module {name} in {top}"
-    via = f", which {names[0]} imports" if top != names[0].partition(".")[0] else ""
-    return (
-        f"there is no module {name}{via}: neither beside the script, nor in {packages.shown}, nor in the standard library "
-        f"of the sandbox. Install it (pip install {top}), or name the folder that it is in by --site"
-    )
+    return packages.missing(name, by=names[0] if top != names[0].partition(".")[0] else None)

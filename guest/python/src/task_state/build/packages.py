@@ -53,14 +53,14 @@ class Package(NamedTuple):
 class Packages:
     """The packages that a build may take."""
 
-    def __init__(self, site: Path | None, folder: Path) -> None:
+    def __init__(self, site: Path | None, folder: Path | None) -> None:
         """The packages for a program in a folder: of a ``site`` folder if one is named."""
         self._paths: list[str] | None
         if site is not None:
             if not site.is_dir():
                 raise Stop(f"{site}: there is no such folder of packages")
             self._paths, self.shown = [str(site.resolve())], str(site)
-        elif (folder / ".venv" / "pyvenv.cfg").is_file():
+        elif folder is not None and (folder / ".venv" / "pyvenv.cfg").is_file():
             found = [*folder.glob(".venv/lib/python3*/site-packages"), *folder.glob(".venv/Lib/site-packages")]
             self._paths, self.shown = [str(path) for path in found], str(folder / ".venv")
         else:
@@ -72,6 +72,14 @@ class Packages:
         if name not in self._known:
             self._known[name] = None if name in sys.stdlib_module_names else self._find(name)
         return self._known[name]
+
+    def missing(self, module: str, by: str | None = None) -> str:
+        """What an author is told of a module that is nowhere, and of what imports it."""
+        via, top = f", which {by} imports" if by else "", module.partition(".")[0]
+        return (
+            f"there is no module {module}{via}: neither beside the script, nor in {self.shown}, nor in the standard library "
+            f"of the sandbox. Install it (pip install {top}), or name the folder that it is in by --site"
+        )
 
     def _find(self, name: str) -> Package | None:
         if self._paths is not None:

@@ -16,6 +16,9 @@ from .stop import Mistake
 #: Where no module of a program is.
 _NO_MODULES = {"__pycache__", "node_modules", "site-packages"}
 
+#: What is in every component, beside the standard library of the Python that builds it: that of the sandbox may be newer.
+_IN_THE_SANDBOX = {"task_state", "tzdata", "tomllib", "annotationlib", "compression"}
+
 
 @dataclass
 class Reach:
@@ -56,6 +59,8 @@ class _Walk:
             found = self._packages.find(top)
             if found is not None and top != "task_state":
                 self._package(found, _modules(each))
+            elif found is None and each.required and not _may_be_in_the_sandbox(top):
+                raise Mistake(f"{shown}:{each.line}: {self._packages.missing(top)}")
 
     def _own_place(self, top: str) -> Path | None:
         if top == "task_state":
@@ -105,6 +110,11 @@ class _Walk:
                     ways += [name for reached in _modules(each) for name in _and_above(reached)]
                 elif each.required or self._packages.depends(package.name, top):
                     self._package(found, _modules(each))
+
+
+def _may_be_in_the_sandbox(top: str) -> bool:
+    """Whether a module that is neither the program's nor a package's may be there all the same."""
+    return top in sys.stdlib_module_names or top in _IN_THE_SANDBOX or top.startswith(("_", "wit_world", "componentize_py"))
 
 
 def _modules(each: Import) -> list[str]:

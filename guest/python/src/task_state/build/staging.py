@@ -26,7 +26,17 @@ Worker = prepare(__file__.rpartition("/")[0])
 """
 
 
-def lay_out(stage: Path, project: Project, reached: Reach, packages: Packages) -> list[Path]:
+def time_zones(packages: Packages) -> Package:
+    """The package with the time zones, which goes into every component."""
+    environment = Packages(None, None)
+    found = packages.find("tzdata") or environment.find("tzdata")
+    if found is None:
+        places = " or ".join(dict.fromkeys([packages.shown, environment.shown]))
+        raise Missing(f"the package tzdata, which has the time zones, is not in {places}. To install it: {INSTALL}")
+    return found
+
+
+def lay_out(stage: Path, project: Project, reached: Reach, packages: Packages, zones: Package) -> list[Path]:
     """Lay a program out in an empty folder. Returns the folders that the component is built from."""
     entry = stage / "entry"
     for folder in (entry / "app", entry / "site", stage / "sdk", stage / "venv" / "lib" / "site-packages"):
@@ -44,7 +54,7 @@ def lay_out(stage: Path, project: Project, reached: Reach, packages: Packages) -
         _copy(place, entry / "app" / place.name, _NOT_ITS_OWN)
     for package in reached.packages.values():
         _lay_out_package(package, packages, entry / "site")
-    _time_zones(packages, entry / "site")
+    _lay_out_package(zones, packages, entry / "site")
     ignored = shutil.ignore_patterns("__pycache__", "build", "wit")
     shutil.copytree(_SDK, stage / "sdk" / "task_state", ignore=ignored)
     return [entry, stage / "sdk", entry / "site"]
@@ -68,10 +78,3 @@ def _lay_out_package(package: Package, packages: Packages, site: Path) -> None:
             text = distribution.read_text(name)
             if text is not None:
                 (folder / name).write_text(text, encoding="utf-8")
-
-
-def _time_zones(packages: Packages, site: Path) -> None:
-    found = packages.find("tzdata") or Packages(None, site).find("tzdata")
-    if found is None:
-        raise Missing(f"the package tzdata is not there, which has the time zones. To install it: {INSTALL}")
-    _lay_out_package(found, packages, site)

@@ -18,10 +18,10 @@ INSTALL = "pip install componentize-py==0.25.1 tzdata"
 
 def find(command: str, install: str, *, beside: Path | None = None) -> str:
     """The path of a command: beside this Python, in a folder, or on the PATH."""
-    folders = [str(Path(sys.executable).parent), *([str(beside)] if beside else []), os.environ.get("PATH", "")]
-    found = shutil.which(command, path=os.pathsep.join(folders))
+    folders = [str(Path(sys.executable).parent), *([str(beside)] if beside else [])]
+    found = shutil.which(command, path=os.pathsep.join([*folders, os.environ.get("PATH", "")]))
     if found is None:
-        raise Missing(f"{command} is not there. To install it: {install}")
+        raise Missing(f"{command} is not there: not in {' or '.join(folders)}, nor on the PATH. To install it: {install}")
     return found
 
 
