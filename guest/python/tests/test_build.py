@@ -53,6 +53,14 @@ def test_an_import_by_name_is_found_if_the_name_is_written_out() -> None:
     assert found(source) == [("a.b", None, False), ("c", None, False)]
 
 
+def test_an_expression_may_be_deep() -> None:
+    deep: ast.expr = ast.parse("__import__('a')", mode="eval").body
+    for _ in range(5000):
+        deep = ast.UnaryOp(ast.Not(), deep)
+    assert [each.module for each in imports(ast.Module([ast.Expr(deep)], []))] == ["a"]
+    assert found("x = " + "+".join(["1"] * 900) + "\nimport a") == [("a", None, True)]
+
+
 def test_a_relative_import_is_of_its_package() -> None:
     assert found("from . import a\nfrom .b import c\nfrom ..d import e", "p.q") == [
         *(("p.q", "a", True), ("p.q.b", "c", True), ("p.d", "e", True))
@@ -187,6 +195,7 @@ def test_the_modules_of_a_package_that_are_native_code_are_known(project: Make, 
     [
         ("x = 1\nif x\n    pass\n", r"^main\.py:2: SyntaxError: .*\n    if x$"),
         ("x = '\\ud800'\nthis is no python", r"^main\.py:2: SyntaxError"),
+        ("x = " + "not " * 20_000 + "1", r"^main\.py:1: cannot be read as Python source: (max|it is nested)"),
         ("# -*- coding: nothing -*-\n", r"^main\.py(:1)?: SyntaxError"),
     ],
 )

@@ -93,8 +93,9 @@ def _read(app: str, name: str, shown: str) -> Script:
         return Script(text, shown)
     except SyntaxError as error:
         raise _syntax(error) from None
-    except ValueError as error:
-        raise Refused(shown, None, f"cannot be read as Python source: {error}", []) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        why = str(error) or "it is nested too deeply"
+        raise Refused(shown, None, f"cannot be read as Python source: {why}", []) from None
 
 
 def _syntax(error: SyntaxError) -> Refused:

@@ -23,22 +23,21 @@ class Import(NamedTuple):
 
 def imports(tree: ast.AST, package: str = "") -> Iterator[Import]:
     """The imports of a module in a package, those in functions included and those for type checkers left out."""
-    return _visit(tree, package, required=True)
-
-
-def _visit(node: ast.AST, package: str, *, required: bool) -> Iterator[Import]:
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield Import(alias.name, None, node.lineno, required)
-    elif isinstance(node, ast.ImportFrom):
-        yield from _from(node, package, required=required)
-    elif isinstance(node, ast.Call):
-        yield from _by_name(node)
-    children: Iterator[ast.AST] = ast.iter_child_nodes(node)
-    if isinstance(node, ast.If) and _is_type_checking(node.test):
-        children = iter(node.orelse)
-    for child in children:
-        yield from _visit(child, package, required=required and not isinstance(node, _OPTIONAL))
+    # No recursion: an expression may be as deep as its author likes.
+    left = [(tree, True)]
+    while left:
+        node, required = left.pop()
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, None, node.lineno, required)
+        elif isinstance(node, ast.ImportFrom):
+            yield from _from(node, package, required=required)
+        elif isinstance(node, ast.Call):
+            yield from _by_name(node)
+        children = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.If) and _is_type_checking(node.test):
+            children = list(node.orelse)
+        left += [(child, required and not isinstance(node, _OPTIONAL)) for child in reversed(children)]
 
 
 def _from(node: ast.ImportFrom, package: str, *, required: bool) -> Iterator[Import]:

@@ -134,12 +134,12 @@ def _parse(file: Path, shown: str) -> ast.AST:
         source = f"\n    {error.text.strip()}" if error.text else ""
         version = ".".join(map(str, sys.version_info[:2]))
         raise Mistake(f"{where}: SyntaxError: {error.msg} (as Python {version} reads it){source}") from None
-    except ValueError as error:
-        raise Mistake(f"{shown}:1: cannot be read as Python source: {error}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Mistake(f"{shown}:1: cannot be read as Python source: {str(error) or 'it is nested too deeply'}") from None
 
 
 def _parse_leniently(file: Path) -> ast.AST:
     try:
         return ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module([], [])
