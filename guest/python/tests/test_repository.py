@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import inspect
 from collections.abc import Coroutine, Iterator
 from datetime import datetime
@@ -12,7 +13,17 @@ from typing import Any, TypeVar
 import pytest
 
 import task_state
-from task_state import RedisTaskRepository, TaskRecord, TaskRepository, TaskStatus, current_task, errors, repository, testing
+from task_state import (
+    RedisTaskRepository,
+    TaskRecord,
+    TaskRepository,
+    TaskStatus,
+    _later,
+    current_task,
+    errors,
+    repository,
+    testing,
+)
 from task_state.redis import RedisRepositoryProvider, RedisRepositorySettings, TaskExpirationSubscriber
 
 _T = TypeVar("_T")
@@ -275,3 +286,11 @@ def test_what_would_end_a_component_is_refused_before(call: Any, error: type[Exc
     record.logs.append(3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="log entries is text, not int"):
         repository.save(record)
+
+
+def test_of_changes_that_nobody_looks_at_nothing_is_kept() -> None:
+    for number in range(50):
+        wait(REPOSITORY.save(task(f"many-{number}")))
+        wait(REPOSITORY.append_log(f"many-{number}", "entry"))
+    gc.collect()
+    assert len(_later._pending) == 0

@@ -14,7 +14,8 @@ from ._host import host
 from .errors import TaskStateError
 from .models import TaskRecord, TaskStatus
 
-_pending: dict[str, list[weakref.ref[_LaterRecord]]] = {}
+#: By task, of which there is one at the most: a change settles what an earlier one has left.
+_pending: weakref.WeakValueDictionary[str, _LaterRecord] = weakref.WeakValueDictionary()
 
 
 class _LaterRecord(TaskRecord):
@@ -34,19 +35,17 @@ def record(task_id: str, status: TaskStatus) -> TaskRecord:
     later = _LaterRecord.__new__(_LaterRecord)
     repository = host().repository
     later.__dict__.update(status=status, _ask=lambda: repository.get(task_id).model())
-    alive = [other for other in _pending.get(task_id, ()) if other() is not None]
-    _pending[task_id] = [*alive, weakref.ref(later)]
+    _pending[task_id] = later
     return later
 
 
 def settle(task_id: str) -> None:
-    """Fetch the records of a task that somebody still has, before the task is changed."""
-    for reference in _pending.pop(task_id, ()):
-        later = reference()
-        if isinstance(later, _LaterRecord):
-            # What cannot be fetched now is told to whoever looks.
-            with suppress(TaskStateError):
-                _fetch(later)
+    """Fetch the record of a task that somebody still has, before the task is changed."""
+    later = _pending.pop(task_id, None)
+    if isinstance(later, _LaterRecord):
+        # What cannot be fetched now is told to whoever looks.
+        with suppress(TaskStateError):
+            _fetch(later)
 
 
 def forget() -> None:
