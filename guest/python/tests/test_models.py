@@ -16,6 +16,13 @@ from task_state.models import ParameterError, ValidationError
 STAMP = "2025-11-17T10:00:16.515926+09:00"
 
 
+def _deep(levels: int) -> list[Any]:
+    inner: list[Any] = []
+    for _ in range(levels):
+        inner = [inner]
+    return inner
+
+
 def record(**fields: Any) -> TaskRecord:
     given: dict[str, Any] = {"task_id": "1", "service": "analytics", "user_id": "alice", "status": "pending"}
     return TaskRecord(**{**given, "created_at": STAMP, "updated_at": STAMP, **fields})
@@ -47,6 +54,7 @@ def test_what_is_given_is_read_as_pydantic_reads_it() -> None:
     assert (task.status, task.priority, task.active_jobs) == (TaskStatus.RUNNING, PriorityLevel.high, ["a", "b"])
     assert task.result == TaskResult(pod_status="p")
     assert not hasattr(task, "extra")
+    assert TaskRecord.model_validate({**dict(task), "self": 1, 2: 3}) == task
     for given, expected in [
         ("2025-11-17T01:00:16Z", datetime(2025, 11, 17, 1, 0, 16, tzinfo=timezone.utc)),
         ("2025-11-17 01:00", datetime(2025, 11, 17, 1, 0)),
@@ -68,6 +76,10 @@ def test_what_is_given_is_read_as_pydantic_reads_it() -> None:
         ({"created_at": "yesterday"}, "TaskRecord.created_at: a time is wanted, not 'yesterday'"),
         ({"created_at": "2025-02-30T00:00:00Z"}, "a time is wanted"),
         ({"created_at": 1e300}, "TaskRecord.created_at: 1e"),
+        ({"created_at": 10**400}, "TaskRecord.created_at: 1000"),
+        ({"created_at": float("nan")}, "TaskRecord.created_at: "),
+        ({"task_id": 10**5000}, "TaskRecord.task_id: text is wanted, not a value of the type int|not 1000"),
+        ({"task_id": _deep(10**5)}, "TaskRecord.task_id: text is wanted, not a value of the type list"),
         ({"result": None}, "TaskRecord.result: TaskResult: an object is wanted, not None"),
         ({"result": {"pod_status": 1}}, "TaskResult.pod_status: text is wanted, not 1"),
         ({"priority": None}, "TaskRecord.priority: one of high, low is wanted"),
@@ -81,8 +93,11 @@ def test_a_value_that_a_field_cannot_hold_is_named(fields: dict[str, Any], told:
 def test_a_field_that_is_missing_is_named() -> None:
     with pytest.raises(ValueError, match=r"TaskRecord\.service: it is missing"):
         TaskRecord.model_validate({"task_id": "1", "user_id": "u", "status": "pending"})
-    with pytest.raises(ValidationError, match="not JSON"):
-        TaskRecord.model_validate_json("{")
+    for text in ("{", b"\xff", "[" * 10**6, "1" * 5000 + "x"):
+        with pytest.raises(ValidationError, match="not JSON"):
+            TaskRecord.model_validate_json(text)
+    with pytest.raises(ValidationError, match=r"not JSON: Exceeds|an object is wanted"):
+        TaskRecord.model_validate_json("1" * 5000)
     with pytest.raises(ValidationError, match="an object is wanted"):
         TaskRecord.model_validate_json("[]")
 

@@ -68,7 +68,7 @@ class Model:
 
     if not TYPE_CHECKING:
 
-        def __init__(self, **data: Any) -> None:
+        def __init__(self, /, **data: Any) -> None:
             self.__dict__.update(_checked(type(self), data), _given=set(data) & set(self.model_fields))
 
     def __init_subclass__(cls) -> None:
@@ -125,15 +125,16 @@ class Model:
             return obj
         if not isinstance(obj, Mapping):
             raise ValidationError(f"{cls.__name__}: an object is wanted, not {_excerpt(obj)}")
-        return cls(**obj)
+        return cls(**{name: value for name, value in obj.items() if isinstance(name, str)})
 
     @classmethod
     def model_validate_json(cls: type[_M], json_data: str | bytes | bytearray) -> _M:
         """A model from JSON text. Raises ``ValidationError``."""
         try:
-            return cls.model_validate(json.loads(json_data))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            obj = json.loads(json_data)
+        except (ValueError, RecursionError) as error:
             raise ValidationError(f"{cls.__name__}: not JSON: {error}") from None
+        return cls.model_validate(obj)
 
     @classmethod
     def model_construct(cls: type[_M], _fields_set: set[str] | None = None, **values: Any) -> _M:
@@ -260,7 +261,10 @@ def _plain(value: Any, mode: str) -> Any:
 
 
 def _excerpt(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        text = f"a value of the type {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 

@@ -41,8 +41,8 @@ def _offset(text: str) -> timezone:
 
 def from_unix(number: float) -> datetime:
     """Seconds since the Unix epoch, or milliseconds if there are more than 20,000,000,000, as a time in UTC."""
-    seconds = number / 1000 if abs(number) > _MAX_UNIX_SECONDS else number
     try:
+        seconds = number / 1000 if abs(number) > _MAX_UNIX_SECONDS else number
         return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=seconds)
     except OverflowError:
         raise ValueError(f"{number} is not a time between the years 1 and 9999") from None
