@@ -6,7 +6,7 @@ import copy
 import json
 import pickle
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -130,6 +130,27 @@ def test_a_dump_includes_and_excludes() -> None:
         *("task_id", "service", "user_id", "status", "created_at", "updated_at", "result")
     }
     assert "priority" not in task.model_dump(exclude_defaults=True)
+
+
+def test_a_field_that_a_subclass_adds_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^Sub\.extra: a record has the fields of the interface and no others$"):
+
+        class Sub(TaskRecord):
+            extra: str = "x"
+
+    with pytest.raises(TypeError, match=r"^High\.priority: "):
+
+        class High(TaskRecord):
+            priority: PriorityLevel = PriorityLevel.high
+
+    class Named(TaskRecord):
+        kind: ClassVar[str] = "named"
+        _hidden: int = 0
+        other = 1
+        status: TaskStatus
+
+    made = Named(task_id="1", service="s", user_id="u", status="pending")
+    assert (made.kind, made.other, made.status) == ("named", 1, TaskStatus.PENDING)
 
 
 def test_a_copy_is_shallow_or_deep_and_may_differ() -> None:

@@ -72,7 +72,12 @@ class Model:
             self.__dict__.update(_checked(type(self), data), _given=set(data) & set(self.model_fields))
 
     def __init_subclass__(cls) -> None:
-        """Collect the fields."""
+        """Collect the fields. Raises ``TypeError`` for one that ``field`` does not declare: its value would be lost."""
+        for name, annotation in cls.__annotations__.items():
+            is_narrowed = name in cls.model_fields and name not in cls.__dict__
+            is_field = not (name.startswith("_") or is_narrowed or _is_of_the_class(annotation))
+            if is_field and not isinstance(cls.__dict__.get(name), FieldInfo):
+                raise TypeError(f"{cls.__name__}.{name}: a record has the fields of the interface and no others")
         own = {name: cls.__dict__[name] for name in cls.__annotations__ if isinstance(cls.__dict__.get(name), FieldInfo)}
         if own:
             cls.model_fields = {**cls.model_fields, **own}
@@ -219,6 +224,10 @@ class Model:
             lambda model, info: model.model_dump(mode=info.mode), info_arg=True
         )
         return core_schema.no_info_plain_validator_function(cls.model_validate, serialization=dump)
+
+
+def _is_of_the_class(annotation: Any) -> bool:
+    return "ClassVar" in (annotation if isinstance(annotation, str) else repr(annotation)).partition("[")[0]
 
 
 def _checked(cls: type[Model], data: Mapping[str, Any]) -> dict[str, Any]:
