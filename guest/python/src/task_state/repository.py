@@ -210,50 +210,62 @@ class TaskRepository(abc.ABC):
     """The methods of a repository. ``RedisTaskRepository`` says what they do."""
 
     @abc.abstractmethod
-    async def next_task_id(self) -> str: ...  # noqa: D102
+    async def next_task_id(self) -> str:
+        """Take the next number of the task sequence."""
 
     @abc.abstractmethod
-    async def peek_next_task_id(self) -> str: ...  # noqa: D102
+    async def peek_next_task_id(self) -> str:
+        """The number that ``next_task_id`` would give, without taking it."""
 
     @abc.abstractmethod
-    async def save(self, task: TaskRecord) -> None: ...  # noqa: D102
+    async def save(self, task: TaskRecord) -> None:
+        """Register a task, or replace the one with its id."""
 
     @abc.abstractmethod
-    async def get(self, task_id: str) -> TaskRecord | None: ...  # noqa: D102
+    async def get(self, task_id: str) -> TaskRecord | None:
+        """A task; None if there is none."""
 
     @abc.abstractmethod
-    async def delete(self, task_id: str) -> None: ...  # noqa: D102
+    async def delete(self, task_id: str) -> None:
+        """Remove a task, if there is one."""
 
     @abc.abstractmethod
-    async def set_status(  # noqa: D102
-        self, task_id: str, status: TaskStatus, *, log_entry: str | None = None
-    ) -> TaskRecord | None: ...
+    async def set_status(self, task_id: str, status: TaskStatus, *, log_entry: str | None = None) -> TaskRecord | None:
+        """Move a task to a status. Returns its record, or None if there is none."""
 
     @abc.abstractmethod
-    async def append_log(self, task_id: str, message: str) -> TaskRecord | None: ...  # noqa: D102
+    async def append_log(self, task_id: str, message: str) -> TaskRecord | None:
+        """Add a log entry. Returns the record, or None if there is none."""
 
     @abc.abstractmethod
-    async def update_result(  # noqa: D102
+    async def update_result(
         self, task_id: str, *, pod_status: str | None = None, launcher_output: str | None = None
-    ) -> TaskRecord | None: ...
+    ) -> TaskRecord | None:
+        """Overwrite the result fields that are given. Returns the record, or None if there is none."""
 
     @abc.abstractmethod
-    async def list_by_ids(self, ids: Iterable[str]) -> list[TaskRecord]: ...  # noqa: D102
+    async def list_by_ids(self, ids: Iterable[str]) -> list[TaskRecord]:
+        """The tasks with these ids, as far as there are any."""
 
     @abc.abstractmethod
-    async def list_all(self) -> list[TaskRecord]: ...  # noqa: D102
+    async def list_all(self) -> list[TaskRecord]:
+        """Every task."""
 
     @abc.abstractmethod
-    async def list_by_service(self, service: str) -> list[TaskRecord]: ...  # noqa: D102
+    async def list_by_service(self, service: str) -> list[TaskRecord]:
+        """The tasks of a service."""
 
     @abc.abstractmethod
-    async def list_by_service_and_user(self, service: str, user_id: str) -> list[TaskRecord]: ...  # noqa: D102
+    async def list_by_service_and_user(self, service: str, user_id: str) -> list[TaskRecord]:
+        """The tasks of a user with a service."""
 
     @abc.abstractmethod
-    async def list_by_user(self, user_id: str) -> list[TaskRecord]: ...  # noqa: D102
+    async def list_by_user(self, user_id: str) -> list[TaskRecord]:
+        """The tasks of a user."""
 
     @abc.abstractmethod
-    async def list_users_by_service(self, service: str) -> list[str]: ...  # noqa: D102
+    async def list_users_by_service(self, service: str) -> list[str]:
+        """The users that have tasks with a service."""
 
 
 class RedisTaskRepository(TaskRepository):
