@@ -84,6 +84,7 @@ impl Redaction {
             active_jobs: change.active_jobs.map(|jobs| self.texts(jobs)),
             output: change.output,
             status: change.status,
+            priority: change.priority,
             // It is cleaned where it is made: it carries one text.
             progress: change.progress,
         }

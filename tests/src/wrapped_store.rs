@@ -35,6 +35,10 @@ macro_rules! wrap {
                 self.store.$name($($argument),*).await
             })*
 
+            fn queue(&self) -> &dyn TaskQueue {
+                self.store.queue()
+            }
+
             fn now(&self) -> Timestamp {
                 self.store.now()
             }

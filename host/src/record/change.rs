@@ -1,6 +1,6 @@
 //! Every mutation of a task that exists, and the one function that makes it.
 
-use super::{Progress, Status, TaskRecord, TaskResult, Timestamp, TransitionRule, later_than};
+use super::{Priority, Progress, Status, TaskRecord, TaskResult, Timestamp, TransitionRule, later_than};
 
 /// A change to a task: any combination of a status, log entries, result fields and active jobs, made in one step.
 ///
@@ -25,6 +25,8 @@ pub struct Change {
     pub output: Option<OutputChange>,
     /// How far the task has come. It is kept beside the record.
     pub progress: Option<Progress>,
+    /// How urgent the task is. One that waits in the queue has another place there then.
+    pub priority: Option<Priority>,
 }
 
 /// What a run's host has of the output of its guest. It takes the place of what the host has written before, and of
@@ -109,6 +111,11 @@ impl Change {
         self
     }
 
+    /// Another priority.
+    pub fn priority(priority: Priority) -> Self {
+        Self { priority: Some(priority), ..Self::default() }
+    }
+
     /// Whether of the record the change touches the log alone.
     pub(crate) fn only_logs(&self) -> bool {
         self.status.is_none() && self.is_small()
@@ -116,7 +123,8 @@ impl Change {
 
     /// Whether of the record the change sets nothing but the status and log entries.
     pub(crate) fn is_small(&self) -> bool {
-        self.output.is_none() && self.active_jobs.is_none() && self.result == TaskResult::default()
+        let sets_a_field = self.active_jobs.is_some() || self.priority.is_some() || self.output.is_some();
+        !sets_a_field && self.result == TaskResult::default()
     }
 
     /// Whether the change is that of a progress alone, which leaves the record as it is.
@@ -172,6 +180,9 @@ pub fn apply(
     }
     if let Some(jobs) = &change.active_jobs {
         record.set_active_jobs(jobs);
+    }
+    if let Some(priority) = change.priority {
+        record.set_priority(priority);
     }
     if !change.is_beside() {
         record.set_updated_at(later_than(record.updated_at(), now));

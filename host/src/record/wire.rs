@@ -294,6 +294,10 @@ impl TaskRecord {
         self.raw.active_jobs = quote_all(jobs);
     }
 
+    pub(super) fn set_priority(&mut self, priority: Priority) {
+        self.priority = priority;
+    }
+
     pub(super) fn set_pod_status(&mut self, text: &str) {
         self.raw.pod_status = quote(text);
     }

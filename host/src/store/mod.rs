@@ -10,6 +10,7 @@ mod free_id;
 mod open;
 mod orphan;
 mod query;
+mod queue;
 pub mod redis;
 mod report;
 pub mod sqlite;
@@ -28,6 +29,7 @@ pub use query::{
     Claim, Claimed, Counts, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, News, Page, Precondition, Query, Scope,
     Skipped,
 };
+pub use queue::{HeldTask, MAX_TAKEN, Pause, TaskQueue, Ticket, Waiting, Wanted};
 pub use report::{Finding, FindingKind, MAX_FINDINGS, Report};
 pub use url::{RedisUrl, StoreUrl};
 
@@ -73,7 +75,8 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// remembers the run beside it. A task that was asked to stop becomes `cancelled`.
     ///
     /// # Errors
-    /// [`Error::Held`] if another run holds the task, [`Error::InvalidTransition`] if it is running or has ended,
+    /// [`Error::Held`] if another run holds the task, or it is not the ticket's any more; [`Error::InvalidTransition`] if it is
+    /// running, and was not taken from the queue, or has ended;
     /// [`Error::Denied`] if it belongs to another service or user, [`Error::InvalidValue`] for a name that may not be saved or
     /// for parameters given for a task that is there already.
     async fn claim(&self, claim: Claim) -> Result<Claimed>;
@@ -136,6 +139,9 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// What happens to a task from now on, by whoever it is done: the first item is its present state with the entries
     /// after the first `skip`. Ends after the task has ended or is gone ([`Error::NotFound`]).
     async fn follow(&self, id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<News>>>;
+
+    /// The tasks that wait for a host.
+    fn queue(&self) -> &dyn TaskQueue;
 
     /// Compares records and indexes, and repairs what disagrees if asked to.
     async fn check(&self, repair: bool) -> Result<Report>;

@@ -10,9 +10,22 @@ pub(super) fn is_one(status: Status) -> bool {
 /// The end of a task: failed, or cancelled if it was asked to stop. The log says which host was last seen when.
 pub(super) fn end(status: Status, run: &str, seen: Option<Timestamp>) -> Change {
     let status = if status == Status::CancelRequested { Status::Cancelled } else { Status::Failed };
-    let host = run.rsplit_once('/').map_or("of a run", |(host, _)| host);
+    Change::finish(status).log(gone(run, seen))
+}
+
+/// What the log of a task says that is to be tried once more: so many attempts of so many have begun.
+pub(super) fn again(run: &str, seen: Option<Timestamp>, begun: u32, attempts: u32) -> Change {
+    Change::default().log(format!("{}; attempt {} of {attempts} follows", gone(run, seen), begun + 1))
+}
+
+/// The host that a run is of, by its name.
+pub(super) fn host_of(run: &str) -> &str {
+    run.rsplit_once('/').map_or("of a run", |(host, _)| host)
+}
+
+fn gone(run: &str, seen: Option<Timestamp>) -> String {
     let seen = seen.map_or(String::new(), |seen| format!(": it was last seen at {seen}"));
-    Change::finish(status).log(format!("the host {host:?} is gone{seen}"))
+    format!("the host {:?} is gone{seen}", host_of(run))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Owners, RunId};
+use super::{Owners, RunId, Ticket};
 use crate::record::{
     Draft, JsonObject, Priority, Progress, Service, Status, TaskId, TaskRecord, Timestamp, Unreadable, UserId,
 };
@@ -122,12 +122,27 @@ pub struct Claim {
     pub run: RunId,
     /// How long the run has the task, unless its host [renews](super::TaskStore::renew) that.
     pub lease: Duration,
+    /// By which the task was taken from the [queue](super::TaskQueue): it is claimed although it is `running`, unless it was
+    /// taken by another meanwhile.
+    pub ticket: Option<Ticket>,
+    /// How many attempts at a task of the queue there may be, if the hosts of its runs are lost: 1 unless set.
+    pub attempts: u32,
 }
 
 impl Claim {
     /// A claim on the next new task of a service and user.
     pub fn new(service: Service, user_id: UserId, run: RunId, lease: Duration) -> Self {
-        Self { task_id: None, service, user_id, parameters: None, priority: Priority::default(), run, lease }
+        Self {
+            task_id: None,
+            service,
+            user_id,
+            parameters: None,
+            priority: Priority::default(),
+            run,
+            lease,
+            ticket: None,
+            attempts: 1,
+        }
     }
 
     /// The record of a new task: `running` from its first moment.
@@ -150,6 +165,8 @@ pub struct Claimed {
     pub task: TaskRecord,
     /// Whether the claim registered it.
     pub is_new: bool,
+    /// Which attempt at the task this is, from 1.
+    pub attempt: u32,
 }
 
 /// What a follower sees.

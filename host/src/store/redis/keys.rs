@@ -1,4 +1,7 @@
-//! Every key that this host uses, built in one place. Scripts get their keys from here and build none.
+//! Every key that this host uses, built in one place. Scripts get their keys from here and build none, but for those of the
+//! queue: whose turn it is, and so which key is touched, shows in the step itself.
+
+use crate::record::Priority;
 
 /// What the ids, sets and records of the datastore begin with: shared with the Python package.
 const TASK: &str = "task:";
@@ -67,6 +70,47 @@ pub(super) fn stage(host: &str, slot: usize, operation: u64) -> String {
 
 /// The tasks that runs hold, by the ends of their leases in milliseconds: a sorted set.
 pub(super) const LEASES: &str = "task-state:leases";
+
+/// What the keys of the queue begin with that are of a service: its name follows. The key itself is a hash that counts its
+/// turns.
+pub(super) const QUEUE: &str = "task-state:queue:";
+
+/// The users of a service that have tasks of a priority waiting, by their turns: a sorted set. With a colon and a user it is
+/// the lane of that user: a sorted set of places.
+pub(super) fn lanes(service: &str, priority: Priority) -> String {
+    format!("{QUEUE}{service}:{priority}")
+}
+
+/// The places in the queue that nobody is to take before a time, in milliseconds: a sorted set.
+pub(super) const QUEUE_LATER: &str = "task-state:queue-later";
+
+/// The places in the queue that a host has taken, and until when, in milliseconds: a sorted set.
+pub(super) const QUEUE_TAKEN: &str = "task-state:queue-taken";
+
+/// Tells of what is put into the queue: a stream.
+pub(super) const QUEUE_ARRIVALS: &str = "task-state:queue-arrivals";
+
+/// The services that have had something in the queue: a set.
+pub(super) const QUEUE_SERVICES: &str = "task-state:queue-services";
+
+/// Whether everything is paused, and which users: a string, shared with the DMS scheduler.
+pub(super) const BLOCKS_ALL: &str = "blocks:all";
+
+/// What the keys begin with that say whether a user is paused.
+pub(super) const BLOCKS_USER: &str = "blocks:user:";
+
+/// What the keys begin with that say whether a service is paused.
+pub(super) const BLOCKS_SERVICE: &str = "blocks:service:";
+
+/// Whether a user is paused: a string, shared with the DMS scheduler.
+pub(super) fn blocks_user(user: &str) -> String {
+    format!("{BLOCKS_USER}{user}")
+}
+
+/// Whether a service is paused: a string.
+pub(super) fn blocks_service(service: &str) -> String {
+    format!("{BLOCKS_SERVICE}{service}")
+}
 
 /// When the last sweep of the indexes began, so that not every host sweeps: a string that lives for minutes.
 pub(super) const SWEEP_TURN: &str = "task-state:sweep";

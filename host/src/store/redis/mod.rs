@@ -8,7 +8,7 @@
 //! | key | type | holds | lives |
 //! |---|---|---|---|
 //! | `task:{id}` | string | the record | T |
-//! | `task:{id}:metadata` | hash | `service`, `user_id`; ours: `run`, the run that holds the task, `lease_until` and `seen`, when its lease ends and was renewed last; `progress`, how far the task has come | T + 60 s |
+//! | `task:{id}:metadata` | hash | `service`, `user_id`; ours: `run`, the run that holds the task, `lease_until` and `seen`, when its lease ends and was renewed last; `progress`, how far the task has come; `queue`, its place in the queue, `attempt` and `attempts`, how many attempts at it have begun and may | T + 60 s |
 //! | `index:tasks` | set | the ids of all tasks | T to T + 60 s |
 //! | `index:service:{s}` | set | the ids of a service's tasks | the same |
 //! | `index:service:{s}:users` | set | the **users** that have tasks with a service | the same |
@@ -19,6 +19,12 @@
 //! | `task-state:stage:{host}:…` | string | ours: a large record on its way into its place | seconds |
 //! | `task-state:leases` | sorted set | ours: the tasks that runs hold, by the ends of their leases | for ever |
 //! | `task-state:sweep` | string | ours: when the last sweep began | minutes |
+//! | `task-state:queue:{s}:{priority}` | sorted set | ours: the users of a service with tasks waiting, by their turns | T + 60 s |
+//! | `task-state:queue:{s}:{priority}:{u}` | sorted set | ours: the places of a user's tasks that wait, in their order | T + 60 s |
+//! | `task-state:queue:{s}` | hash | ours: the turns of a service, counted | a day |
+//! | `task-state:queue-later`, `-taken` | sorted sets | ours: the places that nobody is to take before a time | T + 60 s |
+//! | `task-state:queue-services`, `-arrivals` | set, stream | ours: services with a queue; what has come, for those who wait | T + 60 s |
+//! | `blocks:all`, `blocks:user:{u}`, `blocks:service:{s}` | string | what is paused; the first two are the DMS scheduler's | for ever |
 //!
 //! A record is one JSON object without white space, its fields in this order: `task_id`, `service`, `user_id`, `status`,
 //! `parameters`, `active_jobs`, `created_at`, `updated_at`, `logs`, `result`, `priority`, then those that we do not know.
@@ -66,6 +72,7 @@ mod keys;
 mod listing;
 mod maintenance;
 mod options;
+mod queue;
 mod server;
 mod task;
 
@@ -83,7 +90,7 @@ use self::server::{Link, Session};
 use self::task::WriteQueues;
 use super::{
     Access, Claim, Claimed, Counts, Error, News, Owners, Page, Precondition, Query, Report, Result, RunId, Scope,
-    TaskStore,
+    TaskQueue, TaskStore,
 };
 use crate::record::{Change, Clock, Draft, Progress, Status, TaskId, TaskRecord, Timestamp};
 use crate::settings::check_ttl;
@@ -228,6 +235,10 @@ impl TaskStore for RedisStore {
 
     async fn follow(&self, id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<News>>> {
         self.follow_task(id, skip, access).await
+    }
+
+    fn queue(&self) -> &dyn TaskQueue {
+        self
     }
 
     async fn check(&self, repair: bool) -> Result<Report> {

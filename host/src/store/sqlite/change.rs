@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::fault::Step;
+use super::queue;
 use super::task::{Policy, Stored};
 use super::write;
 use crate::record::{Change, Status, apply, later_than, wire_entry};
@@ -27,6 +28,12 @@ pub(super) fn apply_to(conn: &Connection, policy: &Policy, stored: &Stored, chan
     write::touch(conn, policy, stored.num, status, &at, last_seq)?;
     if let Some(progress) = &change.progress {
         write::set_progress(conn, stored.num, progress)?;
+    }
+    if let Some(priority) = change.priority {
+        queue::set_priority(conn, stored.num, priority)?;
+    }
+    if status.is_terminal() {
+        queue::leave(conn, stored.num)?;
     }
     if change.finishes() {
         // The run is over: the task, saved anew, is free for the next.

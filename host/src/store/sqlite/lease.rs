@@ -7,9 +7,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::change::apply_to;
 use super::fault::Step;
+use super::queue::{self, Queued};
 use super::task::{Policy, Stored, now_ms, select};
 use super::write;
-use crate::record::{TaskId, Timestamp};
+use crate::record::{Status, TaskId, Timestamp};
 use crate::store::RunId;
 use crate::store::orphan;
 
@@ -59,9 +60,18 @@ pub(super) fn end_orphan(conn: &Connection, policy: &Policy, num: i64) -> Step<O
     match stored.status() {
         Ok(status) if orphan::is_one(status) => {
             let seen = Timestamp::from_millis(seen, policy.clock.zone());
-            apply_to(conn, policy, &stored, &orphan::end(status, &run, seen))?;
+            let queued = Queued::under_way(conn, num)?.filter(|_| status == Status::Running);
+            if let Some(queued) = queued.filter(|queued| queued.begun < queued.attempts) {
+                queue::wait_again(conn, num, Duration::ZERO)?;
+                apply_to(conn, policy, &stored, &orphan::again(&run, seen, queued.begun, queued.attempts))?;
+            } else {
+                apply_to(conn, policy, &stored, &orphan::end(status, &run, seen))?;
+            }
             Ok(Some(stored.id))
         }
-        _ => write::release(conn, num).map(|()| None),
+        _ => {
+            queue::leave(conn, num)?;
+            write::release(conn, num).map(|()| None)
+        }
     }
 }

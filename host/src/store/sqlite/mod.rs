@@ -12,6 +12,7 @@ mod follow;
 mod lease;
 mod list;
 mod options;
+mod queue;
 mod remove;
 mod save;
 mod schema;
@@ -32,11 +33,12 @@ pub use self::options::SqliteOptions;
 
 use self::fault::Fault;
 use self::follow::Watch;
+use self::queue::Arrivals;
 use self::task::{Policy, Stored};
 use self::worker::{Role, Worker};
 use super::{
     Access, Claim, Claimed, Counts, Error, MAX_FINDINGS, MAX_PAGE_TASKS, News, Owners, Page, Precondition, Query,
-    Report, Result, RunId, Scope, StoreUrl, TaskStore,
+    Report, Result, RunId, Scope, StoreUrl, TaskQueue, TaskStore,
 };
 use crate::record::{Change, Clock, Draft, InvalidValue, Progress, Status, TaskId, TaskRecord, Timestamp};
 use crate::settings::check_ttl;
@@ -68,6 +70,7 @@ pub struct SqliteStore {
     reads: Worker,
     listings: Worker,
     watch: Watch,
+    arrivals: Arrivals,
 }
 
 impl SqliteStore {
@@ -112,7 +115,8 @@ impl SqliteStore {
     fn new(location: StoreUrl, options: SqliteOptions, clock: Arc<dyn Clock>, workers: [Worker; 3]) -> Self {
         let [writes, reads, listings] = workers;
         let policy = Policy { ttl: options.task_ttl, clock, rule: options.rule };
-        Self { location, policy, writes, watch: Watch::new(reads.clone()), reads, listings }
+        let watch = Watch::new(reads.clone());
+        Self { location, policy, writes, watch, reads, listings, arrivals: Arrivals::default() }
     }
 }
 
@@ -240,6 +244,10 @@ impl TaskStore for SqliteStore {
 
     async fn check(&self, repair: bool) -> Result<Report> {
         check::check(&self.listings, &self.writes, &self.policy, repair).await
+    }
+
+    fn queue(&self) -> &dyn TaskQueue {
+        self
     }
 
     /// Nothing is kept for a process.

@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::fault::Step;
+use super::queue;
 use super::task::{Policy, Stored};
 use super::write;
 use crate::record::{Change, Draft, InvalidTransition, InvalidValue, Status, TaskId};
@@ -65,6 +66,10 @@ pub(super) fn save(
         Some(stored) => {
             write::release(conn, stored.num)?;
             write::clear_progress(conn, stored.num)?;
+            let is_moved = stored.service != draft.service.as_str() || stored.user_id != draft.user_id.as_str();
+            if is_moved || draft.status.is_terminal() {
+                queue::leave(conn, stored.num)?;
+            }
         }
         None => {}
     }
@@ -81,6 +86,7 @@ pub(super) fn claim(conn: &Connection, policy: &Policy, claim: &Claim) -> Step<C
     let old = Stored::find(conn, id.as_str())?;
     let is_new = old.is_none();
     let status = match &old {
+        None if claim.ticket.is_some() => return Err(Error::NotFound.into()),
         None => {
             let draft = claim.draft();
             draft.check()?;
@@ -90,14 +96,19 @@ pub(super) fn claim(conn: &Connection, policy: &Policy, claim: &Claim) -> Step<C
         Some(stored) => take(conn, policy, claim, stored)?,
     };
     let stored = Stored::find(conn, id.as_str())?.ok_or(Error::NotFound)?;
+    let mut attempt = 1;
     match status {
         Status::Running => {
             write::clear_progress(conn, stored.num)?;
             write::hold(conn, stored.num, claim.run.as_str(), claim.lease)?;
+            match claim.ticket {
+                Some(_) => attempt = queue::begin_attempt(conn, stored.num, claim.attempts)?,
+                None => queue::leave(conn, stored.num)?,
+            }
         }
         _ => write::release(conn, stored.num)?,
     }
-    Ok(Claimed { task: stored.record(conn, policy)?, is_new })
+    Ok(Claimed { task: stored.record(conn, policy)?, is_new, attempt })
 }
 
 /// Moves a task that is there to `running`, or to `cancelled` if it was asked to stop. Returns which.
@@ -106,8 +117,14 @@ fn take(conn: &Connection, policy: &Policy, claim: &Claim, stored: &Stored) -> S
     if stored.run.as_deref().is_some_and(|run| run != claim.run.as_str()) {
         return Err(Error::Held.into());
     }
+    if let Some(ticket) = &claim.ticket
+        && !queue::is_taken_with(conn, stored.num, ticket)?
+    {
+        return Err(Error::Held.into());
+    }
     let to = match stored.status()? {
         Status::Pending | Status::Dispatching => Status::Running,
+        Status::Running if claim.ticket.is_some() => Status::Running,
         Status::CancelRequested => Status::Cancelled,
         from => return Err(InvalidTransition { from, to: Status::Running }.into()),
     };

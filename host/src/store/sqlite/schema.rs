@@ -61,6 +61,10 @@ const TABLES: &str = "
 ///
 /// - `lease.ends_at` repeats the `held_until` of a task whose run has to renew it, and `seen_at` is when it did so last.
 /// - `progress.text` is how far a task has come, as [`Progress::encode`](crate::record::Progress::encode) gives it.
+/// - `queued` has a row for each task in the queue: `waits` is 0 while a run has it from there; `ready_at` is when it may be
+///   taken, and `token` is that of the ticket of the one who took it until then; `begun` attempts of `attempts` have begun.
+/// - `turn.at` orders the users that have tasks waiting; `turn_count.taken` counts the turns of a service.
+/// - `pause` has a row for each pause, of `kind` `all`, `service` or `user`.
 /// - `successor.first` is the first row of a task that has had several, by which its followers know it.
 const LATER_TABLES: &str = "
     CREATE TABLE IF NOT EXISTS successor (
@@ -77,6 +81,38 @@ const LATER_TABLES: &str = "
         seen_at INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX IF NOT EXISTS lease_by_end ON lease (ends_at);
+    CREATE TABLE IF NOT EXISTS queued (
+        place     INTEGER PRIMARY KEY AUTOINCREMENT,
+        task      INTEGER NOT NULL UNIQUE REFERENCES task (num) ON DELETE CASCADE,
+        service   TEXT NOT NULL,
+        user_id   TEXT NOT NULL,
+        low       INTEGER NOT NULL,
+        queued_at INTEGER NOT NULL,
+        ready_at  INTEGER NOT NULL,
+        token     TEXT,
+        begun     INTEGER NOT NULL,
+        attempts  INTEGER NOT NULL,
+        waits     INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS queued_by_user ON queued (service, low, user_id, place) WHERE waits = 1;
+    CREATE INDEX IF NOT EXISTS queued_by_readiness ON queued (service, ready_at) WHERE waits = 1;
+    CREATE TABLE IF NOT EXISTS turn (
+        service TEXT NOT NULL,
+        low     INTEGER NOT NULL,
+        user_id TEXT NOT NULL,
+        at      INTEGER NOT NULL,
+        PRIMARY KEY (service, low, user_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS turn_in_order ON turn (service, low, at);
+    CREATE TABLE IF NOT EXISTS turn_count (
+        service TEXT PRIMARY KEY,
+        taken   INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS pause (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (kind, name)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// Makes the tables, unless they are there.

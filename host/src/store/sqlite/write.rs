@@ -65,6 +65,7 @@ fn succeed(conn: &Connection, old: i64, record: &TaskRecord, before: i64) -> Ste
         "UPDATE task SET (run, held_until) = (SELECT run, held_until FROM task WHERE num = ?2) WHERE num = ?1",
         "UPDATE lease SET task = ?1 WHERE task = ?2",
         "UPDATE progress SET task = ?1 WHERE task = ?2",
+        "UPDATE queued SET task = ?1 WHERE task = ?2",
         "INSERT INTO successor SELECT ?1, ifnull((SELECT first FROM successor WHERE task = ?2), ?2)",
     ] {
         conn.prepare_cached(sql)?.execute([num, old])?;

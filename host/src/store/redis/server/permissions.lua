@@ -14,7 +14,9 @@ local commands = {
   {'GET', KEYS[1]},
   {'GETRANGE', KEYS[1], 0, 1},
   {'HDEL', KEYS[1], 'field'},
+  {'HEXISTS', KEYS[1], 'field'},
   {'HGET', KEYS[1], 'field'},
+  {'HINCRBY', KEYS[1], 'field', 1},
   {'HMGET', KEYS[1], 'field'},
   {'HSET', KEYS[1], 'field', 'value'},
   {'PEXPIRE', KEYS[1], 1},
@@ -29,9 +31,11 @@ local commands = {
   {'TIME'},
   {'TTL', KEYS[1]},
   {'TYPE', KEYS[1]},
+  {'XADD', KEYS[1], '*', 'field', 'value'},
   {'ZADD', KEYS[1], 1, 'member'},
   {'ZRANGE', KEYS[1], 0, 0},
   {'ZREM', KEYS[1], 'member'},
+  {'ZSCORE', KEYS[1], 'member'},
 }
 for _, command in ipairs(commands) do
   if not redis.acl_check_cmd(unpack(command)) then

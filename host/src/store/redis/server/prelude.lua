@@ -90,6 +90,17 @@ local function release(id)
   redis.call('ZREM', leases, id)
 end
 
+-- Takes the task out of the queue, whoever has it. Its place begins with the lane that it may wait in.
+local function leave_queue()
+  local place = redis.call('HGET', metadata, 'queue')
+  if place then
+    for _, key in ipairs({string.match(place, '^%S+'), 'task-state:queue-later', 'task-state:queue-taken'}) do
+      redis.call('ZREM', key, place)
+    end
+    redis.call('HDEL', metadata, 'queue', 'attempt', 'attempts')
+  end
+end
+
 -- Adds a member to an index and sees to it that the index outlives the record by half of `beyond` at least, so that it
 -- needs no look for that long. Never shortens its life.
 local function index(key, member, ttl, beyond)

@@ -105,7 +105,12 @@ impl RedisStore {
                 _ => Box::pin(self.splice_read(write, cached)).await?,
             };
             match written {
-                Some(status) => return Ok(status),
+                Some(status) => {
+                    if let Some(priority) = write.change.priority {
+                        self.move_to_priority(write.id, priority).await?;
+                    }
+                    return Ok(status);
+                }
                 None => self.once_more(write.deadline)?,
             }
         }
@@ -168,7 +173,7 @@ impl RedisStore {
             progress: change.progress.as_ref(),
             ..Replacement::of(&record)
         };
-        Ok(self.replace(replacement, cached, deadline).await?.then_some(status))
+        Ok(self.replace(replacement, cached, deadline).await?.map(|_| status))
     }
 
     /// Changes a record in place. An outcome of done has where the last byte before the tail is now; none if an earlier copy

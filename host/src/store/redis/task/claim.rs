@@ -7,7 +7,7 @@ use super::replace::{Expected, LeaseChange, Replacement};
 use crate::record::{Change, InvalidTransition, InvalidValue, Status, TaskId, TaskRecord, apply};
 use crate::store::free_id::FreeId;
 use crate::store::redis::RedisStore;
-use crate::store::{Access, Claim, Claimed, Owners, Result};
+use crate::store::{Access, Claim, Claimed, Error, Owners, Result};
 
 impl RedisStore {
     pub(in crate::store::redis) async fn claim_task(&self, claim: &Claim) -> Result<Claimed> {
@@ -23,13 +23,19 @@ impl RedisStore {
             }
         };
         loop {
-            if let Some(claimed) = self.claim_new(id, claim, deadline).await? {
-                return Ok(claimed);
-            }
-            if let Some(found) = read_task(&self.primary, id, deadline).await?
-                && let Some(claimed) = self.claim_found(id, claim, found, deadline).await?
+            if claim.ticket.is_none()
+                && let Some(claimed) = self.claim_new(id, claim, deadline).await?
             {
                 return Ok(claimed);
+            }
+            match read_task(&self.primary, id, deadline).await? {
+                Some(found) => {
+                    if let Some(claimed) = self.claim_found(id, claim, found, deadline).await? {
+                        return Ok(claimed);
+                    }
+                }
+                None if claim.ticket.is_some() => return Err(Error::NotFound),
+                None => {}
             }
             self.once_more(deadline)?;
         }
@@ -40,7 +46,7 @@ impl RedisStore {
         let task = TaskRecord::from_draft(id.as_str(), &claim.draft(), &self.clock.now());
         let lease = LeaseChange::Claim { run: &claim.run, life: claim.lease };
         let written = self.replace_in_turn(id, Replacement { lease, ..Replacement::of(&task) }, deadline).await?;
-        Ok(written.then_some(Claimed { task, is_new: true }))
+        Ok(written.map(|attempt| Claimed { task, is_new: true, attempt }))
     }
 
     /// Takes a task that is there. None if it has changed meanwhile.
@@ -55,10 +61,13 @@ impl RedisStore {
         let mut task = readable(id, &found, &access, self.clock.zone())?;
         let from = task.status();
         let (to, lease) = match from {
-            Status::Pending | Status::Dispatching => {
+            Status::Running if claim.ticket.is_none() => {
+                return Err(InvalidTransition { from, to: Status::Running }.into());
+            }
+            Status::Pending | Status::Dispatching | Status::Running => {
                 (Status::Running, LeaseChange::Claim { run: &claim.run, life: claim.lease })
             }
-            Status::CancelRequested => (Status::Cancelled, LeaseChange::Keep),
+            Status::CancelRequested => (Status::Cancelled, LeaseChange::Unheld),
             _ => return Err(InvalidTransition { from, to: Status::Running }.into()),
         };
         if let Some(parameters) = &claim.parameters {
@@ -66,9 +75,10 @@ impl RedisStore {
             return Err(InvalidValue::new("parameters", parameters.as_str(), why).into());
         }
         apply(&mut task, &Change::status(to), &self.clock.now(), self.options.rule)?;
-        let replacement = Replacement { expected: Expected::text(&found.text), lease, ..Replacement::of(&task) };
+        let ticket = claim.ticket.as_ref().map(|ticket| (ticket, claim.attempts));
+        let replacement = Replacement { expected: Expected::text(&found.text), lease, ticket, ..Replacement::of(&task) };
         let written = self.replace_in_turn(id, replacement, deadline).await?;
-        Ok(written.then_some(Claimed { task, is_new: false }))
+        Ok(written.map(|attempt| Claimed { task, is_new: false, attempt }))
     }
 
     pub(super) async fn replace_in_turn(
@@ -76,7 +86,7 @@ impl RedisStore {
         id: &TaskId,
         replacement: Replacement<'_>,
         deadline: Instant,
-    ) -> Result<bool> {
+    ) -> Result<Option<u32>> {
         let queue = self.queues.of(id.as_str());
         let mut cached = queue.next_turn(deadline).await?;
         self.replace(replacement, &mut cached, deadline).await

@@ -21,6 +21,7 @@ elseif not holds(ARGV[7]) then
 end
 
 release(ARGV[6])
+leave_queue()
 redis.call('DEL', record, metadata)
 redis.call('SREM', KEYS[5], ARGV[6])
 for i = 9, #ARGV do

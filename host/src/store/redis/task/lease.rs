@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::read::read_task;
 use super::replace::{Expected, LeaseChange, Replacement};
-use crate::record::{TaskId, TaskRecord, Timestamp, apply};
+use crate::record::{Status, TaskId, TaskRecord, Timestamp, apply};
 use crate::store::orphan;
 use crate::store::redis::server::Script;
 use crate::store::redis::{RedisStore, keys};
-use crate::store::{Result, RunId};
+use crate::store::{Access, Result, RunId};
 
 static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew_leases.lua")));
 static ENDED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("ended_leases.lua")));
@@ -26,6 +26,9 @@ pub(in crate::store::redis) struct Orphan {
     /// What the record must still be.
     text: Expected,
 }
+
+/// What is remembered beside a task of when its host was seen last, its place in the queue, and the attempts at it.
+type Beside = (Option<i64>, Option<String>, Option<u32>, Option<u32>);
 
 impl RedisStore {
     pub(in crate::store::redis) async fn renew_leases(
@@ -63,15 +66,21 @@ impl RedisStore {
     pub(in crate::store::redis) async fn end_orphan(&self, id: &TaskId) -> Result<bool> {
         let deadline = self.deadline();
         let Some(Orphan { mut task, run, text }) = self.orphan(id).await? else { return self.forget_lease(id).await };
-        let mut seen = redis::cmd("HGET");
-        seen.arg(keys::metadata(id.as_str())).arg("seen");
-        let seen: Option<i64> = self.primary.query(&seen, deadline).await?;
+        let mut read = redis::cmd("HMGET");
+        read.arg(keys::metadata(id.as_str())).arg(&["seen", "queue", "attempt", "attempts"]);
+        let (seen, place, begun, attempts): Beside = self.primary.query(&read, deadline).await?;
         let seen = seen.and_then(|millis| Timestamp::from_millis(millis, self.clock.zone()));
+        let (begun, attempts) = (begun.unwrap_or(1), attempts.unwrap_or(1));
+        if task.status() == Status::Running && place.is_some() && begun < attempts {
+            self.try_again(id, &run, true, Duration::ZERO).await?;
+            let again = orphan::again(&run, seen, begun, attempts);
+            return self.change_in_turn(id, again, &Access::ANY).await.map(|_| true);
+        }
         let change = orphan::end(task.status(), &run, seen);
         apply(&mut task, &change, &self.clock.now(), self.options.rule)?;
         let replacement =
             Replacement { expected: text, held_by: Some(&run), lease: LeaseChange::End, ..Replacement::of(&task) };
-        self.replace_in_turn(id, replacement, deadline).await
+        Ok(self.replace_in_turn(id, replacement, deadline).await?.is_some())
     }
 
     async fn forget_lease(&self, id: &TaskId) -> Result<bool> {

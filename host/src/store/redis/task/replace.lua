@@ -15,13 +15,15 @@
 --              no run may hold it, or the run that claims the task
 -- ARGV[15]     the life of a claim's lease, in milliseconds
 -- ARGV[16]     how far the task has come, or ''
--- ARGV[17..]   the user id of each earlier owner
+-- ARGV[17]     the place in the queue from which the task was taken that is claimed, or ''
+-- ARGV[18]     how many attempts at it there may be
+-- ARGV[19..]   the user id of each earlier owner
 --
--- May answer changed, lost, held, and incomplete: an expired record of another owner, who has to be given, has left its
+-- An answer of done has a second element for a claim, unless it is given to a later copy: which attempt it is. May answer changed, lost, held, and incomplete: an expired record of another owner, who has to be given, has left its
 -- index entries.
 
 local ttl, beyond, expected, run = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[11], ARGV[14]
-local wrong = wrong_types(5, 9 + (#ARGV - 16) * 4)
+local wrong = wrong_types(5, 9 + (#ARGV - 18) * 4)
 if wrong then
   return wrong
 elseif not unchanged(expected) then
@@ -35,7 +37,7 @@ elseif not holds(ARGV[13]) then
   return {'lost'}
 end
 
-if expected == '' and #ARGV < 17 then
+if expected == '' and #ARGV < 19 then
   local owner = redis.call('HMGET', metadata, 'service', 'user_id')
   if owner[1] and owner[2] and (owner[1] ~= ARGV[8] or owner[2] ~= ARGV[9]) then
     return {'incomplete'}
@@ -49,19 +51,25 @@ if (claims or run == 'unheld') and expected ~= '' then
     return {'held'}
   end
 end
+if ARGV[12] == '' and redis.call('EXISTS', KEYS[#KEYS]) == 0 then
+  return {'changed'}
+end
+local place = ARGV[17]
+if place ~= '' then
+  if redis.call('HGET', metadata, 'queue') ~= place or redis.call('ZREM', 'task-state:queue-taken', place) == 0 then
+    return {'held'}
+  end
+end
 
 if ARGV[12] == '' then
-  if redis.call('EXISTS', KEYS[#KEYS]) == 0 then
-    return {'changed'}
-  end
   redis.call('RENAME', KEYS[#KEYS], record)
   redis.call('EXPIRE', record, ARGV[6])
 else
   redis.call('SET', record, ARGV[12], 'EX', ARGV[6])
 end
 
-for i = 17, #ARGV do
-  unindex(10 + (i - 17) * 4, ARGV[10], ARGV[i])
+for i = 19, #ARGV do
+  unindex(10 + (i - 19) * 4, ARGV[10], ARGV[i])
 end
 redis.call('HSET', metadata, 'service', ARGV[8], 'user_id', ARGV[9])
 if claims or run == 'unheld' or expected == '' then
@@ -76,6 +84,15 @@ elseif run ~= 'keep' or expected == '' then
   -- What an expired record has left behind holds nothing of the one that takes its place.
   release(ARGV[10])
 end
+local attempt
+if claims and place ~= '' then
+  attempt = redis.call('HINCRBY', metadata, 'attempt', 1)
+  redis.call('HSET', metadata, 'attempts', ARGV[18])
+elseif (run ~= 'keep' and run ~= 'unheld') or place ~= '' or expected == '' or #ARGV > 18 then
+  leave_queue()
+end
 redis.call('EXPIRE', metadata, ttl + beyond)
 index_all(5, ARGV[10], ARGV[9], ttl, beyond)
-return done()
+local answer = done()
+answer[2] = attempt
+return answer

@@ -10,7 +10,7 @@ use crate::record::{Opening, Progress, TaskRecord};
 use crate::store::redis::keys::{self, Owner};
 use crate::store::redis::server::{Operation, Outcome, Script};
 use crate::store::redis::{OUTLIVES, RedisStore};
-use crate::store::{Result, RunId};
+use crate::store::{Result, RunId, Ticket};
 
 static REPLACE: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("replace.lua")));
 
@@ -25,6 +25,8 @@ pub(super) struct Replacement<'a> {
     pub(super) held_by: Option<&'a str>,
     pub(super) lease: LeaseChange<'a>,
     pub(super) progress: Option<&'a Progress>,
+    /// By which the task was taken from the queue that is claimed, and how many attempts at it there may be.
+    pub(super) ticket: Option<(&'a Ticket, u32)>,
     /// Owners under whom the task may stand in the indexes.
     pub(super) earlier: Vec<Owner>,
 }
@@ -38,6 +40,7 @@ impl<'a> Replacement<'a> {
             held_by: None,
             lease: LeaseChange::Keep,
             progress: None,
+            ticket: None,
             earlier: Vec::new(),
         }
     }
@@ -91,34 +94,46 @@ pub(super) enum LeaseChange<'a> {
 }
 
 impl RedisStore {
-    /// Writes a record, and takes note of what it left. False if the record is not what it must be.
+    /// Writes a record, and takes note of what it left. None if the record is not what it must be; else which attempt at the
+    /// task a claim begins.
     pub(super) async fn replace(
         &self,
         mut replacement: Replacement<'_>,
         cached: &mut Cached,
         deadline: Instant,
-    ) -> Result<bool> {
+    ) -> Result<Option<u32>> {
         let record = replacement.record;
         let encoded = record.encoded();
         *cached = Cached::default();
         loop {
             match self.try_replace(&replacement, &encoded.text, deadline).await? {
-                Outcome::Done(_) => {
+                Outcome::Done(attempt) => {
                     let layout = Layout::of(record, &encoded, &self.clock.now());
                     *cached = Cached { layout, indexed: Some(Instant::now()) };
-                    return Ok(true);
+                    return match (attempt.and_then(|attempt| u32::try_from(attempt).ok()), replacement.ticket) {
+                        (Some(attempt), _) => Ok(Some(attempt)),
+                        (None, Some(_)) => self.attempts_begun(record.task_id(), deadline).await.map(Some),
+                        (None, None) => Ok(Some(1)),
+                    };
                 }
                 Outcome::Incomplete if replacement.earlier.is_empty() => {
                     let owners = metadata_owners(&self.primary, &[record.task_id()], deadline).await?;
                     replacement.earlier.extend(owners.into_iter().flatten());
                 }
-                _ => return Ok(false),
+                _ => return Ok(None),
             }
         }
     }
 
+    /// How many attempts at a task of the queue have begun.
+    async fn attempts_begun(&self, id: &str, deadline: Instant) -> Result<u32> {
+        let mut read = redis::cmd("HGET");
+        read.arg(keys::metadata(id)).arg("attempt");
+        Ok(self.primary.query::<Option<u32>>(&read, deadline).await?.unwrap_or(1))
+    }
+
     async fn try_replace(&self, replacement: &Replacement<'_>, text: &str, deadline: Instant) -> Result<Outcome> {
-        let Replacement { record, expected, held_by, lease, progress, earlier } = replacement;
+        let Replacement { record, expected, held_by, lease, progress, ticket, earlier } = replacement;
         let owner = Owner::new(record.service(), record.user_id());
         let mut keys = keys::indexes(&owner);
         let (text, staged) = if text.len() > MAX_ARGUMENT_BYTES { ("", Some(text)) } else { (text, None) };
@@ -131,6 +146,8 @@ impl RedisStore {
         };
         let (expected, life) = (expected.clone().into_arg(), life.as_millis().to_string());
         let progress = progress.map(Progress::encode).unwrap_or_default();
+        let (place, attempts) = ticket.map_or(("", 1), |(ticket, attempts)| (ticket.token.as_str(), attempts));
+        let attempts = attempts.to_string();
         let mut args = vec![
             self.ttl.as_str(),
             OUTLIVES,
@@ -143,6 +160,8 @@ impl RedisStore {
             run,
             &life,
             &progress,
+            place,
+            &attempts,
         ];
         for owner in earlier {
             keys.extend(keys::owner_indexes(owner));

@@ -70,7 +70,7 @@ impl RedisStore {
                 earlier: earlier.into_iter().filter(|earlier| *earlier != owner).collect(),
                 ..Replacement::of(&record)
             };
-            if self.replace(replacement, &mut cached, deadline).await? {
+            if self.replace(replacement, &mut cached, deadline).await?.is_some() {
                 return Ok(());
             } else if !look && *only_if == Precondition::Absent {
                 return Err(Error::Conflict);

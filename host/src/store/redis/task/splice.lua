@@ -128,6 +128,7 @@ end
 
 if ARGV[22] == '1' then
   release(ARGV[30])
+  leave_queue()
 end
 if #KEYS > 4 then
   redis.call('HSET', metadata, 'service', ARGV[28], 'user_id', ARGV[29])

@@ -1,0 +1,14 @@
+-- Takes a task out of the queue that no run holds.
+--
+-- KEYS[1..4]  see the prelude
+-- ARGV[1..5]  see the prelude
+-- ARGV[6]     task id
+--
+-- May answer changed: it is not in the queue, or a run has it from there.
+
+local run, has_ended = lease()
+if (run and not has_ended) or redis.call('HEXISTS', metadata, 'queue') == 0 then
+  return {'changed'}
+end
+leave_queue()
+return done()
