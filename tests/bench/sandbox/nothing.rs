@@ -21,6 +21,8 @@ pub(crate) struct Nothing {
     claimed: Claimed,
     id: TaskId,
     now: Timestamp,
+    /// Whose queue is empty.
+    real: SqliteStore,
 }
 
 impl Nothing {
@@ -29,7 +31,7 @@ impl Nothing {
         let life = Duration::from_secs(3_600);
         let claim = Claim::new(Service::new(SERVICE)?, UserId::new(USER)?, RunId::unique(), life);
         let claimed = real.claim(claim).await?;
-        Ok(Arc::new(Self { id: TaskId::stored(claimed.task.task_id())?, claimed, now: real.now() }))
+        Ok(Arc::new(Self { id: TaskId::stored(claimed.task.task_id())?, claimed, now: real.now(), real }))
     }
 
     /// The task that everybody is given.
@@ -40,6 +42,10 @@ impl Nothing {
 
 #[async_trait]
 impl TaskStore for Nothing {
+    fn queue(&self) -> &dyn TaskQueue {
+        self.real.queue()
+    }
+
     async fn next_task_id(&self) -> Result<String> {
         Ok(self.id.as_str().to_owned())
     }

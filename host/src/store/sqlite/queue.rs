@@ -275,10 +275,10 @@ struct First {
 
 /// The first task of a user that is ready. What is gone and not yet removed is passed over.
 fn first_of(conn: &Connection, service: &Service, user: &str, low: bool) -> Step<Option<First>> {
-    let sql = "SELECT place, id, queued.user_id, queued_at FROM queued JOIN task ON num = task
+    let sql = "SELECT queued.place, id, queued.user_id, queued_at FROM queued JOIN task ON num = task
                WHERE queued.service = ?1 AND low = ?2 AND queued.user_id = ?3 AND waits = 1
                  AND ready_at <= ?4 AND expires_at > ?4
-               ORDER BY place LIMIT 1";
+               ORDER BY queued.place LIMIT 1";
     let first = |row: &rusqlite::Row| {
         Ok(First { place: row.get(0)?, id: row.get(1)?, user_id: row.get(2)?, queued_at: row.get(3)? })
     };
@@ -331,7 +331,8 @@ pub(super) fn is_taken_with(conn: &Connection, num: i64, ticket: &Ticket) -> Ste
 
 /// Has a run go on with a task that was taken. Tells which attempt that is.
 pub(super) fn begin_attempt(conn: &Connection, num: i64, attempts: u32) -> Step<u32> {
-    let sql = "UPDATE queued SET waits = 0, token = NULL, begun = begun + 1, attempts = ?2 WHERE task = ?1 RETURNING begun";
+    let sql =
+        "UPDATE queued SET waits = 0, token = NULL, begun = begun + 1, attempts = ?2 WHERE task = ?1 RETURNING begun";
     Ok(conn.prepare_cached(sql)?.query_row(params![num, attempts], |row| row.get(0))?)
 }
 

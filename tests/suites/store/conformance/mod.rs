@@ -13,6 +13,7 @@ mod lease;
 mod listing;
 mod moves;
 mod progress;
+mod queue;
 mod record;
 mod save;
 mod sequence;

@@ -51,12 +51,7 @@ async fn read_on(link: &Link, options: &RedisOptions, arrived: &watch::Sender<()
     }
 }
 
-async fn read(
-    link: &Link,
-    options: &RedisOptions,
-    last: &mut String,
-    arrived: &watch::Sender<()>,
-) -> RedisResult<()> {
+async fn read(link: &Link, options: &RedisOptions, last: &mut String, arrived: &watch::Sender<()>) -> RedisResult<()> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(options.connect_timeout))
         .set_response_timeout(Some(BLOCK + options.response_timeout));

@@ -105,8 +105,14 @@ impl TaskQueue for RedisStore {
         let asked = serde_json::to_string(&asked).map_err(|error| Error::Failed(error.to_string()))?;
         let keys = [keys::QUEUE_TAKEN, keys::QUEUE_LATER, keys::BLOCKS_ALL];
         let (patience, low_turn) = (patience.as_millis().to_string(), LOW_TURN.to_string());
-        let args =
-            [keys::QUEUE, keys::BLOCKS_USER, keys::BLOCKS_SERVICE, patience.as_str(), low_turn.as_str(), asked.as_str()];
+        let args = [
+            keys::QUEUE,
+            keys::BLOCKS_USER,
+            keys::BLOCKS_SERVICE,
+            patience.as_str(),
+            low_turn.as_str(),
+            asked.as_str(),
+        ];
         let places: Vec<String> = TAKE.run(&self.primary, &keys, &args, self.deadline()).await?;
         Ok(places.into_iter().filter_map(ticket).collect())
     }
@@ -239,4 +245,3 @@ fn ticket(token: String) -> Option<Ticket> {
         token,
     })
 }
-

@@ -81,8 +81,7 @@ impl RedisStore {
             }
             let lanes: Vec<redis::Value> = self.primary.query_all(&pipeline, self.deadline()).await?;
             for lane in lanes.chunks_exact(2) {
-                let (count, first): (u64, Vec<String>) =
-                    (parse(lane[0].clone())?, parse(lane[1].clone())?);
+                let (count, first): (u64, Vec<String>) = (parse(lane[0].clone())?, parse(lane[1].clone())?);
                 waiting.ready += count;
                 waiting.users += u64::from(count > 0);
                 let waited = first.first().and_then(|place| Place::parse(place)).map(|place| place.waited());
@@ -130,4 +129,3 @@ impl RedisStore {
         Ok(all.blocked.then_some(Pause::All).into_iter().chain(users).chain(services).collect())
     }
 }
-

@@ -76,7 +76,8 @@ impl RedisStore {
         }
         apply(&mut task, &Change::status(to), &self.clock.now(), self.options.rule)?;
         let ticket = claim.ticket.as_ref().map(|ticket| (ticket, claim.attempts));
-        let replacement = Replacement { expected: Expected::text(&found.text), lease, ticket, ..Replacement::of(&task) };
+        let replacement =
+            Replacement { expected: Expected::text(&found.text), lease, ticket, ..Replacement::of(&task) };
         let written = self.replace_in_turn(id, replacement, deadline).await?;
         Ok(written.map(|attempt| Claimed { task, is_new: false, attempt }))
     }
