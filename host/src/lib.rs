@@ -49,6 +49,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod imports;
+mod jitter;
 pub mod plugin;
 pub mod record;
 mod redaction;

@@ -85,6 +85,12 @@ impl ClaimedTask {
         });
     }
 
+    /// Whether it is neither asked to stop, nor ended, nor gone.
+    pub(super) fn may_be_tried_again(&self) -> bool {
+        let known = &lock(&self.state).known;
+        known.cancelled.is_none() && known.ended.is_none() && known.gone.is_none()
+    }
+
     /// Whether a call of the guest on the store is under way.
     pub(super) fn is_calling(&self) -> bool {
         self.calls.load(Ordering::Acquire) > 0

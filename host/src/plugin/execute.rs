@@ -19,6 +19,7 @@ use super::instance::{Guest, work};
 use super::live_output::LiveOutput;
 use super::output::Output;
 use super::platform::Platform;
+use super::retry::Retry;
 use super::run::Location;
 use super::supervise::Halt;
 use super::{Limits, Outcome, OutputSink, Plugin};
@@ -45,6 +46,7 @@ pub(super) struct Job {
     pub(super) limits: Limits,
     pub(super) faults: Option<Faults>,
     pub(super) platform: Platform,
+    pub(super) retry: Option<Retry>,
 }
 
 /// How a guest has ended.
@@ -68,7 +70,7 @@ impl End {
 impl Job {
     /// Runs the guest and writes what came of it.
     pub(super) async fn run(self) -> Outcome {
-        let claimed = self.claimed.clone();
+        let (claimed, retry) = (self.claimed.clone(), self.retry);
         let redaction = self.opened.redaction.clone();
         let most = self.limits.output_bytes;
         let output = Output::new(self.sink.clone(), self.events.clone(), most, redaction.clone());
@@ -77,7 +79,7 @@ impl Job {
         claimed.close();
         let end = end.unwrap_or_else(|panic| End::Failed(describe_panic(&*panic)));
         output.finish();
-        let outcome = finish(&claimed, end.without_secrets(&redaction), live.last()).await;
+        let outcome = finish(&claimed, end.without_secrets(&redaction), live.last(), retry).await;
         output.shown().await;
         outcome
     }
@@ -157,12 +159,15 @@ fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// Writes the final status, with all that is to be there before it.
-async fn finish(claimed: &ClaimedTask, end: End, output: Option<OutputChange>) -> Outcome {
+async fn finish(claimed: &ClaimedTask, end: End, output: Option<OutputChange>, retry: Option<Retry>) -> Outcome {
     let (status, why) = match end {
         End::Gone(error) => return outcome(claimed, Status::Cancelled, Err(error)),
         End::Done if claimed.is_cancelled() => (Status::Cancelled, None),
         End::Done => (Status::Completed, None),
-        End::Failed(why) => (Status::Failed, Some(why)),
+        End::Failed(why) => match retry.filter(|_| claimed.may_be_tried_again()) {
+            Some(retry) => return try_again(claimed, retry, why, output).await,
+            None => (Status::Failed, Some(why)),
+        },
         End::Cancelled(why) => (Status::Cancelled, Some(why)),
     };
     let change = why.into_iter().fold(Change::finish(status).output(output), Change::log);
@@ -178,7 +183,21 @@ async fn finish(claimed: &ClaimedTask, end: End, output: Option<OutputChange>) -
 
 fn outcome(claimed: &ClaimedTask, status: Status, written: Result<()>) -> Outcome {
     let location = Location { store: claimed.store.clone(), id: claimed.id.clone(), access: claimed.access.clone() };
-    Outcome { status, written, location: Some(location) }
+    Outcome { status, is_retried: false, written, location: Some(location) }
+}
+
+/// Writes why an attempt has failed, and puts the task back into the queue.
+///
+/// If that cannot be done, the task is one of a host that is lost, and is tried again as such.
+async fn try_again(claimed: &ClaimedTask, retry: Retry, why: String, output: Option<OutputChange>) -> Outcome {
+    let (delay, notice) = retry.next();
+    let change = claimed.closing(Change::logs([why, notice]).output(output)).await;
+    let again = async {
+        write_final(claimed, change).await?;
+        claimed.store.queue().retry(&claimed.id, &claimed.run, delay).await
+    };
+    let written = again.await.inspect_err(|error| tracing::error!(task = %claimed.id, %error, "no further attempt"));
+    Outcome { is_retried: written.is_ok(), ..outcome(claimed, Status::Running, written) }
 }
 
 /// Writes the last change of a run, once, although the store may be unavailable for a while, or refuse it. Gives the status

@@ -15,6 +15,7 @@ use super::claimed_task::ClaimedTask;
 use super::events::Events;
 use super::execute::Job;
 use super::registry::Slot;
+use super::retry::Retry;
 use super::{Input, Outcome, Plugin, Run, RunRequest, StartError, input, leases, run};
 use crate::record::{Status, TaskId};
 use crate::store::{Access, Claim, Claimed, Error, Owners, RunId};
@@ -60,7 +61,8 @@ pub(super) async fn carry_out(plugin: Plugin, request: RunRequest, caller: Calle
         Ok(Begun::Cancelled(location)) => {
             events.status(Status::Cancelled);
             let run = Run { task_id: location.id.clone(), task: None, events: events.clone(), outcome };
-            let ended = Outcome { status: Status::Cancelled, written: Ok(()), location: Some(*location) };
+            let ended =
+                Outcome { status: Status::Cancelled, is_retried: false, written: Ok(()), location: Some(*location) };
             (caller.start(run), ended)
         }
         Ok(Begun::Running(job)) => {
@@ -97,7 +99,7 @@ async fn begin(plugin: Plugin, request: RunRequest, events: &Events) -> Result<B
     let run_id = RunId::of_host(&plugin.host.name);
     let lease_end = leases::end(Instant::now(), plugin.host.lease);
     let claim = claim(&request, run_id.clone(), leases::kept(plugin.host.lease));
-    let Claimed { task, .. } = plugin.host.store.claim(claim).await?;
+    let Claimed { task, attempt, .. } = plugin.host.store.claim(claim).await?;
     if task.status() == Status::Cancelled {
         let id = TaskId::stored(task.task_id()).map_err(Error::InvalidValue)?;
         let access = Access::of(Owners::only(task.service(), task.user_id()));
@@ -115,6 +117,7 @@ async fn begin(plugin: Plugin, request: RunRequest, events: &Events) -> Result<B
         limits,
         faults: request.faults,
         platform: request.platform,
+        retry: Retry::after(attempt, request.attempts, request.backoff),
     })))
 }
 
@@ -131,6 +134,8 @@ fn claim(request: &RunRequest, run: RunId, lease: Duration) -> Claim {
         task_id: request.task_id.clone(),
         parameters: request.parameters.clone(),
         priority: request.priority,
+        ticket: request.ticket.clone(),
+        attempts: request.attempts.max(1),
         ..Claim::new(request.service.clone(), request.user_id.clone(), run, lease)
     }
 }

@@ -27,6 +27,7 @@ mod output;
 mod platform;
 mod registry;
 mod request;
+mod retry;
 mod run;
 mod sink;
 mod supervise;

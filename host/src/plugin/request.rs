@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime_wasi::WasiCtxBuilder;
 
@@ -11,6 +12,7 @@ use super::platform::Platform;
 use super::{Limits, RunEvents};
 use crate::imports::Faults;
 use crate::record::{JsonObject, Priority, Service, TaskId, UserId};
+use crate::store::Ticket;
 
 /// One run of one task.
 #[derive(Debug, Clone)]
@@ -34,6 +36,14 @@ pub struct RunRequest {
     pub faults: Option<Faults>,
     /// Where what the guest prints is shown as it comes.
     pub output: OutputSink,
+    /// By which the task was taken from the [queue](crate::store::TaskQueue): then it may be `running` already.
+    pub ticket: Option<Ticket>,
+    /// How many attempts at a task of the queue there may be, at least one: 1 unless set. One that fails and is not the last
+    /// leaves the task `running`, and in the queue.
+    pub attempts: u32,
+    /// How long the second attempt is waited for at the most, and each further one twice as long as the one before, up to
+    /// an hour. A random part of each wait, a half at the most, is left out.
+    pub backoff: Duration,
     pub(super) events: Events,
     pub(super) platform: Platform,
 }
@@ -51,6 +61,9 @@ impl RunRequest {
             limits: None,
             faults: None,
             output: OutputSink::Discard,
+            ticket: None,
+            attempts: 1,
+            backoff: Duration::ZERO,
             events: Events::default(),
             platform: Platform::default(),
         }

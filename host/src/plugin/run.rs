@@ -76,6 +76,8 @@ pub struct Outcome {
     /// The status that the run came to. The stored one, unless the store could not be reached; `cancelled` if the task
     /// was gone.
     pub status: Status,
+    /// Whether the task is in the queue again: the attempt has failed, and another follows. The status is `running` then.
+    pub is_retried: bool,
     /// Whether the store has it; the error if the task was deleted or given to another owner in the meantime, or the
     /// store could not be reached.
     pub written: store::Result<()>,
@@ -132,6 +134,7 @@ impl Run {
         let ended = self.outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
         ended.unwrap_or_else(|| Outcome {
             status: Status::Failed,
+            is_retried: false,
             written: Err(store::Error::Unavailable("the host has ended before the run did".to_owned())),
             location: None,
         })

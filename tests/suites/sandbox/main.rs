@@ -1,5 +1,6 @@
 //! The sandbox, by real plugins that keep its rules and others that break them.
 
+mod attempts;
 mod bombs;
 mod cancellation;
 mod capabilities;

@@ -10,6 +10,8 @@ mod session;
 mod stream;
 
 pub(super) use link::Link;
-pub(super) use retry::{Answer, Failure, Next, is_wrong_type, parse, random_fraction, right_typed};
+pub(super) use retry::{Answer, Failure, Next, is_wrong_type, parse, right_typed};
+
+pub(super) use crate::jitter::random_fraction;
 pub(super) use script::Script;
 pub(super) use session::{Operation, Outcome, Session};

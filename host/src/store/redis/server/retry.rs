@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
 
+use crate::jitter::random_fraction;
 use crate::store::redis::options::RedisOptions;
 use crate::store::{Error, Result};
 
@@ -115,11 +116,4 @@ impl Backoff {
         tokio::time::sleep(pause).await;
         Ok(())
     }
-}
-
-/// A number from 0 to 1. Jitter needs no better source than the keys of the standard library's hash maps.
-pub(in crate::store::redis) fn random_fraction() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    let bits = RandomState::new().hash_one(0_u8);
-    f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }

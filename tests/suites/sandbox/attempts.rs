@@ -1,0 +1,79 @@
+//! Runs of tasks from the queue, and further attempts at those that fail.
+
+use task_state_host::StartError;
+use task_state_host::store::{Error, Ticket, Wanted};
+
+use super::*;
+
+/// Registers a task and puts it into the queue.
+async fn queue(sandbox: &Sandbox) -> TaskId {
+    let id = save(&sandbox.store, draft("queued")).await;
+    assert!(sandbox.store.queue().enqueue(&id, Duration::ZERO, &Access::ANY).await.unwrap());
+    id
+}
+
+async fn take(sandbox: &Sandbox) -> Option<Ticket> {
+    let wanted = [Wanted::new(Service::new("analytics").unwrap(), 1)];
+    sandbox.store.queue().take(&wanted, Duration::from_secs(60)).await.unwrap().pop()
+}
+
+fn request_with(ticket: &Ticket, mode: &str, attempts: u32) -> RunRequest {
+    let mut request = request_for(ticket.task_id.as_str(), mode);
+    (request.ticket, request.attempts) = (Some(ticket.clone()), attempts);
+    request
+}
+
+#[tokio::test]
+async fn an_attempt_that_fails_is_told_in_the_log_and_followed_by_another() {
+    let sandbox = Sandbox::new();
+    let plugin = sandbox.plugin("report").await;
+    let id = queue(&sandbox).await;
+    for attempt in 1..=3 {
+        let ticket = within(Duration::from_secs(10), "the next attempt", async || take(&sandbox).await).await;
+        let outcome = plugin.run(request_with(&ticket, "fail", 3)).await.unwrap();
+        assert!(outcome.written.is_ok());
+        let expected = if attempt < 3 { (Status::Running, true) } else { (Status::Failed, false) };
+        assert_eq!((outcome.status, outcome.is_retried), expected);
+        assert_eq!(sandbox.task(&id).await.status(), expected.0);
+    }
+    let log = messages(&sandbox.task(&id).await);
+    let why = log[0].clone();
+    let notice = |attempt| format!("attempt {attempt} of 3 has failed, the next follows in 0s");
+    assert_eq!(log, [why.clone(), notice(1), why.clone(), notice(2), why]);
+    assert_eq!(take(&sandbox).await, None);
+}
+
+#[tokio::test]
+async fn an_attempt_that_succeeds_is_the_last() {
+    let sandbox = Sandbox::new();
+    let plugin = sandbox.plugin("report").await;
+    let id = queue(&sandbox).await;
+    let ticket = take(&sandbox).await.unwrap();
+    let outcome = plugin.run(request_with(&ticket, "nothing", 3)).await.unwrap();
+    assert_eq!((outcome.status, outcome.is_retried), (Status::Completed, false));
+    assert_eq!((take(&sandbox).await, messages(&sandbox.task(&id).await)), (None, vec![]));
+}
+
+#[tokio::test]
+async fn a_task_that_was_asked_to_stop_is_not_tried_again() {
+    let sandbox = Sandbox::new();
+    let plugin = sandbox.plugin("report").await;
+    let id = queue(&sandbox).await;
+    let mut request = request_with(&take(&sandbox).await.unwrap(), "refuse-to-stop", 3);
+    request.limits = limited("", |limits| limits.grace = Duration::from_millis(50)).limits;
+    let run = plugin.start(request).await.unwrap();
+    run.cancel();
+    assert_eq!(run.wait().await.status, Status::Cancelled);
+    assert_eq!((take(&sandbox).await, sandbox.task(&id).await.status()), (None, Status::Cancelled));
+}
+
+#[tokio::test]
+async fn a_ticket_starts_one_run() {
+    let sandbox = Sandbox::new();
+    let plugin = sandbox.plugin("report").await;
+    queue(&sandbox).await;
+    let ticket = take(&sandbox).await.unwrap();
+    assert!(plugin.run(request_with(&ticket, "nothing", 1)).await.is_ok());
+    let again = plugin.run(request_with(&ticket, "nothing", 1)).await;
+    assert!(matches!(again, Err(StartError::Store(Error::InvalidTransition(_) | Error::Held))), "{again:?}");
+}
