@@ -5,8 +5,11 @@ import { builtinModules } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
 
 import { ASYNC_CALL } from "../runtime/async-calls.js";
+import { ASYNC_GENERATOR, AWAIT, DELEGATE } from "../runtime/async-generators.js";
 import { original, SOURCE_MAP } from "../runtime/stack.js";
+import { edited, moved } from "./edits.js";
 import { SourceError } from "./errors.js";
+import { generatorEdits } from "./generators.js";
 import { run, SDK } from "./tools.js";
 import { WASI } from "./wit.js";
 
@@ -16,8 +19,32 @@ import { WASI } from "./wit.js";
 /** What is lowered: `async`, so that the runtime drives it, and what the engines do not know yet. */
 const LOWERED = ["async-await", "async-generator", "for-await", "using", "decorators", "top-level-await"];
 
-/** What esbuild calls in the place of an async function, as it writes it. */
-const HELPER = /^var __async = \(__this, __arguments, generator\) => \{\n[^]*?\n\};$/m;
+/**
+ * What esbuild calls in the place of an async function and the parts of an async generator, as it writes it, and what the
+ * runtime has instead. That is there once its modules have been carried out, so it is looked up when it is called.
+ */
+const HELPERS = [
+  {
+    name: "__async",
+    written: /^var __async = \(__this, __arguments, generator\) => \{\n[^]*?\n\};$/m,
+    own: `(self, args, body) => globalThis.${ASYNC_CALL}(self, args, body)`,
+  },
+  {
+    name: "__asyncGenerator",
+    written: /^var __asyncGenerator = \(__this, __arguments, generator\) => \{\n[^]*?\n\};$/m,
+    own: `(self, args, body) => globalThis.${ASYNC_GENERATOR}(self, args, body)`,
+  },
+  {
+    name: "__await",
+    written: /^var __await = function\(promise, isYieldStar\) \{\n[^]*?\n\};$/m,
+    own: `function(value) { return globalThis.${AWAIT}(value); }`,
+  },
+  {
+    name: "__yieldStar",
+    written: /^var __yieldStar = \(value\) => \{\n[^]*?\n\};$/m,
+    own: `(iterable) => globalThis.${DELEGATE}(iterable)`,
+  },
+];
 
 /**
  * Bundles a project in a folder of the build's own. Returns the path of the bundle.
@@ -74,29 +101,37 @@ function entryText(project, version, engine) {
 }
 
 /**
- * The bundle with the runtime's own way to call async functions, and with its source map.
+ * The bundle with the runtime's own way to call async functions and generators, and with its source map.
  * @param {string} output
  * @param {Project} project
  */
 function finished(output, project) {
-  let text = readFileSync(output, "utf8");
-  const helper = HELPER.exec(text)?.[0];
-  if (helper !== undefined) {
-    const own = `var __async = (self, args, body) => globalThis.${ASYNC_CALL}(self, args, body);`;
-    // As many lines as before: the source map counts them.
-    text = text.replace(helper, () => own + "\n".repeat(helper.split("\n").length - 1));
-  } else if (/\b__async\(/.test(text)) {
-    throw new SourceError("this version of esbuild lowers async functions in a way that the SDK does not know: use esbuild 0.28.2");
+  const text = withRuntime(readFileSync(output, "utf8"));
+  const edits = generatorEdits(text);
+  return `${edited(text, edits)}globalThis.${SOURCE_MAP} = ${JSON.stringify(sourceMap(output, project, (mappings) => moved(mappings, text, edits)))};\n`;
+}
+
+/** What esbuild has written, with the runtime's helpers in the place of its own. @param {string} text */
+function withRuntime(text) {
+  for (const { name, written, own } of HELPERS) {
+    const helper = written.exec(text)?.[0];
+    if (helper !== undefined) {
+      // As many lines as before: the source map counts them.
+      text = text.replace(helper, () => `var ${name} = ${own};` + "\n".repeat(helper.split("\n").length - 1));
+    } else if (new RegExp(`^var ${name} = `, "m").test(text)) {
+      throw new SourceError("this version of esbuild lowers async functions in a way that the SDK does not know: use esbuild 0.28.2");
+    }
   }
-  return `${text}globalThis.${SOURCE_MAP} = ${JSON.stringify(sourceMap(output, project))};\n`;
+  return text;
 }
 
 /**
  * The map of the bundle, where files are named as the author knows them, and those of the SDK not at all.
  * @param {string} output
  * @param {Project} project
+ * @param {(mappings: string) => string} moved
  */
-function sourceMap(output, project) {
+function sourceMap(output, project, moved) {
   const { sources, mappings } = JSON.parse(readFileSync(`${output}.map`, "utf8"));
   const own = [realpathSync(SDK) + sep, realpathSync(dirname(output)) + sep];
   const root = realpathSync(project.folder);
@@ -107,7 +142,7 @@ function sourceMap(output, project) {
     if (!isProjects && own.some((folder) => path.startsWith(folder))) return "";
     return relative(root, path).split(sep).join("/");
   });
-  return { sources: named, mappings };
+  return { sources: named, mappings: moved(mappings) };
 }
 
 /**

@@ -2,6 +2,7 @@
 // fit a component whose export is called once.
 
 import { ASYNC_CALL, asyncCall } from "./async-calls.js";
+import { ASYNC_GENERATOR, asyncGenerator, AWAIT, awaiting, DELEGATE, delegate } from "./async-generators.js";
 import { makeConsole } from "./console.js";
 import { stacks } from "./inspect.js";
 import { nativeRandom } from "./native.js";
@@ -79,6 +80,9 @@ stacks.frames = ownFrames;
 
 define(globalThis, {
   [ASYNC_CALL]: asyncCall,
+  [ASYNC_GENERATOR]: asyncGenerator,
+  [AWAIT]: awaiting,
+  [DELEGATE]: delegate,
   Promise: TaskPromise,
   queueMicrotask: (/** @type {() => void} */ job) => {
     if (typeof job !== "function") throw new TypeError(`queueMicrotask takes a function, and this is ${String(job)}`);

@@ -82,14 +82,15 @@ function decode({ sources, mappings }) {
   return decoded;
 }
 
-const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/** The digits of a source map, each by its value. */
+export const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /**
  * The numbers of a segment: base 64, five bits a digit, the lowest first, the sign in the first bit.
  * @param {string} segment
  * @returns {number[]}
  */
-function numbers(segment) {
+export function numbers(segment) {
   const found = [];
   let [value, shift] = [0, 0];
   for (const character of segment) {

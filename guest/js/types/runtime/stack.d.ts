@@ -13,6 +13,12 @@ export function ownFrames(error: unknown): string[];
 /** @param {Frame} frame */
 export function spell({ name, file, line, column }: Frame): string;
 /**
+ * The numbers of a segment: base 64, five bits a digit, the lowest first, the sign in the first bit.
+ * @param {string} segment
+ * @returns {number[]}
+ */
+export function numbers(segment: string): number[];
+/**
  * Where a frame of the bundle is in the files that it was made of.
  * @param {SourceMap} map
  * @param {Frame} frame
@@ -23,6 +29,8 @@ export function original(map: SourceMap, frame: Frame): Frame | undefined;
 /** @typedef {{ name: string, file: string, line: number, column: number }} Frame */
 /** Where the build puts the map of the bundle. */
 export const SOURCE_MAP: "__taskStateSourceMap";
+/** The digits of a source map, each by its value. */
+export const DIGITS: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 export type SourceMap = {
     sources: string[];
     mappings: string;
