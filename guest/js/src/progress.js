@@ -2,6 +2,7 @@
 
 import { mistyped } from "./check.js";
 import * as currentTask from "./current-task.js";
+import { TaskStateError } from "./errors.js";
 
 /** How long nothing is said after something was, in milliseconds. The host passes on no more than two values a second. */
 const INTERVAL = 100;
@@ -16,8 +17,8 @@ const INTERVAL = 100;
 
 /**
  * The same items, where the task's progress is told as they are taken: before the first, at most ten times a second after
- * that, and after the last. An item counts as done when the next one is asked for. For `for … of`, and for `for await … of`
- * where the items come asynchronously.
+ * that, and after the last. An item counts as done when the next one is asked for. A refusal ends no loop. For `for … of`, and
+ * for `for await … of` where the items come asynchronously.
  *
  * ```js
  * for (const row of progress(rows, { note: "importing" })) importRow(row);
@@ -112,7 +113,12 @@ class Teller {
   tell(at) {
     // More items than were announced are no reason to fail: the total is not known, then.
     const total = this.total !== undefined && this.total < this.done ? undefined : this.total;
-    currentTask.setProgress(this.done, total, this.words);
+    try {
+      currentTask.setProgress(this.done, total, this.words);
+    } catch (error) {
+      // Progress is not worth the end of a loop.
+      if (!(error instanceof TaskStateError)) throw error;
+    }
     this.told = { done: this.done, at };
   }
 }

@@ -275,9 +275,13 @@ for (const place of PLACES) {
       assert.deepEqual(told(whole), ["a", "b", 1, 2, 3]);
       const broken = await run("progress that breaks off");
       assert.equal(broken.status, "completed");
+      const none = await run("progress of nothing");
+      assert.equal(none.status, "completed");
+      assert.deepEqual(told(await run("progress that is refused")), [1, 2]);
       if (place === "the author's machine") return;
       assert.match(whole.printed, /^progress 3 of 3 \(100 %\), numbers$/m);
       assert.match(broken.printed, /^progress 2 of 3 \(66 %\)$/m);
+      assert.match(none.printed, /^progress 0 of 0/m);
     });
   });
 }

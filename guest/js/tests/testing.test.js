@@ -167,6 +167,23 @@ test("progress is told as the loop goes, and at its end", async () => {
   assert.throws(() => progress(/** @type {any} */ (7)), /items is 7, and must be something to iterate over/);
 });
 
+test("a loop goes on when its progress is refused", async () => {
+  const faults = [{ call: "current-task.set-progress", error: { unavailable: "away" } }];
+  const { status, logs } = await runTask(async () => {
+    for (const item of progress(["a", "b"])) currentTask.log(item);
+    for await (const item of progress(["c"])) currentTask.log(item);
+  }, { faults });
+  assert.deepEqual([status, logs], ["completed", ["a", "b", "c"]]);
+  const long = await runTask(() => {
+    for (const item of progress(["a"], { note: "x".repeat(2_000) })) currentTask.log(item);
+  });
+  assert.deepEqual([long.status, long.logs], ["completed", ["a"]]);
+  const wrong = await runTask(() => {
+    for (const _ of progress(["a"], { total: 1.5 }));
+  });
+  assert.match(String(wrong.logs[0]), /^TypeError: total is 1.5/);
+});
+
 test("runs side by side do not see one another", async () => {
   const run = async (/** @type {import("task-state").TaskRecord} */ task) => {
     for (let turn = 0; turn < 3; turn += 1) {

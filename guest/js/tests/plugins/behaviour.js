@@ -274,6 +274,12 @@ const CASES = {
     for (const word of progress(["a", "b"], { note: (word) => `at ${word}` })) tell(word);
     for await (const number of progress(numbers(), { total: 3, note: "numbers" })) tell(number);
   },
+  "progress of nothing": () => {
+    for (const number of progress([])) tell(number);
+  },
+  "progress that is refused": () => {
+    for (const number of progress([1, 2], { note: "x".repeat(2_000) })) tell(number);
+  },
   "progress that breaks off": () => {
     for (const number of progress([1, 2, 3])) if (number === 3) break;
   },

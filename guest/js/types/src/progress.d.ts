@@ -7,8 +7,8 @@
  */
 /**
  * The same items, where the task's progress is told as they are taken: before the first, at most ten times a second after
- * that, and after the last. An item counts as done when the next one is asked for. For `for … of`, and for `for await … of`
- * where the items come asynchronously.
+ * that, and after the last. An item counts as done when the next one is asked for. A refusal ends no loop. For `for … of`, and
+ * for `for await … of` where the items come asynchronously.
  *
  * ```js
  * for (const row of progress(rows, { note: "importing" })) importRow(row);
