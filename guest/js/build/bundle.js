@@ -21,13 +21,14 @@ const LOWERED = ["async-await", "async-generator", "for-await", "using", "decora
 
 /**
  * What esbuild calls in the place of an async function and the parts of an async generator, as it writes it, and what the
- * runtime has instead. That is there once its modules have been carried out, so it is looked up when it is called.
+ * runtime has instead. That is there once its modules have been carried out, so it is looked up when it is called; for async
+ * functions the first time only, for each call that stands in between takes of the stack.
  */
 const HELPERS = [
   {
     name: "__async",
     written: /^var __async = \(__this, __arguments, generator\) => \{\n[^]*?\n\};$/m,
-    own: `(self, args, body) => globalThis.${ASYNC_CALL}(self, args, body)`,
+    own: `(self, args, body) => (__async = globalThis.${ASYNC_CALL})(self, args, body)`,
   },
   {
     name: "__asyncGenerator",

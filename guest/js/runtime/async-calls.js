@@ -19,37 +19,43 @@ export const ASYNC_CALL = "__taskStateAsyncCall";
 export function asyncCall(self, args, body) {
   const made = new Error();
   calls.add(made);
-  return new TaskPromise((resolve, reject) => {
-    /** @type {Generator<any, any, any>} */
-    let generator;
-    const fail = (/** @type {any} */ error) => {
+  const { promise, resolve, reject } = TaskPromise.withResolvers();
+  const fail = (/** @type {any} */ error) => {
+    calls.delete(made);
+    reject(error);
+  };
+  /** @type {Generator<any, any, any>} */
+  let generator;
+  const goOn = (/** @type {IteratorResult<any, any>} */ { done, value }) => {
+    if (done) {
       calls.delete(made);
-      reject(error);
-    };
-    const step = (/** @type {"next" | "throw"} */ way, /** @type {any} */ value) => {
-      let reached;
-      try {
-        reached = generator[way](value);
-      } catch (error) {
-        fail(error);
-        return;
-      }
-      if (reached.done) {
-        calls.delete(made);
-        resolve(reached.value);
-        return;
-      }
-      TaskPromise.resolve(reached.value).then(
-        (/** @type {any} */ result) => step("next", result),
-        (/** @type {any} */ error) => step("throw", error),
-      );
-    };
+      resolve(value);
+      return;
+    }
+    TaskPromise.resolve(value).then(
+      (/** @type {any} */ result) => step("next", result),
+      (/** @type {any} */ error) => step("throw", error),
+    );
+  };
+  const step = (/** @type {"next" | "throw"} */ way, /** @type {any} */ value) => {
+    let reached;
     try {
-      generator = body.apply(self, args);
+      reached = generator[way](value);
     } catch (error) {
       fail(error);
       return;
     }
-    step("next", undefined);
-  });
+    goOn(reached);
+  };
+  // Not by way of `step`: what is called before the first await stands on the stack whole, and an engine's is small.
+  let reached;
+  try {
+    generator = body.apply(self, args);
+    reached = generator.next();
+  } catch (error) {
+    fail(error);
+    return promise;
+  }
+  goOn(reached);
+  return promise;
 }

@@ -132,6 +132,10 @@ for (const place of PLACES) {
       ]);
     });
 
+    test("an async function may call itself five hundred deep before it waits", async () => {
+      assert.deepEqual(told(await run("calls itself deep")), [500]);
+    });
+
     test("text is encoded and decoded, and there are random values, a clock and the time", async () => {
       const [bytes, text, broken, refused, ...rest] = told(await run("globals"));
       assert.deepEqual(bytes, [0x61, 0xc3, 0xa9, 0xec, 0x84, 0x9c, 0xf0, 0x9f, 0xa6, 0x80, 0xef, 0xbf, 0xbd]);

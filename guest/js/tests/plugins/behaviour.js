@@ -27,6 +27,11 @@ async function* numbers() {
   }
 }
 
+/** Calls itself before it waits for anything. @param {number} depth @returns {Promise<number>} */
+async function deep(depth) {
+  return depth === 0 ? 0 : 1 + (await deep(depth - 1));
+}
+
 /** What a call throws, in short. @param {() => unknown} call */
 function thrown(call) {
   try {
@@ -152,6 +157,7 @@ const CASES = {
     // The race above has left a timer of half a second: it must be over before the run is.
     await sleep(600);
   },
+  "calls itself deep": async () => tell(await deep(500)),
   globals: () => {
     const bytes = new TextEncoder().encode("aé서🦀\ud800");
     tell([...bytes]);
