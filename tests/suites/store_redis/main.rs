@@ -9,6 +9,7 @@ mod history;
 mod keys;
 mod listener;
 mod listing;
+mod queue;
 mod reader;
 mod sweeper;
 mod writes;

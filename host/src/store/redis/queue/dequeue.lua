@@ -6,6 +6,10 @@
 --
 -- May answer changed: it is not in the queue, or a run has it from there.
 
+local wrong = wrong_types(5, 4)
+if wrong then
+  return wrong
+end
 local run, has_ended = lease()
 if (run and not has_ended) or redis.call('HEXISTS', metadata, 'queue') == 0 then
   return {'changed'}

@@ -14,7 +14,12 @@
 -- An answer of done has a second element, unless it is given to a later copy: 1 if the task is new in the queue, else 0. May
 -- answer changed and held.
 
-if not unchanged(ARGV[6]) then
+local lane = ARGV[7] .. ':' .. ARGV[9]
+local wrong = wrong_types(5, 4) or wrong_kinds(5, 'zset', 'stream', 'set') or wrong_type(lane, 'zset')
+  or wrong_type(ARGV[7], 'zset')
+if wrong then
+  return wrong
+elseif not unchanged(ARGV[6]) then
   return {'changed'}
 elseif redis.call('HEXISTS', metadata, 'queue') == 1 then
   local answer = done()
@@ -26,7 +31,6 @@ if run and not has_ended then
   return {'held'}
 end
 
-local lane = ARGV[7] .. ':' .. ARGV[9]
 local place = string.format('%s %s %d', lane, ARGV[10], time[1] * 1000000 + time[2])
 redis.call('HSET', metadata, 'queue', place)
 if redis.call('TTL', metadata) < 0 then
@@ -40,7 +44,7 @@ else
   redis.call('XADD', KEYS[6], 'MAXLEN', '~', 100, '*', 'service', ARGV[8])
 end
 redis.call('SADD', KEYS[7], ARGV[8])
-for _, key in ipairs({lane, ARGV[7], KEYS[5], KEYS[7]}) do
+for _, key in ipairs({lane, ARGV[7], KEYS[5], KEYS[6], KEYS[7]}) do
   redis.call('EXPIRE', key, ARGV[12])
 end
 local answer = done()

@@ -10,6 +10,10 @@
 --
 -- May answer lost, also for a task that the run does not have from the queue.
 
+local wrong = wrong_types(5, 4) or wrong_kinds(5, 'zset')
+if wrong then
+  return wrong
+end
 local run, has_ended = lease()
 local place = redis.call('HGET', metadata, 'queue')
 if run ~= ARGV[7] or has_ended ~= (ARGV[8] == '1') or not place then

@@ -54,6 +54,15 @@ local function wrong_type(key, expected)
   end
 end
 
+-- The first wrong type among those of the keys KEYS[first] on, which are given as words.
+local function wrong_kinds(first, ...)
+  local wrong
+  for i, kind in ipairs({...}) do
+    wrong = wrong or wrong_type(KEYS[first + i - 1], kind)
+  end
+  return wrong
+end
+
 -- The first wrong type among the record, the metadata, the leases and the sets KEYS[first] to KEYS[last].
 local function wrong_types(first, last)
   local wrong = wrong_type(record, 'string') or wrong_type(metadata, 'hash') or wrong_type(leases, 'zset')

@@ -236,6 +236,8 @@ fn read(value: Value) -> Result<Reply> {
             expected: match word(3) {
                 Some("set") => "set",
                 Some("hash") => "hash",
+                Some("stream") => "stream",
+                Some("zset") => "zset",
                 _ => "string",
             },
         }),
