@@ -85,7 +85,10 @@ pub struct Manifest {
 pub enum ManifestError {
     /// It is not TOML, or has an unknown key, or a value of another type.
     #[error(transparent)]
-    Toml(#[from] toml::de::Error),
+    Toml(toml::de::Error),
+    /// Its tables are nested too deeply to be read: some eighty levels.
+    #[error("the manifest's tables are nested too deeply")]
+    TooDeep,
     /// A value that cannot be used.
     #[error("{key}: {why}")]
     Value {
@@ -94,6 +97,13 @@ pub enum ManifestError {
         /// What is wrong with it.
         why: InvalidValue,
     },
+}
+
+impl ManifestError {
+    /// What the parser cannot read for its depth has no place: it says no more than that there is a limit.
+    fn of_toml(error: toml::de::Error) -> Self {
+        if error.span().is_some() { Self::Toml(error) } else { Self::TooDeep }
+    }
 }
 
 #[derive(Deserialize)]
@@ -154,7 +164,7 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`], naming the key and the value.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
-        let File { sha256, grants, capabilities, limits } = toml::from_str(text)?;
+        let File { sha256, grants, capabilities, limits } = toml::from_str(text).map_err(ManifestError::of_toml)?;
         let sha256 = sha256.map(|sum| sum.parse()).transpose();
         let (limits, load_limits) = limits.read(Limits::default(), LoadLimits::default())?;
         Ok(Self {
@@ -182,7 +192,7 @@ impl Manifest {
         let number = value.parse().map(toml::Value::Integer);
         let value = number.unwrap_or_else(|_| toml::Value::String(value.to_owned()));
         let inner = |value, key: &str| toml::Value::Table([(key.to_owned(), value)].into_iter().collect());
-        let table: LimitsTable = key.rsplit('.').fold(value, inner).try_into()?;
+        let table: LimitsTable = key.rsplit('.').fold(value, inner).try_into().map_err(ManifestError::Toml)?;
         (self.limits, self.load_limits) = table.read(self.limits.clone(), self.load_limits.clone())?;
         Ok(())
     }

@@ -91,6 +91,7 @@ fn names_its_place(error: &ManifestError, text: &str) {
             let place = error.span().unwrap_or_else(|| panic!("no place: {message}"));
             assert!(text.get(place).is_some(), "the place is not in the text: {message}");
         }
+        ManifestError::TooDeep => assert!(text.matches(['.', '[', '{']).count() > 50, "{text}"),
         other => panic!("an error that is not known here: {other}"),
     }
 }

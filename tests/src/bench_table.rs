@@ -1,0 +1,133 @@
+//! What was measured, and the table that is made of it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Unit {
+    /// Seconds: the fewer the better.
+    Seconds,
+    /// So many in a second: the more the better.
+    Rate,
+    /// Bytes: the fewer the better.
+    Bytes,
+    /// Just a number: the more the better.
+    Count,
+}
+
+/// All samples of one thing.
+#[derive(Debug, Serialize)]
+struct Row {
+    what: String,
+    by: String,
+    unit: Unit,
+    samples: Vec<f64>,
+}
+
+/// What ought to be reached.
+#[derive(Debug, Serialize)]
+struct Goal {
+    goal: String,
+    reached: String,
+}
+
+/// Every sample, in the order in which things were first measured, and the goals.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Results {
+    rows: Vec<Row>,
+    goals: Vec<Goal>,
+}
+
+impl Results {
+    pub(crate) fn add(&mut self, what: &str, by: &str, unit: Unit, sample: f64) {
+        match self.rows.iter_mut().find(|row| row.what == what && row.by == by) {
+            Some(row) => row.samples.push(sample),
+            None => {
+                self.rows.push(Row { what: what.to_owned(), by: by.to_owned(), unit, samples: vec![sample] });
+            }
+        }
+    }
+
+    /// The median of one thing; not a number if it was not measured.
+    pub(crate) fn median(&self, what: &str, by: &str) -> f64 {
+        let row = self.rows.iter().find(|row| row.what == what && row.by == by);
+        row.map_or(f64::NAN, |row| quantile(&row.samples, 0.5))
+    }
+
+    /// How many times more the one is than the other.
+    pub(crate) fn times(&self, what: &str, one: &str, other: &str) -> f64 {
+        self.median(what, one) / self.median(what, other)
+    }
+
+    /// Says what was reached of a goal.
+    pub(crate) fn goal(&mut self, goal: impl Into<String>, reached: impl Into<String>) {
+        self.goals.push(Goal { goal: goal.into(), reached: reached.into() });
+    }
+}
+
+impl Row {
+    /// The least time or memory, the highest rate.
+    fn best(&self) -> f64 {
+        let better = match self.unit {
+            Unit::Seconds | Unit::Bytes => f64::min,
+            Unit::Rate | Unit::Count => f64::max,
+        };
+        self.samples.iter().copied().fold(f64::NAN, better)
+    }
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Medians of interleaved rounds, and the best of them.\n")?;
+        writeln!(f, "| what | by | median | best | rounds | of the first |")?;
+        writeln!(f, "|---|---|--:|--:|--:|--:|")?;
+        for row in &self.rows {
+            let (median, best) = (quantile(&row.samples, 0.5), row.best());
+            let first = self.rows.iter().find(|first| first.what == row.what);
+            let of_first = first.filter(|first| first.by != row.by);
+            let of_first = of_first.map(|first| format!("{:.2}", median / quantile(&first.samples, 0.5)));
+            writeln!(
+                f,
+                "| {} | {} | {} | {} | {} | {} |",
+                row.what,
+                row.by,
+                shown(row.unit, median),
+                shown(row.unit, best),
+                row.samples.len(),
+                of_first.as_deref().unwrap_or("–"),
+            )?;
+        }
+        writeln!(f)?;
+        self.goals.iter().try_for_each(|Goal { goal, reached }| writeln!(f, "- {goal}: {reached}"))
+    }
+}
+
+/// The value below which so large a part of the others is, from 0 to 1.
+pub(crate) fn quantile(values: &[f64], part: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let place = part * last as f64;
+    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    low + (high - low) * place.fract()
+}
+
+fn shown(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Seconds => time(value),
+        Unit::Rate => format!("{value:.0}/s"),
+        Unit::Bytes => format!("{:.1} KiB", value / 1024.0),
+        Unit::Count => format!("{value:.0}"),
+    }
+}
+
+fn time(seconds: f64) -> String {
+    match seconds {
+        s if s < 1e-6 => format!("{:.0} ns", s * 1e9),
+        s if s < 1e-3 => format!("{:.1} µs", s * 1e6),
+        s if s < 1.0 => format!("{:.2} ms", s * 1e3),
+        s => format!("{s:.2} s"),
+    }
+}
