@@ -9,36 +9,35 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Counts the processor time of a future, by the clock of the thread that polls it.
 #[derive(Debug, Default)]
-pub(super) struct CpuTime(AtomicU64);
+pub(super) struct CpuTime {
+    /// Nanoseconds of the polls that have ended.
+    used: AtomicU64,
+    /// The clock of the thread that polls it, when it began to.
+    began: AtomicU64,
+}
 
 impl CpuTime {
-    /// The time that has been counted so far.
+    /// The time that has been counted so far, without the poll that is under way.
     pub(super) fn used(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+        Duration::from_nanos(self.used.load(Ordering::Relaxed))
     }
 
-    /// The same future, counted.
-    pub(super) fn of<F: Future>(&self, future: F) -> Counted<'_, F> {
-        Counted { counter: self, future: Box::pin(future) }
+    /// The same with the poll that is under way, as it is asked within.
+    pub(super) fn used_by_now(&self) -> Duration {
+        self.used() + thread_time().saturating_sub(Duration::from_nanos(self.began.load(Ordering::Relaxed)))
     }
-}
 
-/// A future whose processor time is counted.
-pub(super) struct Counted<'a, F> {
-    counter: &'a CpuTime,
-    future: Pin<Box<F>>,
-}
-
-impl<F: Future> Future for Counted<'_, F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let before = thread_time();
-        let polled = self.future.as_mut().poll(context);
-        let spent = thread_time().saturating_sub(before);
-        self.counter.0.fetch_add(u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// Polls a future, and counts what that takes.
+    pub(super) fn poll<F: Future>(&self, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.began.store(nanoseconds(thread_time()), Ordering::Relaxed);
+        let polled = future.poll(context);
+        self.used.store(nanoseconds(self.used_by_now()), Ordering::Relaxed);
         polled
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn thread_time() -> Duration {
@@ -47,18 +46,30 @@ fn thread_time() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+
     use super::*;
+
+    /// Computes for so long.
+    fn compute(time: Duration) {
+        let start = thread_time();
+        while thread_time() - start < time {}
+    }
 
     #[tokio::test]
     async fn what_waits_is_not_counted_and_what_computes_is() {
         let cpu = CpuTime::default();
-        cpu.of(tokio::time::sleep(Duration::from_millis(300))).await;
+        let mut waits = pin!(tokio::time::sleep(Duration::from_millis(300)));
+        poll_fn(|context| cpu.poll(waits.as_mut(), context)).await;
         let waited = cpu.used();
-        cpu.of(async {
-            let start = thread_time();
-            while thread_time() - start < Duration::from_millis(300) {}
-        })
-        .await;
+        let mut by_now = Duration::ZERO;
+        let mut computes = pin!(async {
+            compute(Duration::from_millis(300));
+            by_now = cpu.used_by_now();
+        });
+        poll_fn(|context| cpu.poll(computes.as_mut(), context)).await;
         assert!(waited < Duration::from_millis(300) && cpu.used() >= Duration::from_millis(300), "{waited:?}");
+        assert!(by_now >= waited + Duration::from_millis(300) && by_now <= cpu.used(), "{by_now:?}");
     }
 }

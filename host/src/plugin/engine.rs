@@ -10,8 +10,8 @@ use wasmtime::{Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationSt
 
 use super::Sha256;
 
-/// How long a guest computes before others have their turn.
-const TICK: Duration = Duration::from_millis(10);
+/// How often a guest that computes is asked whether others have to have their turn.
+const TICK: Duration = Duration::from_millis(5);
 
 /// The most of each that a component may have. The pool holds as many for each run that may be under way, so that no
 /// plugin takes another's. A component of one language runtime has one memory, and as many core instances as its
@@ -118,7 +118,7 @@ fn open_cache_in(config: &mut CacheConfig) -> Option<Cache> {
         .ok()
 }
 
-/// The thread that moves the engine's epoch on while there are guests, so that each of them yields in time.
+/// The thread that moves the engine's epoch on while there are guests, so that each of them is asked in time.
 #[derive(Debug)]
 pub(super) struct Ticker {
     shared: Arc<Shared>,

@@ -2,18 +2,18 @@
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use wasmtime_wasi::cli::StdinStream;
 
 use super::capabilities::{Http, Opened};
 use super::claimed_task::ClaimedTask;
-use super::cpu_time::CpuTime;
 use super::events::Events;
 use super::instance::{Guest, work};
 use super::live_output::LiveOutput;
@@ -93,35 +93,35 @@ impl Job {
             .redacting(redaction.clone());
         let http = Http::new(plugin.capabilities.clone(), limits.http.clone(), claimed.id.clone(), redaction);
         let guest = Guest::new(wasi, http, context, input, output, &limits, &platform);
-        let mut store = guest.into_store(&plugin.host.engine);
+        let pace = plugin.host.turns.pace();
+        let store = guest.into_store(&plugin.host.engine, pace.clone());
         let _ticking = plugin.host.ticker.tick();
-        let cpu = CpuTime::default();
-        let ended = {
-            let mut guest = pin!(cpu.of(work(&plugin.component, &mut store, &task)));
-            let computes_too_long =
-                || if cpu.used() > limits.cpu_time { Poll::Ready(Halt::CpuTime) } else { Poll::Pending };
-            let (running, over) = oneshot::channel();
-            let watched = async {
-                let ended = tokio::select! {
-                    biased;
-                    result = &mut guest => Ok(result),
-                    halt = poll_fn(|_| computes_too_long()) => Err(halt),
-                    halt = claimed.halt(&limits) => Err(halt),
-                };
-                claimed.close();
-                if ended.is_err() {
-                    claimed.until_idle(guest).await;
-                }
-                drop(running);
-                ended
+        let work = work(plugin.component.clone(), store, task);
+        let mut guest = plugin.host.turns.of(work, &pace, &Handle::current());
+        let computes_too_long =
+            || if pace.used() > limits.cpu_time { Poll::Ready(Halt::CpuTime) } else { Poll::Pending };
+        let (running, over) = oneshot::channel();
+        let watched = async {
+            let ended = tokio::select! {
+                biased;
+                ended = &mut guest => Ok(ended),
+                halt = poll_fn(|_| computes_too_long()) => Err(halt),
+                halt = claimed.halt(&limits) => Err(halt),
             };
-            tokio::join!(watched, claimed.supervise(), live.follow(&claimed, over)).0
+            guest.back().await;
+            claimed.close();
+            if ended.is_err() {
+                claimed.until_idle(Pin::new(&mut guest)).await;
+                guest.back().await;
+            }
+            drop(running);
+            ended
         };
-        match (store.data().memory.exceeded(), ended) {
-            (_, Err(halt)) => halted(halt, &limits),
-            (Some(limit), _) => End::Failed(limit.to_string()),
-            (None, Ok(Ok(()))) => End::Done,
-            (None, Ok(Err(why))) => End::Failed(cut(why, limits.failure_bytes)),
+        match tokio::join!(watched, claimed.supervise(), live.follow(&claimed, over)).0 {
+            Err(halt) => halted(halt, &limits),
+            Ok((_, Some(limit))) => End::Failed(limit.to_string()),
+            Ok((Ok(()), None)) => End::Done,
+            Ok((Err(why), None)) => End::Failed(cut(why, limits.failure_bytes)),
         }
     }
 }

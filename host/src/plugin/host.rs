@@ -16,6 +16,7 @@ use super::launch::Caller;
 use super::load::{self, Loading, Source};
 use super::platform::Imports;
 use super::registry::Registry;
+use super::turns::Turns;
 use super::{
     CompilerProcess, Inspection, Limits, LoadError, LoadLimits, LoadRequest, Outcome, Plugin, Run, RunRequest,
     StartError, launch, leases,
@@ -24,7 +25,7 @@ use crate::imports;
 use crate::record::TaskId;
 use crate::store::{self, SharedStore};
 
-/// How many turns of guests pass before timers and sockets have theirs. A turn is short, or one tick of the epoch.
+/// How many tasks are polled before timers and sockets are looked at: a guest may compute for some milliseconds.
 const EVENT_INTERVAL: u32 = 4;
 
 /// Why a host could not be made.
@@ -42,6 +43,7 @@ pub(super) struct Inner {
     pub(super) lease: Duration,
     pub(super) engine: wasmtime::Engine,
     pub(super) ticker: Ticker,
+    pub(super) turns: Turns,
     pub(super) linker: Linker<Guest>,
     pub(super) loading: Loading,
     /// Guests run on threads of their own, so that they cannot starve the embedder's. Taken when the host goes.
@@ -173,6 +175,8 @@ impl HostBuilder {
             .enable_all()
             .build()
             .map_err(|error| HostError(format!("no threads for guests: {error}")))?;
+        let turns = Turns::new(runtime.metrics().num_workers())
+            .map_err(|error| HostError(format!("no threads for guests that compute: {error}")))?;
         let ticker =
             Ticker::start(engine.clone()).map_err(|error| HostError(format!("no thread for the clock: {error}")))?;
         let store = self.store.clone();
@@ -187,6 +191,7 @@ impl HostBuilder {
             loading,
             engine,
             ticker,
+            turns,
             linker,
             runtime: Some(runtime),
             default_limits: self.default_limits,

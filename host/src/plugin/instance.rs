@@ -2,17 +2,19 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
-use wasmtime::Store;
 use wasmtime::component::{ResourceTable, ResourceTableError};
+use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::cli::StdinStream;
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::Limits;
 use super::capabilities::Http;
-use super::memory::MemoryLimit;
+use super::memory::{MemoryExceeded, MemoryLimit};
 use super::output::Output;
+use super::pace::Pace;
 use super::platform::Platform;
 use crate::imports::bindings::PluginPre;
 use crate::imports::{TaskStateCtx, TaskStateView};
@@ -39,7 +41,7 @@ pub struct Guest {
     http_ctx: WasiHttpCtx,
     table: ResourceTable,
     task_state: TaskStateCtx,
-    pub(super) memory: MemoryLimit,
+    memory: MemoryLimit,
     call_bytes: usize,
     extension: Option<Extended>,
 }
@@ -84,13 +86,15 @@ impl Guest {
         }
     }
 
-    /// A fresh wasmtime store for the guest. The guest yields at each tick of the epoch.
-    pub(super) fn into_store(self, engine: &wasmtime::Engine) -> Store<Self> {
+    /// A fresh wasmtime store for the guest. At each tick of the epoch the guest yields, if its pace asks for it.
+    pub(super) fn into_store(self, engine: &wasmtime::Engine, pace: Arc<Pace>) -> Store<Self> {
         let call_bytes = self.call_bytes;
         let mut store = Store::new(engine, self);
         store.limiter(|guest| &mut guest.memory);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        store.epoch_deadline_callback(move |_| {
+            Ok(if pace.has_to_yield() { UpdateDeadline::Yield(1) } else { UpdateDeadline::Continue(1) })
+        });
         store.set_hostcall_fuel(call_bytes);
         store
     }
@@ -121,13 +125,19 @@ impl TaskStateView for Guest {
 }
 
 /// Makes an instance and has it carry out a task. The error is what the task's log is to say: the guest's own, or a trap.
-pub(super) async fn work(plugin: &PluginPre<Guest>, store: &mut Store<Guest>, task: &TaskRecord) -> Result<(), String> {
+/// Tells too whether the guest has wanted more memory than its limit.
+pub(super) async fn work(
+    plugin: PluginPre<Guest>,
+    mut store: Store<Guest>,
+    task: TaskRecord,
+) -> (Result<(), String>, Option<MemoryExceeded>) {
     let returned = async {
-        let instance = plugin.instantiate_async(&mut *store).await?;
-        instance.dms_task_state_worker().call_run(&mut *store, &task.into()).await
+        let instance = plugin.instantiate_async(&mut store).await?;
+        instance.dms_task_state_worker().call_run(&mut store, &(&task).into()).await
     };
     let returned = returned.await;
-    returned.unwrap_or_else(|trap| Err(describe_trap(&trap, store.data())))
+    let returned = returned.unwrap_or_else(|trap| Err(describe_trap(&trap, store.data())));
+    (returned, store.data().memory.exceeded())
 }
 
 /// A trap as the task's log tells it: what happened, and where in the guest.

@@ -24,6 +24,7 @@ mod load;
 mod manifest;
 mod memory;
 mod output;
+mod pace;
 mod platform;
 mod registry;
 mod request;
@@ -31,6 +32,7 @@ mod retry;
 mod run;
 mod sink;
 mod supervise;
+mod turns;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

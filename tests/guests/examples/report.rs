@@ -31,6 +31,7 @@ impl Plugin for Report {
             "print-until-asked" => print_until_asked(),
             "heed-in-answers" => heed_in_answers()?,
             "work-on" => work_on()?,
+            "compute-and-tell" => compute_and_tell()?,
             "refuse-to-stop" => {
                 stop_when_asked("asked, and going on")?;
                 spin();
@@ -146,6 +147,15 @@ fn work_on() -> task_state_guest::Result<()> {
             task_state_guest::Error::InvalidTransition(_) => Ok(()),
             other => Err(other),
         })?;
+    }
+}
+
+/// Computes for ever, and says so after each turn that it had.
+fn compute_and_tell() -> task_state_guest::Result<()> {
+    loop {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(20) {}
+        current_task::log("had a turn")?;
     }
 }
 

@@ -74,6 +74,32 @@ async fn guests_that_spin_leave_the_others_their_share() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_guests_compute_each_has_its_turns_and_one_that_waits_does_not_wait_for_them() {
+    let sandbox = Sandbox::with(|builder| builder.max_concurrent_runs(201));
+    let neighbour = sandbox.start("report", "beat-until-asked").await;
+    let computes = sandbox.plugin("report").await;
+    let mut computing = Vec::new();
+    for _ in 0..200 {
+        let request = limited("compute-and-tell", |limits| limits.grace = Duration::from_millis(100));
+        computing.push(computes.start(request).await.unwrap());
+    }
+    let said = async |run: &Run| messages(&sandbox.task(run.task_id()).await).len();
+    for turns in 1..=3 {
+        let beats = said(&neighbour).await;
+        for run in &computing {
+            eventually("a turn", async || said(run).await >= turns).await;
+        }
+        // If it had to let each of them go first, it would not come further than one beat.
+        let beats = said(&neighbour).await - beats;
+        assert!(beats >= 5, "{beats} beats in the time of 200 turns");
+    }
+    sandbox.host.shutdown().await;
+    for run in computing.into_iter().chain([neighbour]) {
+        assert_eq!(run.wait().await.status, Status::Cancelled);
+    }
+}
+
 #[tokio::test]
 async fn runs_wait_for_their_turn_and_are_told_when_too_many_wait() {
     let sandbox = Sandbox::with(|builder| builder.max_concurrent_runs(1).max_queued_runs(1));

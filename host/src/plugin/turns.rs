@@ -1,0 +1,331 @@
+//! Whose turn it is to compute.
+//!
+//! A guest that soon lets go of its thread, or waits at least as long as it computes, goes on as soon as it is woken. One
+//! that computes for longer takes turns with the others of its kind, in the order in which they asked, on threads of their
+//! own: so there is no more before a guest that has just been woken than what else was woken, however many guests compute.
+//!
+//! Those threads have a lower priority. They take what is left of the cores, which is all of them if nobody else wants
+//! any, and a thread that has been woken does not wait until they let go of one.
+
+use std::future::poll_fn;
+use std::io;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use tokio::runtime::{self, Handle, Runtime};
+use tokio::task::JoinHandle;
+use tracing::Span;
+
+use super::lock;
+use super::pace::{Budget, Pace};
+
+/// By how much the priority is lower of a thread on which guests compute. The share of a core that it has beside a
+/// thread of the usual priority is a tenth.
+const LOWER: i32 = 10;
+
+/// The threads on which guests have their turns.
+#[derive(Debug)]
+pub(super) struct Turns {
+    /// Taken when the turns go.
+    threads: Option<Runtime>,
+    /// What guests may compute without a turn.
+    budget: Arc<Budget>,
+}
+
+impl Turns {
+    /// Turns of which so many are taken at once, beside as many threads on which guests are at home.
+    pub(super) fn new(at_once: usize) -> io::Result<Self> {
+        let threads = runtime::Builder::new_multi_thread()
+            .worker_threads(at_once)
+            .thread_name("task-state-turn")
+            .on_thread_start(lower_priority)
+            // What is asked first comes first: a thread takes no more than one at a time from the common queue.
+            .global_queue_interval(1)
+            .build()?;
+        Ok(Self { threads: Some(threads), budget: Arc::new(Budget::new(at_once)) })
+    }
+
+    /// The pace of one more guest.
+    pub(super) fn pace(&self) -> Arc<Pace> {
+        Arc::new(Pace::new(&self.budget))
+    }
+
+    /// A guest that takes turns if its pace asks for it. It is polled where tasks of the runtime `home` are.
+    pub(super) fn of<F: Future>(&self, guest: F, pace: &Arc<Pace>, home: &Handle) -> InTurn<F> {
+        InTurn {
+            turns: self.threads.as_ref().map(|threads| threads.handle().clone()),
+            home: home.clone(),
+            pace: pace.clone(),
+            place: Place::Here(Box::pin(guest)),
+            left: Instant::now(),
+        }
+    }
+}
+
+impl Drop for Turns {
+    fn drop(&mut self) {
+        // Dropping a runtime waits for its threads, which is forbidden on a thread of another one.
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
+/// Lowers the priority of this thread, where a thread has one of its own. A thread that is made for what blocks, such as
+/// reading a file, has that of whoever is the first to need it.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(LOWER) {
+        tracing::debug!(%error, "guests compute at the usual priority");
+    }
+}
+
+/// A guest that takes turns.
+pub(super) struct InTurn<F: Future> {
+    /// None if the host is gone.
+    turns: Option<Handle>,
+    home: Handle,
+    pace: Arc<Pace>,
+    place: Place<F>,
+    /// When it was last left to wait.
+    left: Instant,
+}
+
+/// Where a guest is.
+enum Place<F: Future> {
+    Here(Pin<Box<F>>),
+    /// It has its turn, or waits for it.
+    Away(Turn<F>),
+    /// It has ended.
+    Ended(Option<F::Output>),
+}
+
+struct Turn<F: Future> {
+    /// The guest, until its turn begins.
+    waits: Arc<Mutex<Option<Pin<Box<F>>>>>,
+    taken: JoinHandle<Option<Taken<F>>>,
+}
+
+/// A guest and what came of it in its turn.
+type Taken<F> = (Pin<Box<F>>, Poll<<F as Future>::Output>);
+
+impl<F> InTurn<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    /// Waits for the end of its turn, so that it computes nothing any more until it is polled. A turn that has not begun is
+    /// not waited for.
+    pub(super) async fn back(&mut self) {
+        let waiting = match &self.place {
+            Place::Away(turn) => lock(&turn.waits).take(),
+            _ => None,
+        };
+        if let Some(guest) = waiting {
+            self.place = Place::Here(guest);
+        }
+        poll_fn(|context| self.poll_back(context)).await;
+    }
+
+    fn poll_back(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Place::Away(turn) = &mut self.place else { return Poll::Ready(()) };
+        self.place = match ready!(Pin::new(&mut turn.taken).poll(context)) {
+            Ok(Some((_, Poll::Ready(output)))) => Place::Ended(Some(output)),
+            Ok(Some((guest, Poll::Pending))) => Place::Here(guest),
+            // It was called back, and is not here.
+            Ok(None) => Place::Ended(None),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // Its threads have ended, and so does the host.
+                Err(_) => Place::Ended(None),
+            },
+        };
+        self.left = Instant::now();
+        Poll::Ready(())
+    }
+
+    /// Has a guest polled in its turn, as if that were done here.
+    fn send(&self, turns: &Handle, guest: Pin<Box<F>>, context: &Context<'_>) -> Turn<F> {
+        let (pace, home, waker, span) =
+            (self.pace.clone(), self.home.clone(), context.waker().clone(), Span::current());
+        let waits = Arc::new(Mutex::new(Some(guest)));
+        let waiting = waits.clone();
+        let taken = turns.spawn(async move {
+            let mut guest = lock(&waiting).take()?;
+            let (_home, _span) = (home.enter(), span.enter());
+            let polled = pace.poll_in_turn(guest.as_mut(), &mut Context::from_waker(&waker));
+            Some((guest, polled))
+        });
+        Turn { waits, taken }
+    }
+}
+
+impl<F> Future for InTurn<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + Unpin,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        loop {
+            ready!(this.poll_back(context));
+            this.pace.earn(this.left.elapsed());
+            match (std::mem::replace(&mut this.place, Place::Ended(None)), &this.turns) {
+                (Place::Here(guest), Some(turns)) if this.pace.wants_turn() => {
+                    this.place = Place::Away(this.send(turns, guest, context));
+                }
+                // Also when it comes from its turn: it may have been woken meanwhile.
+                (Place::Here(mut guest), _) => {
+                    let polled = this.pace.poll(guest.as_mut(), context);
+                    if polled.is_pending() {
+                        this.place = Place::Here(guest);
+                    }
+                    this.left = Instant::now();
+                    return polled;
+                }
+                (Place::Ended(output), _) => return output.map_or(Poll::Pending, Poll::Ready),
+                (Place::Away(turn), _) => this.place = Place::Away(turn),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use futures_util::FutureExt as _;
+    use tokio::sync::oneshot;
+    use tokio::task::{JoinSet, yield_now};
+
+    use super::*;
+
+    fn turns_of<F: Future<Output = ()> + Send + 'static>(turns: &Turns, pace: &Arc<Pace>, guest: F) -> InTurn<F> {
+        turns.of(guest, pace, &Handle::current())
+    }
+
+    /// Computes until others have to have their turn.
+    async fn computes(pace: Arc<Pace>) {
+        while !pace.has_to_yield() {}
+        yield_now().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_computes_takes_turns_and_all_come_to_theirs() {
+        let turns = Turns::new(1).unwrap();
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let mut guests = JoinSet::new();
+        for _ in 0..4 {
+            let (now, most, pace) = (now.clone(), most.clone(), turns.pace());
+            let own = pace.clone();
+            let guest = async move {
+                // At first it may compute without one.
+                computes(own.clone()).await;
+                for _ in 0..5 {
+                    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    while !own.has_to_yield() {}
+                    now.fetch_sub(1, Ordering::SeqCst);
+                    yield_now().await;
+                }
+            };
+            guests.spawn(turns_of(&turns, &pace, guest));
+        }
+        guests.join_all().await;
+        assert_eq!(most.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn who_waits_goes_on_while_others_compute() {
+        let (turns, stop) = (Turns::new(1).unwrap(), Arc::new(AtomicBool::new(false)));
+        let pace = turns.pace();
+        let (stopped, own) = (stop.clone(), pace.clone());
+        let (begun, begins) = oneshot::channel();
+        // It never lets go of its thread: if that were the only one, nobody would go on.
+        let guest = async move {
+            computes(own).await;
+            begun.send(()).unwrap();
+            while !stopped.load(Ordering::SeqCst) {}
+        };
+        let guest = tokio::spawn(turns_of(&turns, &pace, guest));
+        begins.await.unwrap();
+        tokio::spawn(turns_of(&turns, &turns.pace(), yield_now())).await.unwrap();
+        stop.store(true, Ordering::SeqCst);
+        guest.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_as_if_it_were_taken_at_home() {
+        let turns = Turns::new(1).unwrap();
+        let pace = turns.pace();
+        let own = pace.clone();
+        let home = Handle::current().id();
+        let guest = async move {
+            computes(own.clone()).await;
+            assert_eq!(std::thread::current().name(), Some("task-state-turn"));
+            assert_eq!(Handle::current().id(), home);
+            // What wakes it while it is away is not lost.
+            let (ready, is_ready) = oneshot::channel();
+            tokio::spawn(async move { ready.send(()).unwrap() });
+            is_ready.await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            computes(own).await;
+            panic!("it breaks in its turn");
+        };
+        let broken = tokio::spawn(turns_of(&turns, &pace, guest)).await.unwrap_err().into_panic();
+        assert_eq!(broken.downcast_ref(), Some(&"it breaks in its turn"));
+    }
+
+    #[tokio::test]
+    async fn a_guest_whose_turn_has_not_begun_is_called_back_at_once() {
+        let (turns, stop) = (Turns::new(1).unwrap(), Arc::new(AtomicBool::new(false)));
+        let (begun, begins) = oneshot::channel();
+        let stopped = stop.clone();
+        // It has the only thread, and does not let go of it.
+        let busy = turns.threads.as_ref().unwrap().spawn(async move {
+            begun.send(()).unwrap();
+            while !stopped.load(Ordering::SeqCst) {}
+        });
+        begins.await.unwrap();
+        let pace = turns.pace();
+        let mut guest = turns_of(&turns, &pace, computes(pace.clone()));
+        assert!((&mut guest).now_or_never().is_none());
+        while matches!(guest.place, Place::Here(_)) {
+            assert!((&mut guest).now_or_never().is_none());
+        }
+        guest.back().await;
+        assert!(matches!(guest.place, Place::Here(_)));
+        stop.store(true, Ordering::SeqCst);
+        busy.await.unwrap();
+        // It goes on where it was.
+        guest.await;
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_is_called_back_computes_nothing_any_more() {
+        let (turns, turn) = (Turns::new(1).unwrap(), Arc::new(AtomicUsize::new(0)));
+        let pace = turns.pace();
+        let (own, counted) = (pace.clone(), turn.clone());
+        let guest = async move {
+            loop {
+                counted.fetch_add(1, Ordering::SeqCst);
+                computes(own.clone()).await;
+            }
+        };
+        let mut guest = turns_of(&turns, &pace, guest);
+        while turn.load(Ordering::SeqCst) < 3 {
+            assert!((&mut guest).now_or_never().is_none());
+            yield_now().await;
+        }
+        guest.back().await;
+        assert!(matches!(guest.place, Place::Here(_)));
+        let mut ends = turns_of(&turns, &turns.pace(), async {});
+        ends.back().await;
+        ends.await;
+    }
+}
