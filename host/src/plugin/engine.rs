@@ -13,6 +13,9 @@ use super::Sha256;
 /// How often a guest that computes is asked whether others have to have their turn.
 const TICK: Duration = Duration::from_millis(5);
 
+/// For how many ticks the clock goes on without a guest. To wake it costs more than a short run does.
+const IDLE_TICKS: u32 = 200;
+
 /// The most of each that a component may have. The pool holds as many for each run that may be under way, so that no
 /// plugin takes another's. A component of one language runtime has one memory, and as many core instances as its
 /// toolchain cuts it into: for Python some thirty.
@@ -128,7 +131,21 @@ pub(super) struct Ticker {
 #[derive(Debug, Default)]
 struct Shared {
     guests: AtomicUsize,
+    /// The thread rests until it is woken.
+    rests: AtomicBool,
     stop: AtomicBool,
+}
+
+impl Shared {
+    /// Rests while there is no guest. The thread of a guest that comes meanwhile, or of the end, sees that it has to wake
+    /// this one, or is seen.
+    fn rest(&self) {
+        self.rests.store(true, Ordering::SeqCst);
+        if self.guests.load(Ordering::SeqCst) == 0 && !self.stop.load(Ordering::SeqCst) {
+            thread::park();
+        }
+        self.rests.store(false, Ordering::SeqCst);
+    }
 }
 
 /// A guest for whom the epoch moves on, until it is dropped.
@@ -140,13 +157,15 @@ impl Ticker {
         let shared = Arc::new(Shared::default());
         let watched = shared.clone();
         let thread = thread::Builder::new().name("task-state-epoch".to_owned()).spawn(move || {
-            while !watched.stop.load(Ordering::Acquire) {
-                if watched.guests.load(Ordering::Acquire) == 0 {
-                    thread::park();
+            let mut idle = 0;
+            while !watched.stop.load(Ordering::SeqCst) {
+                idle = if watched.guests.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
+                if idle > IDLE_TICKS {
+                    watched.rest();
                 } else {
                     thread::park_timeout(TICK);
+                    engine.increment_epoch();
                 }
-                engine.increment_epoch();
             }
         })?;
         Ok(Self { shared, thread: Some(thread) })
@@ -154,7 +173,8 @@ impl Ticker {
 
     /// Ticks for one more guest.
     pub(super) fn tick(&self) -> Ticking {
-        if self.shared.guests.fetch_add(1, Ordering::AcqRel) == 0
+        self.shared.guests.fetch_add(1, Ordering::SeqCst);
+        if self.shared.rests.load(Ordering::SeqCst)
             && let Some(thread) = &self.thread
         {
             thread.thread().unpark();
@@ -165,13 +185,13 @@ impl Ticker {
 
 impl Drop for Ticking {
     fn drop(&mut self) {
-        self.0.guests.fetch_sub(1, Ordering::AcqRel);
+        self.0.guests.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Release);
+        self.shared.stop.store(true, Ordering::SeqCst);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             // It ends at once and cannot panic.
