@@ -1,9 +1,11 @@
 //! Runs that something else ends, or does not let begin.
 
+use std::io::{PipeWriter, Write as _};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 use task_state_tests::command::{Finished, Running, Shell, Signal};
@@ -65,16 +67,28 @@ fn an_interrupt_cancels_a_plugin_that_spins() -> Result<()> {
 #[test]
 fn an_interrupt_cancels_a_plugin_whose_output_nobody_reads() -> Result<()> {
     // With what the host traces, too: some thousand lines of it.
-    ["error", "trace"].into_iter().try_for_each(an_interrupt_cancels_though_nobody_reads)
+    for traced in ["error", "trace"] {
+        let (reader, writer) = std::io::pipe()?;
+        an_interrupt_cancels_though_nobody_reads(traced, writer)?;
+        drop(reader);
+    }
+    // And if there is no room for the first word.
+    let (reader, mut writer) = std::io::pipe()?;
+    ioctl_fionbio(&writer, true)?;
+    while writer.write(b"x").is_ok() {}
+    ioctl_fionbio(&writer, false)?;
+    an_interrupt_cancels_though_nobody_reads("error", writer)?;
+    drop(reader);
+    Ok(())
 }
 
-fn an_interrupt_cancels_though_nobody_reads(traced: &str) -> Result<()> {
+fn an_interrupt_cancels_though_nobody_reads(traced: &str, stderr: PipeWriter) -> Result<()> {
     let shell = Shell::new()?;
     let input = shell.directory().join("input");
     std::fs::write(&input, "print 1000 1000000")?;
     let more = ["--input", input.to_str().context("a path")?, "--grace", "100ms"];
     let mut command = shell.command(run("overload", "t", &more));
-    let mut child = command.env("RUST_LOG", traced).stderr(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let mut child = command.env("RUST_LOG", traced).stderr(stderr).stdout(Stdio::null()).spawn()?;
     let until = |word: &str| -> Result<()> {
         let start = Instant::now();
         while !shell.run(["get", "t", "--output", "json"])?.stdout.contains(word) {

@@ -137,6 +137,12 @@ pub(crate) fn not_loaded(path: &Path, error: LoadError) -> anyhow::Error {
 /// Statuses and progress come from the run, which tells those too that are over before the store could be asked. Entries
 /// come from the store, whoever has written them.
 async fn view(run: Run, mut events: RunEvents, interrupt: &mut Interrupt, session: &Session) -> Outcome {
+    // Before anything is shown, and not where it is: that may have to wait for whoever reads it.
+    let (cancelled, mut requested) = (run.clone(), interrupt.clone());
+    tokio::spawn(async move {
+        requested.requested().await;
+        cancelled.cancel();
+    });
     let mut live = Live::new(&session.screen, run.task_id());
     let mut news = match session.store.follow(run.task_id(), 0, &Access::ANY).await {
         Ok(stream) => Some(stream),
@@ -145,12 +151,6 @@ async fn view(run: Run, mut events: RunEvents, interrupt: &mut Interrupt, sessio
             None
         }
     };
-    // Not here: what is shown here may have to wait for whoever reads it.
-    let (cancelled, mut requested) = (run.clone(), interrupt.clone());
-    tokio::spawn(async move {
-        requested.requested().await;
-        cancelled.cancel();
-    });
     let mut end = pin!(run.wait());
     let mut asked = false;
     let outcome = loop {
