@@ -87,6 +87,8 @@ impl Redaction {
             priority: change.priority,
             // It is cleaned where it is made: it carries one text.
             progress: change.progress,
+            // No guest makes one.
+            restoration: change.restoration,
         }
     }
 

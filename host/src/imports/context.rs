@@ -132,6 +132,9 @@ pub(crate) trait CurrentTask: Send + Sync {
     /// Takes note of the status in which a call found or left a task, and of what it has announced.
     fn saw(&self, _: &TaskId, _: Status, _: Vec<Entry>) {}
 
+    /// Takes note that the guest has saved a task, and in which status.
+    fn saved(&self, _: &TaskId, _: Status) {}
+
     /// The task as the store holds it.
     async fn get(&self) -> Result<TaskRecord>;
 

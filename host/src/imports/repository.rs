@@ -100,7 +100,7 @@ impl Host for TaskStateCtx {
         let status = draft.status;
         let access = draft.task_id.as_ref().map_or(Cow::Borrowed(granted), |id| self.reach(id, granted));
         let id = self.call(self.store.save(draft, only_if.try_into()?, &access)).await?;
-        self.task.saw(&id, status, Vec::new());
+        self.task.saved(&id, status);
         Ok(id.into())
     }
 

@@ -60,7 +60,7 @@ impl ClaimedTask {
         lease_end: Instant,
         events: Events,
     ) -> Result<Self> {
-        events.status(task.status());
+        events.claimed(task);
         let access = Access::of(Owners::only(task.service(), task.user_id()));
         Ok(Self {
             store,
@@ -283,6 +283,13 @@ impl CurrentTask for ClaimedTask {
     fn saw(&self, id: &TaskId, status: Status, entries: Vec<Entry>) {
         if *id == self.id {
             self.events.entries(entries);
+            self.learn(|known| known.saw(status));
+        }
+    }
+
+    fn saved(&self, id: &TaskId, status: Status) {
+        if *id == self.id {
+            self.events.saved();
             self.learn(|known| known.saw(status));
         }
     }

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::lock;
-use crate::record::{Entry, Progress, Status, Timestamp};
+use super::{Journal, lock};
+use crate::record::{Entry, Progress, Status, TaskRecord, Timestamp};
 
 /// How much a subscriber may have left unread: so many events, and bytes of what they say.
 const MAX_EVENTS: usize = 1_024;
@@ -131,6 +131,7 @@ struct State {
     status: Option<Status>,
     ended: bool,
     subscribers: Vec<Weak<Mutex<Queue>>>,
+    journal: Option<Arc<Journal>>,
 }
 
 impl Events {
@@ -145,11 +146,33 @@ impl Events {
         RunEvents(queue)
     }
 
+    /// Has the entries of the run kept, all of them.
+    pub(super) fn keep(&self, journal: Arc<Journal>) {
+        lock(&self.0.state).journal = Some(journal);
+        self.0.wanted.store(true, Ordering::Release);
+    }
+
     /// The events of a run, told to those who have subscribed here until now.
     pub(super) fn of_run(&self) -> Self {
-        let subscribers = std::mem::take(&mut lock(&self.0.state).subscribers);
-        let wanted = AtomicBool::new(!subscribers.is_empty());
-        Self(Arc::new(Shared { wanted, state: Mutex::new(State { status: None, ended: false, subscribers }) }))
+        let before = &mut *lock(&self.0.state);
+        let (subscribers, journal) = (std::mem::take(&mut before.subscribers), before.journal.take());
+        let state = State { subscribers, journal, ..State::default() };
+        Self(Arc::new(Shared { wanted: AtomicBool::new(state.is_wanted()), state: Mutex::new(state) }))
+    }
+
+    /// The run has claimed its task.
+    pub(super) fn claimed(&self, task: &TaskRecord) {
+        if let Some(journal) = &lock(&self.0.state).journal {
+            journal.begin(task.created_at());
+        }
+        self.status(task.status());
+    }
+
+    /// The run has replaced its task.
+    pub(super) fn saved(&self) {
+        if let Some(journal) = &lock(&self.0.state).journal {
+            journal.begin_anew();
+        }
     }
 
     /// Whether anyone listens.
@@ -171,6 +194,9 @@ impl Events {
             return;
         }
         let mut state = lock(&self.0.state);
+        if let Some(journal) = &state.journal {
+            journal.add(&entries);
+        }
         for Entry { at, message } in entries {
             if let Some(at) = at {
                 self.tell(&mut state, RunEvent::Entry { at, message });
@@ -202,11 +228,15 @@ impl Events {
             let queue = queue.upgrade();
             queue.as_ref().inspect(|queue| lock(queue).push(event.clone())).is_some()
         });
-        self.0.wanted.store(!state.subscribers.is_empty(), Ordering::Release);
+        self.0.wanted.store(state.is_wanted(), Ordering::Release);
     }
 }
 
 impl State {
+    fn is_wanted(&self) -> bool {
+        !self.subscribers.is_empty() || self.journal.is_some()
+    }
+
     fn end(&mut self) {
         self.ended = true;
         for queue in self.subscribers.drain(..).filter_map(|queue| queue.upgrade()) {

@@ -15,6 +15,7 @@ mod host;
 mod input;
 mod inspect;
 mod instance;
+mod journal;
 mod known_task;
 mod launch;
 mod leases;
@@ -46,6 +47,8 @@ pub use load::{CompilerProcess, LimitExceeded, LoadError, LoadLimits, LoadReques
 pub use manifest::{Manifest, ManifestError};
 pub use request::{Input, OutputSink, RunRequest, Show};
 pub use run::{Outcome, Run, StartError};
+
+pub(crate) use journal::{Budget, Journal};
 
 pub use crate::imports::{CallError, Fault, Faults, Grants, Operation, Quotas, WitStatus};
 pub use crate::units::{in_units, parse_bytes, parse_duration};

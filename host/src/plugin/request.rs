@@ -9,7 +9,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 
 use super::events::Events;
 use super::platform::Platform;
-use super::{Limits, RunEvents};
+use super::{Journal, Limits, RunEvents};
 use crate::imports::Faults;
 use crate::record::{JsonObject, Priority, Service, TaskId, UserId};
 use crate::store::Ticket;
@@ -73,6 +73,11 @@ impl RunRequest {
     /// first tells its events.
     pub fn events(&self) -> RunEvents {
         self.events.subscribe()
+    }
+
+    /// Has the entries of the run kept in a journal.
+    pub(crate) fn keep_entries_in(&self, journal: Arc<Journal>) {
+        self.events.keep(journal);
     }
 
     /// The same with a value that [imports of the platform's own](super::HostBuilder::imports) find in the

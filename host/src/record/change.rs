@@ -1,6 +1,8 @@
 //! Every mutation of a task that exists, and the one function that makes it.
 
-use super::{Priority, Progress, Status, TaskRecord, TaskResult, Timestamp, TransitionRule, later_than};
+use super::{
+    Priority, Progress, Restoration, Status, TaskRecord, TaskResult, Timestamp, TransitionRule, later_than,
+};
 
 /// A change to a task: any combination of a status, log entries, result fields and active jobs, made in one step.
 ///
@@ -27,6 +29,9 @@ pub struct Change {
     pub progress: Option<Progress>,
     /// How urgent the task is. One that waits in the queue has another place there then.
     pub priority: Option<Priority>,
+    /// What is to be there again, should a writer without a guard have replaced the record by an older one. It comes
+    /// before the rest of the change.
+    pub restoration: Option<Restoration>,
 }
 
 /// What a run's host has of the output of its guest. It takes the place of what the host has written before, and of
@@ -99,6 +104,11 @@ impl Change {
         Self { progress: progress.into(), ..self }
     }
 
+    /// What is to be there again.
+    pub fn restoration(restoration: Restoration) -> Self {
+        Self { restoration: Some(restoration), ..Self::default() }
+    }
+
     /// The same change with one more log entry, stamped when it is made.
     pub fn log(mut self, message: impl Into<String>) -> Self {
         self.entries.push(Entry { at: None, message: message.into() });
@@ -124,7 +134,7 @@ impl Change {
     /// Whether of the record the change sets nothing but the status and log entries.
     pub(crate) fn is_small(&self) -> bool {
         let sets_a_field = self.active_jobs.is_some() || self.priority.is_some() || self.output.is_some();
-        !sets_a_field && self.result == TaskResult::default()
+        !sets_a_field && self.restoration.is_none() && self.result == TaskResult::default()
     }
 
     /// Whether the change is that of a progress alone, which leaves the record as it is.
@@ -162,7 +172,14 @@ pub fn apply(
     now: &Timestamp,
     rule: TransitionRule,
 ) -> Result<Status, InvalidTransition> {
-    let status = next_status(record.status(), change.status.as_ref(), rule)?;
+    let before = match &change.restoration {
+        Some(restoration) => restoration.status_in(record),
+        None => record.status(),
+    };
+    let status = next_status(before, change.status.as_ref(), rule)?;
+    if let Some(restoration) = &change.restoration {
+        restoration.restore(record);
+    }
     record.set_status(status);
     for entry in &change.entries {
         record.push_log(&wire_entry(entry, now));

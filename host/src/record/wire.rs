@@ -306,6 +306,11 @@ impl TaskRecord {
         self.raw.launcher_output = quote(text);
     }
 
+    pub(super) fn set_logs(&mut self, entries: &[String]) {
+        let entries: Vec<String> = entries.iter().map(|entry| quote(entry)).collect();
+        self.raw.logs = entries.join(",");
+    }
+
     pub(super) fn push_log(&mut self, entry: &str) {
         if !self.raw.logs.is_empty() {
             self.raw.logs.push(',');

@@ -20,14 +20,25 @@ pub(super) fn put(conn: &Connection, policy: &Policy, id: &TaskId, draft: &Draft
         None => now,
     };
     let mut record = TaskRecord::from_draft(id.as_str(), draft, &at);
+    if let Some(stored) = old {
+        return put_record(conn, policy, stored, record).map(drop);
+    }
     record.replace_raw_logs(String::new());
-    let (num, last_seq, kept) = match old {
-        Some(stored) => replace(conn, stored, &record, &draft.logs)?,
-        None => (insert(conn, &record)?, 0, 0),
-    };
+    let num = insert(conn, &record)?;
     write_body(conn, num, &record)?;
-    let last_seq = add_entries(conn, num, last_seq, &draft.logs[kept..])?;
+    let last_seq = add_entries(conn, num, 0, &draft.logs)?;
     touch(conn, policy, num, record.status(), &at, last_seq)
+}
+
+/// Writes a record whole, in the place of the task that is there. Returns the row of the task.
+pub(super) fn put_record(conn: &Connection, policy: &Policy, stored: &Stored, mut record: TaskRecord) -> Step<i64> {
+    let logs = record.logs();
+    record.replace_raw_logs(String::new());
+    let (num, last_seq, kept) = replace(conn, stored, &record, &logs)?;
+    write_body(conn, num, &record)?;
+    let last_seq = add_entries(conn, num, last_seq, &logs[kept..])?;
+    touch(conn, policy, num, record.status(), record.updated_at(), last_seq)?;
+    Ok(num)
 }
 
 /// Makes the row of a new task, in the place of an expired one that may still be there.

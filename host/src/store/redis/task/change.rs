@@ -99,6 +99,8 @@ impl RedisStore {
             let written = match cached.layout.take() {
                 // What a splice does not settle, such as a time that cannot be counted on, a whole record does.
                 _ if tries.is_multiple_of(MAX_SPLICES) => Box::pin(self.rewrite(write, cached)).await?,
+                // The log is not only added to.
+                _ if write.change.restoration.is_some() => Box::pin(self.rewrite(write, cached)).await?,
                 Some(layout) if may_splice(write, &layout, self.options.rule) => {
                     self.splice_known(write, layout, cached).await?
                 }
