@@ -38,6 +38,7 @@
 //!
 //! # The parts
 //!
+//! - [`dispatch`] has the [`Dispatcher`](dispatch::Dispatcher), which runs the tasks of a queue on plugins.
 //! - [`plugin`] has the [`Host`], which runs guests under [`Limits`], on threads of its own.
 //! - [`imports`] has only the imports, for a platform with an engine, a linker and a store type of its own. The example
 //!   `foreign_linker` is such a platform.
@@ -48,6 +49,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod dispatch;
 pub mod imports;
 mod jitter;
 pub mod plugin;

@@ -43,6 +43,10 @@ macro_rules! wrap {
                 self.store.now()
             }
 
+            fn has_unguarded_writers(&self) -> bool {
+                self.store.has_unguarded_writers()
+            }
+
             fn location(&self) -> String {
                 self.store.location()
             }
@@ -59,6 +63,7 @@ wrap! {
     fn get(id: &TaskId, access: &Access) -> Result<TaskRecord>;
     fn status(id: &TaskId, access: &Access) -> Result<Status>;
     fn statuses(tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>>;
+    fn marks(ids: &[TaskId]) -> Result<Vec<Option<Mark>>>;
     fn progress(id: &TaskId, access: &Access) -> Result<Option<Progress>>;
     fn delete(id: &TaskId, access: &Access) -> Result<bool>;
     fn list(query: &Query) -> Result<Page>;

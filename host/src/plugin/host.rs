@@ -49,6 +49,7 @@ pub(super) struct Inner {
     /// Guests run on threads of their own, so that they cannot starve the embedder's. Taken when the host goes.
     runtime: Option<Runtime>,
     pub(super) default_limits: Limits,
+    max_concurrent_runs: usize,
     admission: Arc<Admission>,
     runs: Arc<Registry>,
 }
@@ -195,6 +196,7 @@ impl HostBuilder {
             linker,
             runtime: Some(runtime),
             default_limits: self.default_limits,
+            max_concurrent_runs: self.max_concurrent_runs,
             admission: Admission::new(self.max_concurrent_runs, self.max_queued_runs),
             runs,
         })))
@@ -267,6 +269,25 @@ impl Host {
     /// The store that the tasks are in.
     pub fn store(&self) -> &SharedStore {
         &self.0.store
+    }
+
+    /// How many runs may be under way at once.
+    pub(crate) fn max_concurrent_runs(&self) -> usize {
+        self.0.max_concurrent_runs
+    }
+
+    /// Works on the host's own threads, beside its guests.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0.runtime {
+            runtime.spawn(work);
+        }
+    }
+
+    /// The same, until the tasks are dropped that it is one of.
+    pub(crate) fn spawn_into(&self, tasks: &mut JoinSet<()>, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0.runtime {
+            tasks.spawn_on(work, runtime.handle());
+        }
     }
 
     /// The runs that are under way, in the order of their start.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::lock;
-use crate::record::{Entry, Restoration, Status, Timestamp, wire_entry};
+use crate::record::{Entry, Restoration, Status, TaskRecord, Timestamp, wire_entry};
 
 /// The bytes of entries that all journals of one budget keep: 256 MiB.
 const MAX_BYTES: usize = 256 << 20;
@@ -78,12 +78,14 @@ impl Journal {
         lock(&self.state).count
     }
 
-    /// What a record is to hold that belongs to the task, which has ended in a status or has not. `created_at` is that of
-    /// the record as it was found.
-    pub(crate) fn restoration(&self, created_at: &Timestamp, end: Option<Status>) -> Restoration {
+    /// What a record of the task lacks, which has ended in a status or has not. None if it lacks nothing.
+    pub(crate) fn lacking(&self, record: &TaskRecord, end: Option<Status>) -> Option<Restoration> {
         let state = &mut *lock(&self.state);
-        let created_at = state.created_at.get_or_insert_with(|| created_at.clone()).clone();
-        Restoration::new(created_at, state.entries.clone(), end)
+        let created_at = state.created_at.get_or_insert_with(|| record.created_at().clone()).clone();
+        let restoration = Restoration::new(created_at, std::mem::take(&mut state.entries), end);
+        let lacking = restoration.is_needed(record).then(|| restoration.clone());
+        state.entries = restoration.entries;
+        lacking
     }
 
     fn clear(&self, state: &mut State) {
@@ -112,17 +114,29 @@ mod tests {
         Entry { at: Some(time("2025-11-17T10:00:16+00:00")), message: message.to_owned() }
     }
 
+    fn record(created: &Timestamp, logs: &[&str]) -> TaskRecord {
+        let wire = format!(
+            "{{\"task_id\":\"1\",\"service\":\"s\",\"user_id\":\"u\",\"status\":\"running\",\
+             \"created_at\":\"{created}\",\"updated_at\":\"{created}\",\"logs\":{logs:?}}}"
+        );
+        TaskRecord::decode(wire.as_bytes(), &TimeZone::utc()).unwrap()
+    }
+
     #[test]
     fn what_a_run_has_written_is_kept_until_it_saves_its_task_anew() {
         let journal = Journal::new(Arc::default());
         let (registered, saved) = (time("2025-11-17T10:00:00Z"), time("2025-11-17T10:00:17Z"));
         journal.begin(&registered);
         journal.add(&[entry("one"), entry("two")]);
-        let logged = ["2025-11-17T10:00:16+00:00,one", "2025-11-17T10:00:16+00:00,two"].map(str::to_owned);
-        let kept = Restoration::new(registered, logged.to_vec(), None);
-        assert_eq!((journal.restoration(&saved, None), journal.count()), (kept, 2));
+        let logged = ["2025-11-17T10:00:16+00:00,one", "2025-11-17T10:00:16+00:00,two"];
+        let kept = Restoration::new(registered.clone(), logged.map(str::to_owned).to_vec(), None);
+        assert_eq!(journal.lacking(&record(&registered, &[]), None), Some(kept));
+        assert_eq!(journal.lacking(&record(&registered, &logged), None), None);
+        assert_eq!(journal.lacking(&record(&saved, &[]), None), None, "another task under the same id");
         journal.begin_anew();
-        assert_eq!(journal.restoration(&saved, None), Restoration::new(saved.clone(), Vec::new(), None));
+        assert_eq!(journal.lacking(&record(&saved, &[]), None), None);
+        let end = Some(Status::Completed);
+        assert_eq!(journal.lacking(&record(&saved, &[]), end), Some(Restoration::new(saved.clone(), Vec::new(), end)));
         assert_eq!(journal.count(), 3);
     }
 

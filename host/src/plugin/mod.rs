@@ -54,6 +54,6 @@ pub use crate::imports::{CallError, Fault, Faults, Grants, Operation, Quotas, Wi
 pub use crate::units::{in_units, parse_bytes, parse_duration};
 
 /// Takes a lock for a moment. What it guards is whole even if a thread broke while it held it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,6 @@
 //! Every mutation of a task that exists, and the one function that makes it.
 
-use super::{
-    Priority, Progress, Restoration, Status, TaskRecord, TaskResult, Timestamp, TransitionRule, later_than,
-};
+use super::{Priority, Progress, Restoration, Status, TaskRecord, TaskResult, Timestamp, TransitionRule, later_than};
 
 /// A change to a task: any combination of a status, log entries, result fields and active jobs, made in one step.
 ///

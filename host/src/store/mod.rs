@@ -26,8 +26,8 @@ pub use access::{Access, Allowed, Denied, Owners, RunId};
 pub use error::{Error, Result};
 pub use open::open;
 pub use query::{
-    Claim, Claimed, Counts, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, News, Page, Precondition, Query, Scope,
-    Skipped,
+    Claim, Claimed, Counts, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, Mark, News, Page, Precondition, Query,
+    Scope, Skipped,
 };
 pub use queue::{HeldTask, MAX_TAKEN, Pause, TaskQueue, Ticket, Waiting, Wanted};
 pub use report::{Finding, FindingKind, MAX_FINDINGS, Report};
@@ -104,6 +104,13 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Of each task as [`status`](Self::status).
     async fn statuses(&self, tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>>;
+
+    /// Marks of the records of several tasks, by which one sees whether anybody has written to them: at a cost that does not
+    /// grow with a record, in one round trip for some hundred. None for a task that is not there.
+    async fn marks(&self, ids: &[TaskId]) -> Result<Vec<Option<Mark>>>;
+
+    /// Whether programs write to the same records that know no guard, and may replace one by an older one.
+    fn has_unguarded_writers(&self) -> bool;
 
     /// How far a task has come, if its run, or the last one, has said so.
     ///

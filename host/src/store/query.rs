@@ -169,6 +169,16 @@ pub struct Claimed {
     pub attempt: u32,
 }
 
+/// What a record looks like from outside: equal marks are those of one text, as good as surely.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mark {
+    /// How many bytes the record has; 0 where a store does not know.
+    pub bytes: u64,
+    /// What tells it from others.
+    pub(super) digest: String,
+}
+
 /// What a follower sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

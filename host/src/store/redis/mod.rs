@@ -89,7 +89,7 @@ use self::listing::Listings;
 use self::server::{Link, Session};
 use self::task::WriteQueues;
 use super::{
-    Access, Claim, Claimed, Counts, Error, News, Owners, Page, Precondition, Query, Report, Result, RunId, Scope,
+    Access, Claim, Claimed, Counts, Error, Mark, News, Owners, Page, Precondition, Query, Report, Result, RunId, Scope,
     TaskQueue, TaskStore,
 };
 use crate::record::{Change, Clock, Draft, Progress, Status, TaskId, TaskRecord, Timestamp};
@@ -201,6 +201,15 @@ impl TaskStore for RedisStore {
     /// Not kept waiting by calls, as a renewal.
     async fn statuses(&self, tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>> {
         self.statuses_of(tasks).await
+    }
+
+    /// Not kept waiting by calls, as a renewal.
+    async fn marks(&self, ids: &[TaskId]) -> Result<Vec<Option<Mark>>> {
+        self.marks_of(ids).await
+    }
+
+    fn has_unguarded_writers(&self) -> bool {
+        true
     }
 
     async fn progress(&self, id: &TaskId, access: &Access) -> Result<Option<Progress>> {

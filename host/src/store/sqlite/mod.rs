@@ -37,7 +37,7 @@ use self::queue::Arrivals;
 use self::task::{Policy, Stored};
 use self::worker::{Role, Worker};
 use super::{
-    Access, Claim, Claimed, Counts, Error, MAX_FINDINGS, MAX_PAGE_TASKS, News, Owners, Page, Precondition, Query,
+    Access, Claim, Claimed, Counts, Error, MAX_FINDINGS, MAX_PAGE_TASKS, Mark, News, Owners, Page, Precondition, Query,
     Report, Result, RunId, Scope, StoreUrl, TaskQueue, TaskStore,
 };
 use crate::record::{Change, Clock, Draft, InvalidValue, Progress, Status, TaskId, TaskRecord, Timestamp};
@@ -193,6 +193,16 @@ impl TaskStore for SqliteStore {
             Ok(tasks.iter().map(|task| status(conn, task).map_err(|Fault(error)| error)).collect())
         };
         self.reads.run(each).await
+    }
+
+    async fn marks(&self, ids: &[TaskId]) -> Result<Vec<Option<Mark>>> {
+        let ids = ids.to_vec();
+        let mark = |conn: &Connection, id: &TaskId| Ok(Stored::find(conn, id.as_str())?.as_ref().map(Stored::mark));
+        self.reads.run(move |conn| ids.iter().map(|id| mark(conn, id)).collect()).await
+    }
+
+    fn has_unguarded_writers(&self) -> bool {
+        false
     }
 
     async fn progress(&self, id: &TaskId, access: &Access) -> Result<Option<Progress>> {

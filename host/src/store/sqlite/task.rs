@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Step;
 use crate::record::{Clock, Progress, Status, TaskRecord, Timestamp, TransitionRule, Unreadable};
-use crate::store::{Access, Error};
+use crate::store::{Access, Error, Mark};
 
 /// What holds for every task of a store.
 #[derive(Debug, Clone)]
@@ -82,6 +82,11 @@ impl Stored {
     /// Whether the access covers the task.
     pub(super) fn check(&self, access: &Access) -> Result<(), Error> {
         access.check(&self.service, &self.user_id, self.run.as_deref())
+    }
+
+    /// What is another after every write.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { bytes: 0, digest: format!("{} {} {} {}", self.num, self.last_seq, self.status, self.updated_at) }
     }
 
     /// The status that it is in.

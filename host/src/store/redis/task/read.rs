@@ -9,7 +9,7 @@ use crate::record::{Encoded, Opening, Progress, Status, TaskId, TaskRecord, Time
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys::{self, Owner};
 use crate::store::redis::server::{Failure, Link, Script, parse};
-use crate::store::{Access, Error, Result};
+use crate::store::{Access, Error, Mark, Result};
 
 /// How much of a record is read for its owner and status. A longer beginning has the record read whole.
 pub(in crate::store::redis) const OPENING_BYTES: usize = 1_023;
@@ -18,6 +18,11 @@ pub(in crate::store::redis) const OPENING_BYTES: usize = 1_023;
 const END_BYTES: [usize; 2] = [4 << 10, 256 << 10];
 
 static READ_OPENINGS: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("read_openings.lua")));
+
+static MARKS: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("marks.lua")));
+
+/// How much of a record's beginning and end its mark tells of.
+const MARKED_BYTES: usize = 4 << 10;
 
 /// How much of each record is read where many are, and how many are read in one step.
 const SHORT_OPENING_BYTES: usize = 255;
@@ -90,6 +95,17 @@ impl RedisStore {
             }
         }
         Ok(statuses)
+    }
+
+    pub(in crate::store::redis) async fn marks_of(&self, ids: &[TaskId]) -> Result<Vec<Option<Mark>>> {
+        let mut marks = Vec::with_capacity(ids.len());
+        for step in ids.chunks(OPENINGS_STEP) {
+            let keys: Vec<String> = step.iter().map(|id| keys::record(id.as_str())).collect();
+            let bytes = MARKED_BYTES.to_string();
+            let read: Vec<Option<(u64, String)>> = MARKS.run(&self.primary, &keys, &[bytes], self.deadline()).await?;
+            marks.extend(read.into_iter().map(|mark| mark.map(|(bytes, digest)| Mark { bytes, digest })));
+        }
+        Ok(marks)
     }
 
     /// The record of a task that is to be replaced or removed, if it can be read, and the owners under whom it may stand in
