@@ -86,6 +86,14 @@ impl TaskStore for Nothing {
         Ok(tasks.iter().map(|_| Ok(Status::Running)).collect())
     }
 
+    async fn marks(&self, ids: &[TaskId]) -> Result<Vec<Option<Mark>>> {
+        self.real.marks(ids).await
+    }
+
+    fn has_unguarded_writers(&self) -> bool {
+        false
+    }
+
     async fn progress(&self, _: &TaskId, _: &Access) -> Result<Option<Progress>> {
         Ok(None)
     }

@@ -1,4 +1,4 @@
-//! Reports on its task, in the way that the first line of its input names.
+//! Reports on its task, in the way that the first line of its input names, or the parameter `mode` if there is no input.
 
 use std::io::{BufRead, Read};
 use std::time::{Duration, Instant};
@@ -13,7 +13,9 @@ impl Plugin for Report {
     fn run(task: TaskRecord) -> Result<(), Failure> {
         let mut input = std::io::stdin().lock();
         let mut mode = String::new();
-        input.read_line(&mut mode)?;
+        if input.read_line(&mut mode)? == 0 {
+            mode = parameter(&task, "mode");
+        }
         match mode.trim() {
             "nothing" => {}
             "whoami" => println!("{} {} {} {}", task.task_id, task.service, task.user_id, task.parameters),
@@ -38,6 +40,11 @@ impl Plugin for Report {
             }
             "change-often" => change_often(&task)?,
             "save-myself-anew" => save_myself_anew(&task)?,
+            "log-and-save-myself-anew" => {
+                current_task::log("before")?;
+                current_task::flush()?;
+                save_myself_anew(&task)?;
+            }
             "save-myself-and-wait" => {
                 save_myself_anew(&task)?;
                 stop_when_asked("stopping")?;
@@ -50,6 +57,7 @@ impl Plugin for Report {
             },
             "make-progress" => make_progress()?,
             "beat-until-asked" => beat_until_asked()?,
+            "log-steadily" => log_steadily(parameter(&task, "entries").parse()?)?,
             "end-and-begin-anew" => loop {
                 _ = current_task::set_status(TaskStatus::Failed, None);
                 _ = save_running(&task);
@@ -65,6 +73,12 @@ impl Plugin for Report {
         }
         Ok(())
     }
+}
+
+/// A parameter of the task that is a text, or nothing.
+fn parameter(task: &TaskRecord, name: &str) -> String {
+    let parameters: serde_json::Value = serde_json::from_str(&task.parameters).unwrap_or_default();
+    parameters[name].as_str().unwrap_or_default().to_owned()
 }
 
 fn everything() -> task_state_guest::Result<()> {
@@ -206,6 +220,16 @@ fn beat_until_asked() -> task_state_guest::Result<()> {
         current_task::log("beat")?;
         current_task::flush()?;
         std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Logs so many entries, each acknowledged before the next.
+fn log_steadily(entries: usize) -> task_state_guest::Result<()> {
+    for number in 0..entries {
+        current_task::log(format!("entry {number}"))?;
+        current_task::flush()?;
+        std::thread::sleep(Duration::from_millis(5));
     }
     Ok(())
 }

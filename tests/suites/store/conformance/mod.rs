@@ -15,6 +15,7 @@ mod moves;
 mod progress;
 mod queue;
 mod record;
+mod restoration;
 mod save;
 mod sequence;
 

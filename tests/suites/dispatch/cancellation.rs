@@ -1,0 +1,140 @@
+//! Stopping a task wherever it is.
+
+use task_state_host::dispatch::CancelError;
+
+use super::*;
+
+on_both_engines! {
+    a_task_that_waits_is_cancelled_and_never_runs,
+    a_task_that_settles_is_cancelled,
+    a_task_that_nobody_has_is_cancelled,
+    a_run_is_stopped_before_the_answer,
+    a_run_of_another_process_is_stopped_before_the_answer,
+    a_run_that_takes_its_time_has_been_told,
+    what_has_ended_stays_as_it_is,
+    only_who_knows_the_owner_cancels,
+    a_task_that_is_gone_is_unknown_and_does_not_run,
+    an_attempt_that_waits_is_cancelled,
+}
+
+/// How long a test is ready to wait for a run to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn cancel(platform: &Platform, id: &TaskId) -> Result<Status, CancelError> {
+    platform.dispatcher.cancel(&cancellation(id), PATIENCE).await
+}
+
+async fn a_task_that_waits_is_cancelled_and_never_runs(data: Data) {
+    let platform = Platform::with(&data, |builder| builder, |route| route.concurrency = 1).await;
+    let running = platform.submit("running", "stop-when-asked").await;
+    platform.logged(&running, "running").await;
+    let waiting = platform.submit("waiting", "log-steadily 1").await;
+    assert_eq!(cancel(&platform, &waiting).await.unwrap(), Status::Cancelled);
+    assert_eq!(platform.log(&waiting).await, ["cancellation requested", "cancelled before it began"]);
+    assert_eq!(platform.waiting().await, 0);
+    assert_eq!(cancel(&platform, &running).await.unwrap(), Status::Cancelled);
+    let next = platform.submit("next", "nothing").await;
+    platform.becomes(&next, Status::Completed).await;
+    assert_eq!(platform.log(&waiting).await.len(), 2);
+}
+
+async fn a_task_that_settles_is_cancelled(data: Data) {
+    let platform = Platform::with(&data, |builder| builder.settle(LONG), |_| {}).await;
+    let id = register(&platform.store, "1", "alice", "nothing", Status::Dispatching).await;
+    platform.dispatcher.submit(&submission(&id, "nothing")).await.unwrap();
+    assert_eq!(cancel(&platform, &id).await.unwrap(), Status::Cancelled);
+    assert_eq!(platform.waiting().await, 0);
+}
+
+async fn a_task_that_nobody_has_is_cancelled(data: Data) {
+    let platform = Platform::start(&data).await;
+    for status in [Status::Pending, Status::Dispatching, Status::Running, Status::CancelRequested] {
+        let id = register(&platform.store, status.as_str(), "alice", "nothing", status).await;
+        assert_eq!(cancel(&platform, &id).await.unwrap(), Status::Cancelled, "{status}");
+        assert_eq!(platform.task(&id).await.status(), Status::Cancelled, "{status}");
+    }
+    assert_eq!(platform.waiting().await, 0);
+}
+
+async fn a_run_is_stopped_before_the_answer(data: Data) {
+    let platform = Platform::start(&data).await;
+    let id = platform.submit("1", "stop-when-asked").await;
+    platform.logged(&id, "running").await;
+    assert_eq!(cancel(&platform, &id).await.unwrap(), Status::Cancelled);
+    assert_eq!(platform.task(&id).await.status(), Status::Cancelled);
+    assert_eq!(platform.log(&id).await, ["running", "cancellation requested by the host", "stopping"]);
+    assert!(platform.host.run_of(&id).is_none());
+}
+
+async fn a_run_of_another_process_is_stopped_before_the_answer(data: Data) {
+    let (first, second) = (Platform::start(&data).await, Platform::idle(&data, |builder| builder).await);
+    let id = first.submit("1", "stop-when-asked").await;
+    first.logged(&id, "running").await;
+    assert_eq!(cancel(&second, &id).await.unwrap(), Status::Cancelled);
+    assert_eq!(second.task(&id).await.status(), Status::Cancelled);
+    assert_eq!(second.log(&id).await, ["running", "cancellation requested", "stopping"]);
+}
+
+async fn a_run_that_takes_its_time_has_been_told(data: Data) {
+    let (first, second) = (Platform::start(&data).await, Platform::idle(&data, |builder| builder).await);
+    for platform in [&first, &second] {
+        let id = first.submit(&format!("{:p}", platform), "refuse-to-stop").await;
+        first.logged(&id, "running").await;
+        let told = platform.dispatcher.cancel(&cancellation(&id), Duration::ZERO).await;
+        assert_eq!(told.unwrap(), Status::CancelRequested);
+        first.logged(&id, "asked, and going on").await;
+        first.becomes(&id, Status::Cancelled).await;
+    }
+}
+
+async fn what_has_ended_stays_as_it_is(data: Data) {
+    let platform = Platform::start(&data).await;
+    let id = platform.submit("1", "nothing").await;
+    platform.becomes(&id, Status::Completed).await;
+    let refused = cancel(&platform, &id).await;
+    assert!(matches!(refused, Err(CancelError::Ended(Status::Completed))), "{refused:?}");
+    assert_eq!((platform.task(&id).await.status(), platform.log(&id).await.len()), (Status::Completed, 0));
+}
+
+async fn only_who_knows_the_owner_cancels(data: Data) {
+    let platform = Platform::start(&data).await;
+    let id = platform.submit("1", "stop-when-asked").await;
+    platform.logged(&id, "running").await;
+    let (mut service, mut user) = (cancellation(&id), cancellation(&id));
+    (service.service, user.user_id) = ("sync".to_owned(), "bob".to_owned());
+    for other in [service, user] {
+        let refused = platform.dispatcher.cancel(&other, PATIENCE).await;
+        assert!(matches!(refused, Err(CancelError::NotTheOwner)), "{refused:?}");
+    }
+    assert_eq!(platform.task(&id).await.status(), Status::Running);
+    platform.host.shutdown().await;
+}
+
+async fn a_task_that_is_gone_is_unknown_and_does_not_run(data: Data) {
+    let platform = Platform::with(&data, |builder| builder, |route| route.concurrency = 1).await;
+    let running = platform.submit("running", "stop-when-asked").await;
+    platform.logged(&running, "running").await;
+    let waiting = platform.submit("waiting", "nothing").await;
+    for id in [&waiting, &running] {
+        assert!(platform.store.delete(id, &Access::ANY).await.unwrap());
+        let refused = cancel(&platform, id).await;
+        assert!(matches!(refused, Err(CancelError::Unknown)), "{refused:?}");
+    }
+    eventually("the run stopped", async || platform.host.runs().is_empty()).await;
+    let next = platform.submit("next", "nothing").await;
+    platform.becomes(&next, Status::Completed).await;
+    for id in [&waiting, &running] {
+        assert!(matches!(platform.store.get(id, &Access::ANY).await, Err(Error::NotFound)));
+    }
+    assert_eq!(platform.waiting().await, 0);
+}
+
+async fn an_attempt_that_waits_is_cancelled(data: Data) {
+    let again = |route: &mut Route| (route.attempts, route.backoff) = (2, LONG);
+    let platform = Platform::with(&data, |builder| builder, again).await;
+    let id = platform.submit("1", "fail").await;
+    eventually("the first attempt failed", async || platform.log(&id).await.len() == 2).await;
+    eventually("it waits", async || platform.waiting().await == 1).await;
+    assert_eq!(cancel(&platform, &id).await.unwrap(), Status::Cancelled);
+    assert_eq!(platform.waiting().await, 0);
+}
