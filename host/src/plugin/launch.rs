@@ -80,9 +80,10 @@ pub(super) async fn carry_out(plugin: Plugin, request: RunRequest, caller: Calle
     events.end();
     // Whoever hears of the end may start the next run.
     drop((slot, permit));
-    match awaits_end {
-        Ok(Some(caller)) => _ = caller.send(Ok(ended)),
-        _ => _ = told.send(Some(ended)),
+    // Somebody else may wait for the end who has found the run by its task.
+    told.send_replace(Some(ended.clone()));
+    if let Ok(Some(caller)) = awaits_end {
+        _ = caller.send(Ok(ended));
     }
 }
 

@@ -42,14 +42,6 @@ impl Nothing {
 
 #[async_trait]
 impl TaskStore for Nothing {
-    async fn marks(&self, ids: &[TaskId]) -> Result<Vec<Option<Mark>>> {
-        self.real.marks(ids).await
-    }
-
-    fn has_unguarded_writers(&self) -> bool {
-        false
-    }
-
     fn queue(&self) -> &dyn TaskQueue {
         self.real.queue()
     }
