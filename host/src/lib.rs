@@ -45,7 +45,7 @@
 //! - [`store`] keeps tasks: in Redis, in a layout that other programs share, or in SQLite, which needs no server.
 //! - [`record`] is the task record, and the one way to change it.
 //!
-//! [`wasmtime`] and [`wasmtime_wasi`] are those that the library was built with.
+//! [`wasmtime`], [`wasmtime_wasi`] and [`toml`] are those that the library was built with.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -66,4 +66,4 @@ pub use plugin::{
     Plugin, Quotas, Run, RunEvent, RunEvents, RunRequest, Sha256, StartError,
 };
 pub use settings::{BadVariable, DEFAULT_TTL, Settings};
-pub use {wasmtime, wasmtime_wasi};
+pub use {toml, wasmtime, wasmtime_wasi};

@@ -164,7 +164,30 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`], naming the key and the value.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
-        let File { sha256, grants, capabilities, limits } = toml::from_str(text).map_err(ManifestError::of_toml)?;
+        Self::of(toml::from_str(text).map_err(ManifestError::of_toml)?)
+    }
+
+    /// Reads a manifest that is a table of a larger document, such as what a platform's configuration says of one plugin.
+    /// What is wrong with its shape has its place in that document as its [span](toml::de::Error::span).
+    ///
+    /// ```
+    /// use task_state_host::{Manifest, toml};
+    ///
+    /// let document = "[plugin.limits]\nmemory = '64MiB'";
+    /// let mut tables = toml::de::DeTable::parse(document)?.into_inner();
+    /// let manifest = Manifest::from_table(tables.remove("plugin").unwrap().into())?;
+    /// assert_eq!(manifest.limits.memory_bytes, 64 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_toml`](Self::from_toml).
+    pub fn from_table(table: toml::de::ValueDeserializer<'_>) -> Result<Self, ManifestError> {
+        Self::of(File::deserialize(table).map_err(ManifestError::Toml)?)
+    }
+
+    fn of(file: File) -> Result<Self, ManifestError> {
+        let File { sha256, grants, capabilities, limits } = file;
         let sha256 = sha256.map(|sum| sum.parse()).transpose();
         let (limits, load_limits) = limits.read(Limits::default(), LoadLimits::default())?;
         Ok(Self {
