@@ -52,6 +52,7 @@
 pub mod dispatch;
 pub mod imports;
 mod jitter;
+mod observer;
 pub mod plugin;
 pub mod record;
 mod redaction;
@@ -60,6 +61,7 @@ pub mod store;
 mod tls;
 mod units;
 
+pub use observer::Observer;
 pub use plugin::{
     CallError, Capabilities, CompilerProcess, Fault, Faults, Grants, Guest, Host, HostBuilder, HostError, Input,
     Inspection, Limits, LoadError, LoadLimits, LoadRequest, Manifest, ManifestError, Operation, Outcome, OutputSink,

@@ -24,7 +24,7 @@ pub(super) async fn keep_taking(shared: Arc<Shared>) {
     let mut arrivals = shared.store().queue().arrivals();
     while !shared.is_closed() {
         turn = turn.wrapping_add(1);
-        let filled = fill(&shared, turn).await;
+        let filled = fill(&shared, turn).await.inspect_err(|error| shared.host.observed().tell_error(error));
         if let Err(error) = &filled
             && complaint.is_due()
         {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
 
@@ -11,6 +12,7 @@ use super::error::Errors;
 use super::faults::{Faults, Meeting};
 use super::quotas::{Quotas, Usage};
 use super::{Grants, Operation};
+use crate::observer::Observed;
 use crate::record::{Change, Entry, Progress, Status, TaskId, TaskRecord};
 use crate::redaction::Redaction;
 use crate::store::{Access, Error, Result, SharedStore};
@@ -28,6 +30,8 @@ pub struct TaskStateCtx {
     pub(super) redaction: Redaction,
     /// What the guest meets on purpose.
     meeting: Option<Meeting>,
+    /// Who counts its calls.
+    observed: Observed,
 }
 
 /// Gives the imports their context out of the data of a wasmtime store.
@@ -70,6 +74,7 @@ impl TaskStateCtx {
             task,
             redaction: Redaction::default(),
             meeting: None,
+            observed: Observed::default(),
         }
     }
 
@@ -78,22 +83,30 @@ impl TaskStateCtx {
         Self { redaction, ..self }
     }
 
+    /// The same, with somebody who counts the guest's calls.
+    pub(crate) fn observed(mut self, observed: Observed) -> Self {
+        self.errors.observed = observed.clone();
+        Self { observed, ..self }
+    }
+
     /// The same, with faults that the guest meets on purpose.
     pub fn with_faults(self, faults: Faults) -> Self {
         Self { meeting: (faults != Faults::default()).then(|| Meeting::new(faults)), ..self }
     }
 
-    /// Begins a call of the guest: waits if it comes too early, and lets it meet what it is to meet.
-    pub(super) async fn begin(&mut self, call: &'static str) -> std::result::Result<(), GuestError> {
+    /// Begins a call of the guest: waits if it comes too early, and lets it meet what it is to meet. What is given is to be
+    /// kept until the call is answered.
+    pub(super) async fn begin(&mut self, call: &'static str) -> std::result::Result<Option<Timed>, GuestError> {
         if let Some(until) = self.usage.count_call() {
             tokio::time::sleep_until(until.into()).await;
         }
-        let Some(meeting) = &mut self.meeting else { return Ok(()) };
+        let timed = Timed::begin(&self.observed, call);
+        let Some(meeting) = &mut self.meeting else { return Ok(timed) };
         let (is_cancelled, error) = meeting.count(call);
         if is_cancelled {
             self.task.ask_to_stop().await;
         }
-        error.map_or(Ok(()), Err)
+        error.map_or(Ok(timed), Err)
     }
 
     /// What a call of an operation may touch, if it may be called.
@@ -106,6 +119,25 @@ impl TaskStateCtx {
     pub(super) async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> std::result::Result<T, GuestError> {
         let _turn = self.task.enter().await.map_err(|error| self.errors.for_guest(error))?;
         call.await.map_err(|error| self.errors.for_guest(error))
+    }
+}
+
+/// A call of a guest that is under way, and counted.
+pub(super) struct Timed {
+    observed: Observed,
+    call: &'static str,
+    begun: Instant,
+}
+
+impl Timed {
+    fn begin(observed: &Observed, call: &'static str) -> Option<Self> {
+        observed.is_observed().then(|| Self { observed: observed.clone(), call, begun: Instant::now() })
+    }
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        self.observed.tell(|observer| observer.host_call(self.call, self.begun.elapsed()));
     }
 }
 

@@ -20,7 +20,7 @@ impl TaskStateCtx {
     }
 
     async fn change_current(&mut self, call: &'static str, change: Change) -> Result<TaskStatus, Error> {
-        self.begin(call).await?;
+        let _call = self.begin(call).await?;
         self.usage.admit_change(&change)?;
         let status = self.task.change(self.redaction.change(change)).await;
         self.answer(status)
@@ -29,7 +29,7 @@ impl TaskStateCtx {
 
 impl Host for TaskStateCtx {
     async fn get(&mut self) -> Result<TaskRecord, Error> {
-        self.begin("current-task.get").await?;
+        let _call = self.begin("current-task.get").await?;
         let task = self.task.get().await.map_err(|error| self.errors.for_guest(error))?;
         Ok((&task).into())
     }
@@ -40,20 +40,20 @@ impl Host for TaskStateCtx {
     }
 
     async fn log(&mut self, message: String) -> Result<TaskStatus, Error> {
-        self.begin("current-task.log").await?;
+        let _call = self.begin("current-task.log").await?;
         self.usage.admit_entry(&message)?;
         let status = self.task.log(self.redaction.text(message)).await;
         self.answer(status)
     }
 
     async fn flush(&mut self) -> Result<TaskStatus, Error> {
-        self.begin("current-task.flush").await?;
+        let _call = self.begin("current-task.flush").await?;
         let status = self.task.flush().await;
         self.answer(status)
     }
 
     async fn set_progress(&mut self, done: u64, total: Option<u64>, note: Option<String>) -> Result<TaskStatus, Error> {
-        self.begin("current-task.set-progress").await?;
+        let _call = self.begin("current-task.set-progress").await?;
         self.usage.admit_note(note.as_deref())?;
         let progress = Progress::new(done, total, self.redaction.option(note))?;
         let status = self.task.set_progress(progress).await;
@@ -70,7 +70,7 @@ impl Host for TaskStateCtx {
 
     async fn cancel_requested(&mut self) -> bool {
         // It has no way to fail.
-        let _ = self.begin("current-task.cancel-requested").await;
+        let _call = self.begin("current-task.cancel-requested").await;
         self.task.cancel_requested().await.unwrap_or_else(|error| {
             tracing::warn!(%error, "whether a task was asked to stop is not known");
             false

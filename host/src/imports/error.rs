@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::MissingGrant;
 use super::bindings::dms::task_state::types::Error as GuestError;
+use crate::observer::Observed;
 use crate::record::InvalidValue;
 use crate::store::Error;
 
@@ -15,11 +16,14 @@ const MAX_WARNINGS: u32 = 10;
 #[derive(Debug, Default)]
 pub(super) struct Errors {
     warned: AtomicU32,
+    /// Who counts those of the store.
+    pub(super) observed: Observed,
 }
 
 impl Errors {
     /// A store's error in the guest's terms.
     pub(super) fn for_guest(&self, error: Error) -> GuestError {
+        self.observed.tell_error(&error);
         for_guest(error, |error, what| {
             if self.warned.fetch_add(1, Ordering::Relaxed) < MAX_WARNINGS {
                 tracing::warn!(%error, "{what}");

@@ -53,7 +53,7 @@ impl TaskStateCtx {
     }
 
     async fn change(&mut self, call: &'static str, task_id: String, change: Change) -> Result<TaskStatus, Error> {
-        self.begin(call).await?;
+        let _call = self.begin(call).await?;
         self.usage.admit_change(&change)?;
         let (id, access) = self.named(Operation::Write, task_id)?;
         let mut change = self.redaction.change(change);
@@ -78,19 +78,19 @@ impl TaskStateCtx {
 
 impl Host for TaskStateCtx {
     async fn next_task_id(&mut self) -> Result<String, Error> {
-        self.begin("repository.next-task-id").await?;
+        let _call = self.begin("repository.next-task-id").await?;
         self.permit(Operation::Sequence)?;
         self.call(self.store.next_task_id()).await
     }
 
     async fn peek_next_task_id(&mut self) -> Result<String, Error> {
-        self.begin("repository.peek-next-task-id").await?;
+        let _call = self.begin("repository.peek-next-task-id").await?;
         self.permit(Operation::Sequence)?;
         self.call(self.store.peek_next_task_id()).await
     }
 
     async fn save(&mut self, task: TaskDraft, only_if: Precondition) -> Result<String, Error> {
-        self.begin("repository.save").await?;
+        let _call = self.begin("repository.save").await?;
         self.usage.admit_draft(&task)?;
         let granted = self.permit(Operation::Write)?;
         let task = self.clean(task)?;
@@ -105,7 +105,7 @@ impl Host for TaskStateCtx {
     }
 
     async fn get(&mut self, task_id: String) -> Result<TaskRecord, Error> {
-        self.begin("repository.get").await?;
+        let _call = self.begin("repository.get").await?;
         let (id, access) = self.named(Operation::Read, task_id)?;
         let task = self.call(self.store.get(&id, &access)).await?;
         self.task.saw(&id, task.status(), Vec::new());
@@ -113,7 +113,7 @@ impl Host for TaskStateCtx {
     }
 
     async fn delete(&mut self, task_id: String) -> Result<bool, Error> {
-        self.begin("repository.delete").await?;
+        let _call = self.begin("repository.delete").await?;
         let (id, access) = self.named(Operation::Delete, task_id)?;
         self.call(self.store.delete(&id, &access)).await
     }
@@ -141,7 +141,7 @@ impl Host for TaskStateCtx {
     }
 
     async fn list_tasks(&mut self, scope: Scope, limit: u32, cursor: Option<String>) -> Result<Page, Error> {
-        self.begin("repository.list-tasks").await?;
+        let _call = self.begin("repository.list-tasks").await?;
         let access = self.permit(Operation::List)?;
         let scope = StoreScope::from(scope);
         self.permit_scope(&scope)?;
@@ -156,7 +156,7 @@ impl Host for TaskStateCtx {
     }
 
     async fn list_users(&mut self, service: String) -> Result<Vec<String>, Error> {
-        self.begin("repository.list-users").await?;
+        let _call = self.begin("repository.list-users").await?;
         self.permit(Operation::List)?;
         self.grants.permit_service(&service)?;
         let users = self.call(self.store.users(&service)).await?;

@@ -89,6 +89,7 @@ impl Job {
         let Opened { wasi, redaction } = opened;
         let context = TaskStateCtx::with_current(claimed.store.clone(), plugin.grants.clone(), claimed.clone())
             .with_quotas(limits.quotas.clone())
+            .observed(plugin.host.observed.clone())
             .with_faults(faults.unwrap_or_default())
             .redacting(redaction.clone());
         let http = Http::new(plugin.capabilities.clone(), limits.http.clone(), claimed.id.clone(), redaction);

@@ -22,6 +22,7 @@ use super::{
     StartError, launch, leases,
 };
 use crate::imports;
+use crate::observer::{Observed, Observer};
 use crate::record::TaskId;
 use crate::store::{self, SharedStore};
 
@@ -41,6 +42,7 @@ pub(super) struct Inner {
     pub(super) store: SharedStore,
     pub(super) name: String,
     pub(super) lease: Duration,
+    pub(super) observed: Observed,
     pub(super) engine: wasmtime::Engine,
     pub(super) ticker: Ticker,
     pub(super) turns: Turns,
@@ -68,6 +70,7 @@ pub struct HostBuilder {
     compiler: Option<CompilerProcess>,
     max_concurrent_compilations: usize,
     imports: Imports,
+    observed: Observed,
 }
 
 impl HostBuilder {
@@ -154,6 +157,12 @@ impl HostBuilder {
         self
     }
 
+    /// Has somebody told what the host does, to count it: nobody unless set.
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.observed = Observed::by(observer);
+        self
+    }
+
     /// Makes the host: an engine, and threads for guests. It keeps the store free of what expired tasks leave behind for as
     /// long as it lives.
     ///
@@ -183,12 +192,13 @@ impl HostBuilder {
         let store = self.store.clone();
         runtime.spawn(async move { store.maintain().await });
         let runs = Registry::new();
-        runtime.spawn(leases::keep_renewing(runs.clone(), self.store.clone(), self.lease));
+        runtime.spawn(leases::keep_renewing(runs.clone(), self.store.clone(), self.lease, self.observed.clone()));
         runtime.spawn(leases::keep_asking(runs.clone(), self.store.clone()));
         Ok(Host(Arc::new(Inner {
             store: self.store,
             name: self.name,
             lease: self.lease,
+            observed: self.observed,
             loading,
             engine,
             ticker,
@@ -218,6 +228,7 @@ impl Host {
             compiler: None,
             max_concurrent_compilations: 2,
             imports: Imports::default(),
+            observed: Observed::default(),
         }
     }
 
@@ -288,6 +299,11 @@ impl Host {
         if let Some(runtime) = &self.0.runtime {
             tasks.spawn_on(work, runtime.handle());
         }
+    }
+
+    /// Who is told what it does.
+    pub(crate) fn observed(&self) -> &Observed {
+        &self.0.observed
     }
 
     /// The runs that are under way, in the order of their start.

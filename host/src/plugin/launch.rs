@@ -53,11 +53,17 @@ struct Gone;
 /// Starts a run, tells the caller, executes it, and tells its outcome.
 pub(super) async fn carry_out(plugin: Plugin, request: RunRequest, caller: Caller, slot: Slot, permit: Permit) {
     // The threads that this runs on end with the host, so it is kept until the caller knows the outcome.
-    let _host = plugin.host.clone();
+    let host = plugin.host.clone();
     let (told, outcome) = watch::channel(None);
     let events = request.events.of_run();
+    let waited = request.ticket.as_ref().map(|ticket| ticket.waited);
     let (awaits_end, ended) = match begin(plugin, request, &events).await {
-        Err(error) => return caller.refuse(error),
+        Err(error) => {
+            if let StartError::Store(error) = &error {
+                host.observed.tell_error(error);
+            }
+            return caller.refuse(error);
+        }
         Ok(Begun::Cancelled(location)) => {
             events.status(Status::Cancelled);
             let run = Run { task_id: location.id.clone(), task: None, events: events.clone(), outcome };
@@ -73,8 +79,18 @@ pub(super) async fn carry_out(plugin: Plugin, request: RunRequest, caller: Calle
             if awaits_end.is_err() {
                 task.cancel(ABANDONED);
             }
-            let span = tracing::info_span!("run", task = %task.id);
-            (awaits_end, job.run().instrument(span).await)
+            let observed = host.observed.clone();
+            let (service, begun) = (job.task.service().to_owned(), Instant::now());
+            if let Some(waited) = waited {
+                observed.tell(|observer| observer.run_begins(&service, waited));
+            }
+            let span = tracing::info_span!("run", task = %task.id, service);
+            let ended = job.run().instrument(span).await;
+            observed.tell(|observer| observer.run_ended(&service, ended.status, begun.elapsed()));
+            if let Err(error) = &ended.written {
+                observed.tell_error(error);
+            }
+            (awaits_end, ended)
         }
     };
     events.end();

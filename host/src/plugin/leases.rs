@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::claimed_task::ClaimedTask;
 use super::registry::Registry;
+use crate::observer::Observed;
 use crate::store::{Result, SharedStore};
 
 /// The longest time between two renewals. A lease is renewed three times in its life at least.
@@ -33,7 +34,7 @@ pub(super) fn end(asked: Instant, life: Duration) -> Instant {
 }
 
 /// Renews leases for as long as the host lives.
-pub(super) async fn keep_renewing(runs: Arc<Registry>, store: SharedStore, life: Duration) {
+pub(super) async fn keep_renewing(runs: Arc<Registry>, store: SharedStore, life: Duration, observed: Observed) {
     let interval = MAX_INTERVAL.min(life / 3);
     let mut pause = interval;
     loop {
@@ -41,6 +42,7 @@ pub(super) async fn keep_renewing(runs: Arc<Registry>, store: SharedStore, life:
         let renewed = renew(&runs, &store, life).await;
         pause = if renewed.is_ok() { interval } else { AGAIN.min(interval) };
         if let Err(error) = renewed {
+            observed.tell_error(&error);
             tracing::warn!(%error, "the leases of runs were not renewed");
         }
     }
