@@ -39,6 +39,11 @@ impl TimeZone {
     pub fn utc() -> Self {
         Self(Zone::UTC)
     }
+
+    /// Its IANA name.
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
 }
 
 /// A point in time to the microsecond, with the text it was read from.

@@ -1,0 +1,26 @@
+//! Answers as the scheduler gives them.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+
+use super::json::Json;
+
+/// An answer with a document.
+pub(super) fn json(status: StatusCode, body: &Json) -> Response {
+    let mut response = Response::new(Body::from(body.encode()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// An answer with a text as its `detail`.
+pub(super) fn detail(status: StatusCode, text: impl Into<String>) -> Response {
+    json(status, &Json::object([("detail", Json::text(text))]))
+}
+
+/// An error's text on one line.
+pub(super) fn line(text: impl ToString) -> String {
+    text.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,156 @@
+//! The HTTP contract of the DMS scheduler, and what operators ask of a platform.
+//!
+//! Which answer means what to the frontend is told in `tasks.rs`, and how the answers differ from those of the DMS scheduler in
+//! the guide, `host/serve/README.md`.
+
+mod admin;
+mod answer;
+mod body;
+mod json;
+mod model;
+mod state;
+mod tasks;
+mod token;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{Request, StatusCode};
+use task_state_host::dispatch::Dispatcher;
+
+use crate::metrics::Metrics;
+
+pub use token::Token;
+
+/// How long a store may take to say that it is there.
+const STORE_TIME: Duration = Duration::from_secs(2);
+
+/// What the contract is served from.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Contract {
+    /// What takes the tasks.
+    pub dispatcher: Dispatcher,
+    /// What a caller of `/tasks/*` has to show: nothing, if none.
+    pub token: Held<Option<Token>>,
+    /// The name of the zone in which times are written.
+    pub time_zone: String,
+    /// What `/metrics` tells; without it there is no such page.
+    pub metrics: Option<Metrics>,
+    /// What `/readyz` tells besides that the store answers.
+    pub readiness: Held<Readiness>,
+}
+
+impl Contract {
+    /// A contract without a token, whose process counts nothing.
+    pub fn new(dispatcher: Dispatcher, time_zone: impl Into<String>) -> Self {
+        Self {
+            dispatcher,
+            token: Held::default(),
+            time_zone: time_zone.into(),
+            metrics: None,
+            readiness: Held::default(),
+        }
+    }
+}
+
+/// Whether a process is ready for tasks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Readiness {
+    /// Components of the configuration that were not loaded.
+    pub missing: Vec<PathBuf>,
+    /// Whether the process is about to end.
+    pub is_draining: bool,
+}
+
+/// A value that may be replaced while requests read it. All clones are the same.
+#[derive(Default)]
+pub struct Held<T>(Arc<RwLock<T>>);
+
+impl<T> fmt::Debug for Held<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held(..)")
+    }
+}
+
+impl<T> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Clone> Held<T> {
+    /// A value to begin with.
+    pub fn new(value: T) -> Self {
+        Self(Arc::new(RwLock::new(value)))
+    }
+
+    /// The value as it is now.
+    pub fn get(&self) -> T {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Changes the value.
+    pub fn change(&self, change: impl FnOnce(&mut T)) {
+        change(&mut self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+type Shared = Arc<Contract>;
+
+/// The routes of the contract, for a platform that serves them itself. Bounds on heads, connections and their times are the
+/// server's; those of bodies are here.
+pub fn router(contract: Contract) -> Router {
+    let shared: Shared = Arc::new(contract);
+    let tasks = Router::new()
+        .route("/tasks/task", post(tasks::submit))
+        .route("/tasks/cancel", post(tasks::cancel))
+        .route("/tasks/priority", post(admin::set_priority))
+        .route("/tasks/block", post(admin::block))
+        .route("/tasks/enable", post(admin::enable))
+        .route("/tasks/users/{user}/block", post(admin::block_user))
+        .route("/tasks/users/{user}/enable", post(admin::enable_user))
+        .route_layer(from_fn_with_state(shared.clone(), with_token));
+    tasks
+        .route("/healthz", get(state::healthz))
+        .route("/readyz", get(state::readyz))
+        .route("/metrics", get(state::metrics))
+        .route("/help", get(state::help))
+        .fallback(async || answer::detail(StatusCode::NOT_FOUND, "Not Found"))
+        .method_not_allowed_fallback(async || answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
+        .layer(axum::middleware::from_fn(traced))
+        .with_state(shared)
+}
+
+/// Lets a request pass that shows the token. What one that does not is answered is what does the least harm: the frontend sets a
+/// task `failed` whose submission gets 403, and leaves one alone whose cancellation gets 404.
+async fn with_token(State(shared): State<Shared>, request: Request<Body>, next: Next) -> Response {
+    match shared.token.get() {
+        Some(token) if !token.is_shown(request.headers()) => {
+            tracing::warn!(path = request.uri().path(), "refused: the request does not show the token");
+            let is_cancellation = request.uri().path() == "/tasks/cancel";
+            let status = if is_cancellation { StatusCode::NOT_FOUND } else { StatusCode::FORBIDDEN };
+            answer::detail(status, "The request does not show the platform's token")
+        }
+        _ => next.run(request).await,
+    }
+}
+
+/// Says of each request what it was answered.
+async fn traced(request: Request<Body>, next: Next) -> Response {
+    let begun = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    tracing::debug!(%method, path, status, seconds = begun.elapsed().as_secs_f64(), "answered");
+    response
+}
