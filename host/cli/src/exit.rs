@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use task_state_host::record::{InvalidValue, Status};
 use task_state_host::{BadVariable, LoadError, ManifestError, StartError, store};
+use task_state_serve::{ConfigError, ServeError};
 
 use crate::author::BuildFailed;
 
@@ -69,7 +70,9 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
         || cause.is::<InvalidValue>()
         || cause.is::<BadVariable>()
         || cause.is::<LoadError>()
-        || cause.is::<ManifestError>();
+        || cause.is::<ManifestError>()
+        || cause.is::<ConfigError>()
+        || matches!(cause.downcast_ref(), Some(ServeError::File { .. } | ServeError::Plugins(_)));
     is_usage.then_some(Exit::Usage)
 }
 

@@ -3,6 +3,7 @@
 
 mod author;
 mod capabilities;
+mod platform;
 mod plugin;
 mod run;
 mod tasks;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use task_state_host::store::StoreUrl;
 
 pub(crate) use author::{BuildArgs, DevArgs, NewArgs, TestArgs};
+pub(crate) use platform::{CompileArgs, PauseArgs, ResumeArgs, ServeArgs, SetPriorityArgs};
 pub(crate) use plugin::{CompileComponentArgs, InspectArgs, PluginArgs};
 pub(crate) use run::{RunArgs, TaskArgs};
 pub(crate) use tasks::{
@@ -68,6 +70,7 @@ Environment:
   DMS_REDIS_READ_URL          where its listings are read [default: the same]
   DMS_REDIS_TASK_TTL_SECONDS  seconds that a record lives after a change [default: 7776000]
   DMS_TIMEZONE                the zone in which times are written [default: Asia/Seoul]
+  TASK_STATE_TOKEN            what a caller of a platform's /tasks/* has to show
   RUST_LOG                    what is traced on standard error, such as task_state_host=debug
 
 Example:
@@ -78,6 +81,8 @@ Example:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(Box<RunArgs>),
+    Serve(ServeArgs),
+    Compile(CompileArgs),
     Inspect(InspectArgs),
     New(NewArgs),
     Build(BuildArgs),
@@ -97,6 +102,7 @@ pub(crate) enum TaskCommand {
     AppendLog(AppendLogArgs),
     UpdateResult(UpdateResultArgs),
     SetActiveJobs(SetActiveJobsArgs),
+    SetPriority(SetPriorityArgs),
     /// Show a task
     #[command(after_help = "\
 Example:
@@ -134,6 +140,17 @@ Example:
   task-state delete external-1")]
     Delete(IdArgs),
     Wait(WaitArgs),
+    /// Show what waits, which host runs what, and what is held back
+    #[command(after_help = "\
+A task whose host has not been heard of for longer than others may be stuck: the host, or its way to the store. Once its \
+lease has ended, another host tries it again or ends it.
+
+Example:
+  task-state queue
+  task-state queue --output json")]
+    Queue,
+    Pause(PauseArgs),
+    Resume(ResumeArgs),
     Check(CheckArgs),
 }
 

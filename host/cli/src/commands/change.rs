@@ -4,7 +4,7 @@ use task_state_host::record::{Change, Draft, Status, TaskId, TaskResult};
 use task_state_host::store::{Access, Error, Precondition};
 
 use super::{AboutTask, Session};
-use crate::args::{SaveArgs, SetActiveJobsArgs, SetStatusArgs, UpdateResultArgs};
+use crate::args::{SaveArgs, SetActiveJobsArgs, SetPriorityArgs, SetStatusArgs, UpdateResultArgs};
 use crate::output::{ChangedTask, Deleted, name};
 
 pub(super) async fn save(args: SaveArgs, session: &mut Session) -> anyhow::Result<()> {
@@ -35,6 +35,10 @@ pub(super) async fn update_result(args: UpdateResultArgs, session: &mut Session)
 
 pub(super) async fn set_active_jobs(args: SetActiveJobsArgs, session: &mut Session) -> anyhow::Result<()> {
     make(&args.id, Change::active_jobs(args.jobs), session).await
+}
+
+pub(super) async fn set_priority(args: SetPriorityArgs, session: &mut Session) -> anyhow::Result<()> {
+    make(&args.id, Change::priority(args.priority), session).await
 }
 
 pub(super) async fn cancel(id: &TaskId, session: &mut Session) -> anyhow::Result<()> {

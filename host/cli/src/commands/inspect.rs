@@ -1,12 +1,8 @@
 //! `inspect`: shows what a component is.
 
-use std::sync::Arc;
-
 use task_state_host::Grants;
-use task_state_host::record::{SystemClock, TimeZone};
-use task_state_host::store::sqlite::{SqliteOptions, SqliteStore};
 
-use super::plugin_file::PluginFile;
+use super::plugin_file::{PluginFile, no_store};
 use super::run::not_loaded;
 use crate::args::InspectArgs;
 use crate::exit::Exit;
@@ -14,9 +10,7 @@ use crate::output::{Inspected, Out};
 
 pub(super) async fn inspect(args: InspectArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let file = PluginFile::find(args.plugin, Grants::none())?;
-    // A host works on a store; nothing of this one is ever read.
-    let store = SqliteStore::in_memory(SqliteOptions::default(), Arc::new(SystemClock::new(TimeZone::utc())))?;
-    let host = file.host(Arc::new(store))?;
+    let host = file.host(no_store()?)?;
     let inspection = host.inspect_file(&file.path, file.manifest.clone()).await;
     let inspection = inspection.map_err(|error| not_loaded(&file.path, error))?;
     let manifest = file.manifest_path.as_deref().map(|path| (path, &file.manifest));

@@ -3,11 +3,14 @@
 mod append;
 mod author;
 mod change;
+mod compile;
 mod inspect;
 mod interrupt;
 mod listing;
 mod plugin_file;
+mod queue;
 mod run;
+mod serve;
 mod show;
 
 pub(crate) use run::not_loaded;
@@ -41,13 +44,22 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return not_understood(&error, &screen).into(),
     };
-    let begun = screen.receive_traces().context("cannot start threads");
+    let begun = screen.receive_traces(default_traces(&cli.command)).context("cannot start threads");
     let exit = begun.and_then(|()| execute(cli, &screen)).unwrap_or_else(|error| {
         screen.line(&format!("error: {}", args::flat(&format!("{error:#}"))));
         Exit::of_error(&error)
     });
     screen.end_guest();
     exit.into()
+}
+
+/// What is traced unless `RUST_LOG` says so: what a command does is on the screen already, and a platform has nothing else to say
+/// it with.
+fn default_traces(command: &Command) -> &'static str {
+    match command {
+        Command::Serve(_) => "error,task_state_host=info,task_state_serve=info",
+        _ => "error,task_state_host=warn",
+    }
 }
 
 /// Shows the help that was asked for, or says on one line what is wrong with the arguments.
@@ -81,6 +93,9 @@ async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
             return author::test(&args, &mut Out::new(cli.output), screen).await;
         }
         Command::Test(args) => Work::Record(args),
+        Command::Compile(args) => return compile::compile(args, &mut Out::new(cli.output)).await,
+        Command::Serve(args) if args.check => return serve::check(args, &mut Out::new(cli.output), screen).await,
+        Command::Serve(args) => return serve::serve(args, cli.store, screen).await,
         Command::Inspect(args) => return inspect::inspect(args, &mut Out::new(cli.output)).await,
         // It was carried out before there were any threads.
         Command::CompileComponent(_) => return Ok(Exit::Done),
@@ -111,6 +126,7 @@ async fn tasks(command: TaskCommand, session: &mut Session) -> anyhow::Result<Ex
         TaskCommand::AppendLog(args) => append::append_log(args, session).await?,
         TaskCommand::UpdateResult(args) => change::update_result(args, session).await?,
         TaskCommand::SetActiveJobs(args) => change::set_active_jobs(args, session).await?,
+        TaskCommand::SetPriority(args) => change::set_priority(args, session).await?,
         TaskCommand::Cancel(args) => change::cancel(&args.id, session).await?,
         TaskCommand::Delete(args) => change::delete(&args.id, session).await?,
         TaskCommand::Get(args) => show::get(&args.id, session).await?,
@@ -118,6 +134,9 @@ async fn tasks(command: TaskCommand, session: &mut Session) -> anyhow::Result<Ex
         TaskCommand::Users(args) => show::users(args.service.as_str(), session).await?,
         TaskCommand::NextId => show::next_id(session).await?,
         TaskCommand::PeekId => show::peek_id(session).await?,
+        TaskCommand::Queue => queue::show(session).await?,
+        TaskCommand::Pause(args) => queue::pause(&args.what(), session).await?,
+        TaskCommand::Resume(args) => queue::resume(&args.what(), session).await?,
         TaskCommand::List(args) => listing::list(args, session).await?,
         TaskCommand::Wait(args) => return show::wait(args, session).await,
         TaskCommand::Check(args) => return show::check(args.repair, session).await,

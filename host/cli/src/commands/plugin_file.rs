@@ -1,9 +1,12 @@
 //! The file of a plugin with the manifest that goes with it, and a host that loads it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use task_state_host::record::{SystemClock, TimeZone};
 use task_state_host::store::SharedStore;
+use task_state_host::store::sqlite::{SqliteOptions, SqliteStore};
 use task_state_host::{CompilerProcess, Grants, Host, Manifest};
 
 use crate::args::PluginArgs;
@@ -45,8 +48,17 @@ impl PluginFile {
 
     /// A host for this one plugin, which is compiled by another process of this command.
     pub(super) fn host(&self, store: SharedStore) -> anyhow::Result<Host> {
-        let compiler = CompilerProcess::this_program().context("cannot find this program")?.arg("compile-component");
         let host = Host::builder(store).max_concurrent_runs(1).load_limits(self.manifest.load_limits.clone());
-        Ok(host.compile_with(compiler).build()?)
+        Ok(host.compile_with(compiler()?).build()?)
     }
+}
+
+/// Another process of this command, which compiles a component within limits.
+pub(super) fn compiler() -> anyhow::Result<CompilerProcess> {
+    Ok(CompilerProcess::this_program().context("cannot find this program")?.arg("compile-component"))
+}
+
+/// A store for a host that runs nothing.
+pub(super) fn no_store() -> anyhow::Result<SharedStore> {
+    Ok(Arc::new(SqliteStore::in_memory(SqliteOptions::default(), Arc::new(SystemClock::new(TimeZone::utc())))?))
 }

@@ -1,0 +1,104 @@
+//! `serve`: runs a platform until it is asked to stop.
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use task_state_host::store::StoreUrl;
+use task_state_host::{Host, Settings};
+use task_state_serve::{ConfigError, Platform, PlatformConfig, PluginConfig, Reloaded, Surroundings, Token};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::interrupt::Interrupt;
+use super::plugin_file::{compiler, no_store};
+use crate::args::ServeArgs;
+use crate::exit::Exit;
+use crate::open_store;
+use crate::output::{Out, Screen, name};
+
+/// The variable that holds the token.
+const TOKEN: &str = "TASK_STATE_TOKEN";
+
+pub(super) async fn serve(args: ServeArgs, store: Option<StoreUrl>, screen: &Screen) -> anyhow::Result<Exit> {
+    let Some(config) = read(&args, screen)? else { return Ok(Exit::Usage) };
+    let mut interrupt = Interrupt::listen()?;
+    let mut hangups = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    let store = open_store::open(store.or_else(|| config.store.clone()), screen).await?;
+    let mut surroundings = Surroundings::new(store.clone(), Settings::from_env()?.time_zone.name());
+    surroundings.compiler = Some(compiler()?);
+    surroundings.listen = args.listen;
+    surroundings.token = std::env::var(TOKEN).ok().and_then(|text| Token::new(&text));
+    let plugins = config.plugins.len();
+    let started = tokio::select! {
+        started = Platform::start(config, surroundings) => started,
+        () = interrupt.requested() => return Ok(Exit::Cancelled),
+    };
+    let platform = started?;
+    screen.line(&format!("{plugins} plugins of {}", args.config.display()));
+    screen.line(&format!("listening at {}", platform.address()));
+    until_stopped(&platform, &mut hangups, &mut interrupt, screen).await;
+    screen.line("stopping: runs may end by themselves, a second signal ends this command at once");
+    platform.stop().await;
+    store.close().await;
+    Ok(Exit::Done)
+}
+
+/// Reads the configuration anew as often as it is asked to, until the command is to stop.
+async fn until_stopped(platform: &Platform, hangups: &mut Signal, interrupt: &mut Interrupt, screen: &Screen) {
+    loop {
+        tokio::select! {
+            () = interrupt.requested() => return,
+            _ = hangups.recv() => {
+                let Reloaded { plugins, problems, .. } = platform.reload().await;
+                problems.iter().for_each(|problem| screen.line(&format!("warning: {problem}")));
+                screen.line(&format!("the configuration was read anew: {plugins} plugins"));
+            }
+        }
+    }
+}
+
+/// The configuration; none if it cannot be used, and then each reason was said on a line of its own.
+fn read(args: &ServeArgs, screen: &Screen) -> anyhow::Result<Option<PlatformConfig>> {
+    match PlatformConfig::read(&args.config) {
+        Ok(config) => Ok(Some(config)),
+        Err(ConfigError::Problems(problems)) => {
+            problems.iter().for_each(|problem| screen.line(&format!("error: {problem}")));
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Says what is wrong with the configuration, and which plugins would be loaded.
+pub(super) async fn check(args: ServeArgs, out: &mut Out, screen: &Screen) -> anyhow::Result<Exit> {
+    let Some(config) = read(&args, screen)? else { return Ok(Exit::Usage) };
+    let host = Host::builder(no_store()?).load_limits(config.load_limits.clone()).compile_with(compiler()?).build()?;
+    let mut documents = Vec::new();
+    let mut exit = Exit::Done;
+    for plugin in &config.plugins {
+        let inspected = host.inspect_file(&plugin.component, plugin.load_request()).await;
+        let refusal = inspected.map_or_else(Some, |inspection| inspection.refusal).map(|error| error.to_string());
+        if refusal.is_some() {
+            exit = Exit::Usage;
+        }
+        if !out.is_json() {
+            out.result(&line(plugin, refusal.as_deref()), &())?;
+        }
+        documents.push(document(plugin, refusal.as_deref()));
+    }
+    if out.is_json() {
+        out.result("", &json!({"listen": args.listen.unwrap_or(config.listen).to_string(), "plugins": documents}))?;
+    }
+    Ok(exit)
+}
+
+fn line(plugin: &PluginConfig, refusal: Option<&str>) -> String {
+    let component = name(&plugin.component.display().to_string()).to_string();
+    let services = plugin.services.iter().map(|service| name(service).to_string()).collect::<Vec<_>>().join(", ");
+    match refusal {
+        None => format!("{component}: loads, for {services}"),
+        Some(why) => format!("{component}: does not load: {why}"),
+    }
+}
+
+fn document(plugin: &PluginConfig, refusal: Option<&str>) -> Value {
+    json!({"component": plugin.component.display().to_string(), "services": plugin.services, "refusal": refusal})
+}
