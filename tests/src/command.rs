@@ -146,7 +146,7 @@ impl Shell {
 
     /// Starts the command.
     pub fn start<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Running> {
-        Running::new(self.command(arguments).spawn()?)
+        Running::start(&mut self.command(arguments))
     }
 }
 
@@ -197,6 +197,11 @@ impl Stream {
 }
 
 impl Running {
+    /// Starts a command whose outputs are pipes.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        Self::new(command.spawn()?)
+    }
+
     fn new(mut child: Child) -> Result<Self> {
         let stdout = Stream::new(child.stdout.take().context("no standard output")?);
         let stderr = Stream::new(child.stderr.take().context("no standard error")?);

@@ -26,6 +26,9 @@ mod documentation {
     #[doc = include_str!("../../host/README.md")]
     struct Host;
 
+    #[doc = include_str!("../../host/serve/README.md")]
+    struct Serve;
+
     #[doc = include_str!("../../guest/README.md")]
     struct Guest;
 }

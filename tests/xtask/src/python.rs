@@ -16,6 +16,18 @@ pub(crate) fn ensure(target: &Path) -> Result<PathBuf> {
     environment(&target.join("venv"), "tests/requirements.txt")
 }
 
+/// Whether there is a checkout of the DMS scheduler or frontend to run.
+pub(crate) fn has_dms() -> bool {
+    let is_named = |name: &str| std::env::var_os(name).is_some_and(|path| !path.is_empty());
+    ["TASK_STATE_SCHEDULER", "TASK_STATE_FRONTEND"].into_iter().any(is_named)
+}
+
+/// Adds to the interpreter of [`ensure`] what the DMS scheduler and frontend are run with.
+pub(crate) fn ensure_dms(target: &Path) -> Result<()> {
+    heading("Python, to run the DMS scheduler and frontend");
+    environment(&target.join("venv"), "tests/requirements-dms.txt").map(drop)
+}
+
 /// The interpreter, with what builds and tests plugins in Python, in an environment of its own.
 pub(crate) fn ensure_sdk(target: &Path) -> Result<PathBuf> {
     heading("Python, to make plugins of Python");

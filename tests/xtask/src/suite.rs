@@ -18,6 +18,9 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
     let target = build::target_directory()?;
     // The tests that need it say that they do.
     let python = python::ensure(&target).map_err(|error| eprintln!("No Python: {error:#}")).ok();
+    if python::has_dms() {
+        python::ensure_dms(&target)?;
+    }
     let tools = Tools::ensure(&target)?;
     // Whoever asks for some tests has not asked for these.
     if arguments.iter().all(|argument| argument.to_string_lossy().starts_with("--no-")) {

@@ -1,0 +1,113 @@
+//! The DMS scheduler and frontend, where checkouts of them are: `TASK_STATE_SCHEDULER` and `TASK_STATE_FRONTEND` name those.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Result, bail};
+use task_state_tests::port;
+use task_state_tests::wait::eventually;
+
+/// A checkout with the Python that can run it. None if it cannot be had here; that is said aloud.
+pub(crate) struct Checkout {
+    path: PathBuf,
+    python: OsString,
+}
+
+impl Checkout {
+    pub(crate) fn find(variable: &str) -> Option<Self> {
+        let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        match (named(variable), named("TASK_STATE_PYTHON")) {
+            (Some(path), Some(python)) => Some(Self { path: path.into(), python }),
+            (Some(_), None) => panic!("TASK_STATE_PYTHON names no Python: run `cargo xtask test`"),
+            (None, _) => {
+                let mut stderr = std::io::stderr();
+                writeln!(stderr, "SKIPPED: {variable} names no checkout, see .github/CONTRIBUTING.md").unwrap();
+                None
+            }
+        }
+    }
+
+    /// The scheduler, on a Redis server.
+    pub(crate) async fn scheduler(&self, redis: &str) -> Result<Peer> {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/serve/scheduler.py");
+        Peer::start(async |port| {
+            let mut command = Command::new(&self.python);
+            command.arg(&program).arg(&self.path).arg(port.to_string());
+            command.envs([
+                ("DMS_REDIS_WRITE_URL", redis),
+                ("DMS_REDIS_READ_URL", redis),
+                ("DMS_LOG_LEVEL", "CRITICAL"),
+            ]);
+            command
+        })
+        .await
+    }
+
+    /// The frontend, on a Redis server, in front of a scheduler.
+    pub(crate) async fn frontend(&self, redis: &str, scheduler: &str) -> Result<Peer> {
+        Peer::start(async |port| {
+            let mut command = Command::new(&self.python);
+            let port = port.to_string();
+            command.args([
+                "-m",
+                "uvicorn",
+                "app.main:app",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                &port,
+                "--log-level",
+                "warning",
+            ]);
+            command.current_dir(&self.path);
+            command.envs([
+                ("DMS_REDIS_WRITE_URL", redis),
+                ("DMS_REDIS_READ_URL", redis),
+                ("DMS_REDIS_REQUIRE_KEYEVENT_NOTIFICATIONS", "false"),
+                ("DMS_SCHEDULER_BASE_URL", scheduler),
+                ("DMS_EVENT_WORKER_COUNT", "32"),
+                ("DMS_LOG_LEVEL", "CRITICAL"),
+                ("PYTHONDONTWRITEBYTECODE", "1"),
+            ]);
+            command
+        })
+        .await
+    }
+}
+
+/// A server of the other side. It is killed when it is dropped.
+pub(crate) struct Peer {
+    process: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Peer {
+    async fn start(command: impl AsyncFn(u16) -> Command) -> Result<Self> {
+        // Another process may be faster to take a port that was free.
+        for _ in 0..5 {
+            let port = port::free()?;
+            let process = command(port).await.stdin(Stdio::null()).spawn()?;
+            let mut peer = Self { process, address: (Ipv4Addr::LOCALHOST, port).into() };
+            let mut has_ended = false;
+            eventually("the peer listens", async || {
+                has_ended = peer.process.try_wait().is_ok_and(|ended| ended.is_some());
+                has_ended || TcpStream::connect(peer.address).is_ok()
+            })
+            .await;
+            if !has_ended {
+                return Ok(peer);
+            }
+        }
+        bail!("the peer does not start")
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
