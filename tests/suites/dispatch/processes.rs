@@ -21,7 +21,7 @@ impl Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dispatch-process"))
             .arg(url)
             .arg(guest("report"))
-            .args([&attempts.to_string(), "1000"])
+            .args([&attempts.to_string(), "3000"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
