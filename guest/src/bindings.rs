@@ -374,7 +374,7 @@ pub mod dms {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/repository@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/repository@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "next-task-id"]
                         fn wit_import1(_: *mut u8);
@@ -545,7 +545,7 @@ pub mod dms {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/repository@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/repository@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "peek-next-task-id"]
                         fn wit_import1(_: *mut u8);
@@ -921,7 +921,7 @@ pub mod dms {
                     }
                     let ptr15 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/repository@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/repository@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "save"]
                         fn wit_import16(_: *mut u8, _: *mut u8);
@@ -1094,7 +1094,7 @@ pub mod dms {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/repository@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/repository@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "get"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -1473,7 +1473,7 @@ pub mod dms {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/repository@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/repository@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "delete"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -1651,7 +1651,7 @@ pub mod dms {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/repository@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/repository@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "set-status"]
                         fn wit_import4(
@@ -1867,7 +1867,7 @@ pub mod dms {
                     }
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/repository@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/repository@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "append-logs"]
                         fn wit_import4(
@@ -2071,7 +2071,7 @@ pub mod dms {
                     };
                     let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/repository@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/repository@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "update-result"]
                         fn wit_import7(
@@ -2292,7 +2292,7 @@ pub mod dms {
                     }
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/repository@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/repository@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "set-active-jobs"]
                         fn wit_import4(
@@ -2451,6 +2451,182 @@ pub mod dms {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// Say how urgent a task is. One that waits in the platform's queue gets another place there in the same step; one that
+            /// runs goes on as it does, and one that has ended keeps the change in its record alone. Returns the task's current status.
+            #[allow(async_fn_in_trait)]
+            pub fn set_priority(
+                task_id: &str,
+                priority: Priority,
+            ) -> ::core::result::Result<TaskStatus, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = task_id;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "dms:task-state/repository@0.1.2")]
+                    unsafe extern "C" {
+                        #[link_name = "set-priority"]
+                        fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, priority.clone() as i32, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result23 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                super::super::super::dms::task_state::types::TaskStatus::_lift(
+                                    l4 as u8,
+                                )
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::dms::task_state::types::Error as V22;
+                                let v22 = match l5 {
+                                    0 => V22::NotFound,
+                                    1 => {
+                                        let e22 = {
+                                            let l6 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        V22::InvalidArgument(e22)
+                                    }
+                                    2 => {
+                                        let e22 = {
+                                            let l9 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        V22::Denied(e22)
+                                    }
+                                    3 => V22::Conflict,
+                                    4 => {
+                                        let e22 = {
+                                            let l12 = i32::from(
+                                                *ptr1
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
+                                            super::super::super::dms::task_state::types::TaskStatus::_lift(
+                                                l12 as u8,
+                                            )
+                                        };
+                                        V22::InvalidTransition(e22)
+                                    }
+                                    5 => {
+                                        let e22 = {
+                                            let l13 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l14 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len15 = l14;
+                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                l13.cast(),
+                                                len15,
+                                                len15,
+                                            );
+                                            _rt::string_lift(bytes15)
+                                        };
+                                        V22::QuotaExceeded(e22)
+                                    }
+                                    6 => {
+                                        let e22 = {
+                                            let l16 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l17 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
+                                            );
+                                            _rt::string_lift(bytes18)
+                                        };
+                                        V22::Unavailable(e22)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e22 = {
+                                            let l19 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l20 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
+                                            );
+                                            _rt::string_lift(bytes21)
+                                        };
+                                        V22::Internal(e22)
+                                    }
+                                };
+                                v22
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result23
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
             /// Tasks in the order of their ids: numbers first, by value, then the rest by code point.
             /// At most `limit` of them (1 to 1,000), fewer if they are large, from `cursor`, which is the `next` of an
             /// earlier page. Only an absent `next` means the end. Leaves out what the grants do not cover.
@@ -2556,7 +2732,7 @@ pub mod dms {
                     };
                     let ptr10 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/repository@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/repository@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "list-tasks"]
                         fn wit_import11(
@@ -3019,7 +3195,7 @@ pub mod dms {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/repository@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/repository@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "list-users"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -3223,7 +3399,7 @@ pub mod dms {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "get"]
                         fn wit_import1(_: *mut u8);
@@ -3611,7 +3787,7 @@ pub mod dms {
                     };
                     let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "set-status"]
                         fn wit_import3(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -3792,7 +3968,7 @@ pub mod dms {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "log"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -3956,7 +4132,7 @@ pub mod dms {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "flush"]
                         fn wit_import1(_: *mut u8);
@@ -4142,7 +4318,7 @@ pub mod dms {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "set-progress"]
                         fn wit_import4(
@@ -4353,7 +4529,7 @@ pub mod dms {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "update-result"]
                         fn wit_import6(
@@ -4563,7 +4739,7 @@ pub mod dms {
                     }
                     let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "set-active-jobs"]
                         fn wit_import3(_: *mut u8, _: usize, _: *mut u8);
@@ -4716,7 +4892,7 @@ pub mod dms {
             pub fn cancel_requested() -> bool {
                 unsafe {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.1")]
+                    #[link(wasm_import_module = "dms:task-state/current-task@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "cancel-requested"]
                         fn wit_import0() -> i32;
@@ -5010,19 +5186,19 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_dms_task_state_worker_0_1_1_cabi {
+                macro_rules! __export_dms_task_state_worker_0_1_2_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
-                        "dms:task-state/worker@0.1.1#run")] unsafe extern "C" fn
+                        "dms:task-state/worker@0.1.2#run")] unsafe extern "C" fn
                         export_run(arg0 : * mut u8,) -> * mut u8 { unsafe {
                         $($path_to_types)*:: _export_run_cabi::<$ty > (arg0) } } #[unsafe
-                        (export_name = "cabi_post_dms:task-state/worker@0.1.1#run")]
+                        (export_name = "cabi_post_dms:task-state/worker@0.1.2#run")]
                         unsafe extern "C" fn _post_return_run(arg0 : * mut u8,) { unsafe
                         { $($path_to_types)*:: __post_return_run::<$ty > (arg0) } } };
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_dms_task_state_worker_0_1_1_cabi;
+                pub use __export_dms_task_state_worker_0_1_2_cabi;
                 #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                 #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
                 struct _RetArea(
@@ -5192,15 +5368,15 @@ macro_rules! __export_plugin_impl {
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::dms::task_state::worker::__export_dms_task_state_worker_0_1_1_cabi!($ty
+        exports::dms::task_state::worker::__export_dms_task_state_worker_0_1_2_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::dms::task_state::worker); const
         _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe (link_section
         =
-        "component-type:wit-bindgen:0.61.1:dms:task-state@0.1.1:plugin:imports and exports")]
+        "component-type:wit-bindgen:0.61.1:dms:task-state@0.1.2:plugin:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 2044] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 2085] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xff\x0e\x01A\x02\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa8\x0f\x01A\x02\x01\
 A\x0f\x01B\x10\x01m\x07\x07pending\x0bdispatching\x07running\x09completed\x06fai\
 led\x10cancel-requested\x09cancelled\x04\0\x0btask-status\x03\0\0\x01m\x02\x04hi\
 gh\x03low\x04\0\x08priority\x03\0\x02\x01s\x04\0\x04json\x03\0\x04\x01s\x04\0\x09\
@@ -5210,10 +5386,10 @@ status\x01\x0aparameters\x05\x0bactive-jobs\x0b\x0acreated-at\x07\x0aupdated-at\
 \x04logs\x0b\x06result\x0a\x08priority\x03\x04\0\x0btask-record\x03\0\x0c\x01q\x08\
 \x09not-found\0\0\x10invalid-argument\x01s\0\x06denied\x01s\0\x08conflict\0\0\x12\
 invalid-transition\x01\x01\0\x0equota-exceeded\x01s\0\x0bunavailable\x01s\0\x08i\
-nternal\x01s\0\x04\0\x05error\x03\0\x0e\x03\0\x1adms:task-state/types@0.1.1\x05\0\
+nternal\x01s\0\x04\0\x05error\x03\0\x0e\x03\0\x1adms:task-state/types@0.1.2\x05\0\
 \x02\x03\0\0\x0btask-record\x02\x03\0\0\x0btask-result\x02\x03\0\0\x0btask-statu\
 s\x02\x03\0\0\x08priority\x02\x03\0\0\x04json\x02\x03\0\0\x09timestamp\x02\x03\0\
-\0\x05error\x01B6\x02\x03\x02\x01\x01\x04\0\x0btask-record\x03\0\0\x02\x03\x02\x01\
+\0\x05error\x01B8\x02\x03\x02\x01\x01\x04\0\x0btask-record\x03\0\0\x02\x03\x02\x01\
 \x02\x04\0\x0btask-result\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0btask-status\x03\
 \0\x04\x02\x03\x02\x01\x04\x04\0\x08priority\x03\0\x06\x02\x03\x02\x01\x05\x04\0\
 \x04json\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\0\x0a\x02\x03\x02\x01\
@@ -5231,23 +5407,23 @@ task-ids\0\x1e\x04\0\x03get\x01\x1f\x01j\x01\x7f\x01\x0d\x01@\x01\x07task-ids\0\
 log-entry\x0e\0\"\x04\0\x0aset-status\x01#\x01@\x02\x07task-ids\x08messages\x0f\0\
 \"\x04\0\x0bappend-logs\x01$\x01@\x02\x07task-ids\x06change\x03\0\"\x04\0\x0dupd\
 ate-result\x01%\x01@\x02\x07task-ids\x04jobs\x0f\0\"\x04\0\x0fset-active-jobs\x01\
-&\x01j\x01\x1a\x01\x0d\x01@\x03\x05scope\x17\x05limity\x06cursor\x0e\0'\x04\0\x0a\
-list-tasks\x01(\x01j\x01\x0f\x01\x0d\x01@\x01\x07services\0)\x04\0\x0alist-users\
-\x01*\x03\0\x1fdms:task-state/repository@0.1.1\x05\x08\x01B\x1d\x02\x03\x02\x01\x03\
-\x04\0\x0btask-status\x03\0\0\x02\x03\x02\x01\x01\x04\0\x0btask-record\x03\0\x02\
-\x02\x03\x02\x01\x02\x04\0\x0btask-result\x03\0\x04\x02\x03\x02\x01\x07\x04\0\x05\
-error\x03\0\x06\x01j\x01\x03\x01\x07\x01@\0\0\x08\x04\0\x03get\x01\x09\x01ks\x01\
-j\x01\x01\x01\x07\x01@\x02\x06status\x01\x09log-entry\x0a\0\x0b\x04\0\x0aset-sta\
-tus\x01\x0c\x01@\x01\x07messages\0\x0b\x04\0\x03log\x01\x0d\x01@\0\0\x0b\x04\0\x05\
-flush\x01\x0e\x01kw\x01@\x03\x04donew\x05total\x0f\x04note\x0a\0\x0b\x04\0\x0cse\
-t-progress\x01\x10\x01@\x01\x06change\x05\0\x0b\x04\0\x0dupdate-result\x01\x11\x01\
-ps\x01@\x01\x04jobs\x12\0\x0b\x04\0\x0fset-active-jobs\x01\x13\x01@\0\0\x7f\x04\0\
-\x10cancel-requested\x01\x14\x03\0!dms:task-state/current-task@0.1.1\x05\x09\x01\
-B\x05\x02\x03\x02\x01\x01\x04\0\x0btask-record\x03\0\0\x01j\0\x01s\x01@\x01\x04t\
-ask\x01\0\x02\x04\0\x03run\x01\x03\x04\0\x1bdms:task-state/worker@0.1.1\x05\x0a\x04\
-\0\x1bdms:task-state/plugin@0.1.1\x04\0\x0b\x0c\x01\0\x06plugin\x03\0\0\0G\x09pr\
-oducers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x06\
-0.61.1";
+&\x01@\x02\x07task-ids\x08priority\x07\0\"\x04\0\x0cset-priority\x01'\x01j\x01\x1a\
+\x01\x0d\x01@\x03\x05scope\x17\x05limity\x06cursor\x0e\0(\x04\0\x0alist-tasks\x01\
+)\x01j\x01\x0f\x01\x0d\x01@\x01\x07services\0*\x04\0\x0alist-users\x01+\x03\0\x1f\
+dms:task-state/repository@0.1.2\x05\x08\x01B\x1d\x02\x03\x02\x01\x03\x04\0\x0bta\
+sk-status\x03\0\0\x02\x03\x02\x01\x01\x04\0\x0btask-record\x03\0\x02\x02\x03\x02\
+\x01\x02\x04\0\x0btask-result\x03\0\x04\x02\x03\x02\x01\x07\x04\0\x05error\x03\0\
+\x06\x01j\x01\x03\x01\x07\x01@\0\0\x08\x04\0\x03get\x01\x09\x01ks\x01j\x01\x01\x01\
+\x07\x01@\x02\x06status\x01\x09log-entry\x0a\0\x0b\x04\0\x0aset-status\x01\x0c\x01\
+@\x01\x07messages\0\x0b\x04\0\x03log\x01\x0d\x01@\0\0\x0b\x04\0\x05flush\x01\x0e\
+\x01kw\x01@\x03\x04donew\x05total\x0f\x04note\x0a\0\x0b\x04\0\x0cset-progress\x01\
+\x10\x01@\x01\x06change\x05\0\x0b\x04\0\x0dupdate-result\x01\x11\x01ps\x01@\x01\x04\
+jobs\x12\0\x0b\x04\0\x0fset-active-jobs\x01\x13\x01@\0\0\x7f\x04\0\x10cancel-req\
+uested\x01\x14\x03\0!dms:task-state/current-task@0.1.2\x05\x09\x01B\x05\x02\x03\x02\
+\x01\x01\x04\0\x0btask-record\x03\0\0\x01j\0\x01s\x01@\x01\x04task\x01\0\x02\x04\
+\0\x03run\x01\x03\x04\0\x1bdms:task-state/worker@0.1.2\x05\x0a\x04\0\x1bdms:task\
+-state/plugin@0.1.2\x04\0\x0b\x0c\x01\0\x06plugin\x03\0\0\0G\x09producers\x01\x0c\
+processed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
         };
     };
 }
@@ -5256,12 +5432,12 @@ pub use __export_plugin_impl as export_plugin;
 #[rustfmt::skip]
 #[cfg(target_arch = "wasm32")]
 #[unsafe(
-    link_section = "component-type:wit-bindgen:0.61.1:dms:task-state@0.1.1:plugin-with-all-of-its-exports-removed:encoded world"
+    link_section = "component-type:wit-bindgen:0.61.1:dms:task-state@0.1.2:plugin-with-all-of-its-exports-removed:encoded world"
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2027] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xce\x0e\x01A\x02\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2068] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf7\x0e\x01A\x02\x01\
 A\x0d\x01B\x10\x01m\x07\x07pending\x0bdispatching\x07running\x09completed\x06fai\
 led\x10cancel-requested\x09cancelled\x04\0\x0btask-status\x03\0\0\x01m\x02\x04hi\
 gh\x03low\x04\0\x08priority\x03\0\x02\x01s\x04\0\x04json\x03\0\x04\x01s\x04\0\x09\
@@ -5271,10 +5447,10 @@ status\x01\x0aparameters\x05\x0bactive-jobs\x0b\x0acreated-at\x07\x0aupdated-at\
 \x04logs\x0b\x06result\x0a\x08priority\x03\x04\0\x0btask-record\x03\0\x0c\x01q\x08\
 \x09not-found\0\0\x10invalid-argument\x01s\0\x06denied\x01s\0\x08conflict\0\0\x12\
 invalid-transition\x01\x01\0\x0equota-exceeded\x01s\0\x0bunavailable\x01s\0\x08i\
-nternal\x01s\0\x04\0\x05error\x03\0\x0e\x03\0\x1adms:task-state/types@0.1.1\x05\0\
+nternal\x01s\0\x04\0\x05error\x03\0\x0e\x03\0\x1adms:task-state/types@0.1.2\x05\0\
 \x02\x03\0\0\x0btask-record\x02\x03\0\0\x0btask-result\x02\x03\0\0\x0btask-statu\
 s\x02\x03\0\0\x08priority\x02\x03\0\0\x04json\x02\x03\0\0\x09timestamp\x02\x03\0\
-\0\x05error\x01B6\x02\x03\x02\x01\x01\x04\0\x0btask-record\x03\0\0\x02\x03\x02\x01\
+\0\x05error\x01B8\x02\x03\x02\x01\x01\x04\0\x0btask-record\x03\0\0\x02\x03\x02\x01\
 \x02\x04\0\x0btask-result\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0btask-status\x03\
 \0\x04\x02\x03\x02\x01\x04\x04\0\x08priority\x03\0\x06\x02\x03\x02\x01\x05\x04\0\
 \x04json\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\0\x0a\x02\x03\x02\x01\
@@ -5292,21 +5468,22 @@ task-ids\0\x1e\x04\0\x03get\x01\x1f\x01j\x01\x7f\x01\x0d\x01@\x01\x07task-ids\0\
 log-entry\x0e\0\"\x04\0\x0aset-status\x01#\x01@\x02\x07task-ids\x08messages\x0f\0\
 \"\x04\0\x0bappend-logs\x01$\x01@\x02\x07task-ids\x06change\x03\0\"\x04\0\x0dupd\
 ate-result\x01%\x01@\x02\x07task-ids\x04jobs\x0f\0\"\x04\0\x0fset-active-jobs\x01\
-&\x01j\x01\x1a\x01\x0d\x01@\x03\x05scope\x17\x05limity\x06cursor\x0e\0'\x04\0\x0a\
-list-tasks\x01(\x01j\x01\x0f\x01\x0d\x01@\x01\x07services\0)\x04\0\x0alist-users\
-\x01*\x03\0\x1fdms:task-state/repository@0.1.1\x05\x08\x01B\x1d\x02\x03\x02\x01\x03\
-\x04\0\x0btask-status\x03\0\0\x02\x03\x02\x01\x01\x04\0\x0btask-record\x03\0\x02\
-\x02\x03\x02\x01\x02\x04\0\x0btask-result\x03\0\x04\x02\x03\x02\x01\x07\x04\0\x05\
-error\x03\0\x06\x01j\x01\x03\x01\x07\x01@\0\0\x08\x04\0\x03get\x01\x09\x01ks\x01\
-j\x01\x01\x01\x07\x01@\x02\x06status\x01\x09log-entry\x0a\0\x0b\x04\0\x0aset-sta\
-tus\x01\x0c\x01@\x01\x07messages\0\x0b\x04\0\x03log\x01\x0d\x01@\0\0\x0b\x04\0\x05\
-flush\x01\x0e\x01kw\x01@\x03\x04donew\x05total\x0f\x04note\x0a\0\x0b\x04\0\x0cse\
-t-progress\x01\x10\x01@\x01\x06change\x05\0\x0b\x04\0\x0dupdate-result\x01\x11\x01\
-ps\x01@\x01\x04jobs\x12\0\x0b\x04\0\x0fset-active-jobs\x01\x13\x01@\0\0\x7f\x04\0\
-\x10cancel-requested\x01\x14\x03\0!dms:task-state/current-task@0.1.1\x05\x09\x04\
-\0;dms:task-state/plugin-with-all-of-its-exports-removed@0.1.1\x04\0\x0b,\x01\0&\
-plugin-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-\
-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+&\x01@\x02\x07task-ids\x08priority\x07\0\"\x04\0\x0cset-priority\x01'\x01j\x01\x1a\
+\x01\x0d\x01@\x03\x05scope\x17\x05limity\x06cursor\x0e\0(\x04\0\x0alist-tasks\x01\
+)\x01j\x01\x0f\x01\x0d\x01@\x01\x07services\0*\x04\0\x0alist-users\x01+\x03\0\x1f\
+dms:task-state/repository@0.1.2\x05\x08\x01B\x1d\x02\x03\x02\x01\x03\x04\0\x0bta\
+sk-status\x03\0\0\x02\x03\x02\x01\x01\x04\0\x0btask-record\x03\0\x02\x02\x03\x02\
+\x01\x02\x04\0\x0btask-result\x03\0\x04\x02\x03\x02\x01\x07\x04\0\x05error\x03\0\
+\x06\x01j\x01\x03\x01\x07\x01@\0\0\x08\x04\0\x03get\x01\x09\x01ks\x01j\x01\x01\x01\
+\x07\x01@\x02\x06status\x01\x09log-entry\x0a\0\x0b\x04\0\x0aset-status\x01\x0c\x01\
+@\x01\x07messages\0\x0b\x04\0\x03log\x01\x0d\x01@\0\0\x0b\x04\0\x05flush\x01\x0e\
+\x01kw\x01@\x03\x04donew\x05total\x0f\x04note\x0a\0\x0b\x04\0\x0cset-progress\x01\
+\x10\x01@\x01\x06change\x05\0\x0b\x04\0\x0dupdate-result\x01\x11\x01ps\x01@\x01\x04\
+jobs\x12\0\x0b\x04\0\x0fset-active-jobs\x01\x13\x01@\0\0\x7f\x04\0\x10cancel-req\
+uested\x01\x14\x03\0!dms:task-state/current-task@0.1.2\x05\x09\x04\0;dms:task-st\
+ate/plugin-with-all-of-its-exports-removed@0.1.2\x04\0\x0b,\x01\0&plugin-with-al\
+l-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-\
+component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -6,7 +6,7 @@
 use std::vec;
 
 use crate::host;
-use crate::{Error, Page, Precondition, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
+use crate::{Error, Page, Precondition, Priority, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
 
 /// Takes the next number of the store's task sequence.
 ///
@@ -118,6 +118,15 @@ pub fn set_active_jobs<J: Into<String>>(task_id: &str, jobs: impl IntoIterator<I
     host::repository(|repository| repository.set_active_jobs(task_id, jobs))
 }
 
+/// Says how urgent a task is. One that waits in the platform's queue gets another place there in the same step; one that
+/// runs goes on as it does, and one that has ended keeps the change in its record alone. Returns the task's current status.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn set_priority(task_id: &str, priority: Priority) -> Result<TaskStatus> {
+    host::repository(|repository| repository.set_priority(task_id, priority))
+}
+
 /// One page of tasks, in the order of their ids: numbers first, by value, then the rest by code point. At most `limit`
 /// of them (1 to 1,000), fewer if they are large, from `cursor` on, which is [`Page::next`] of an earlier page. Only an
 /// absent `next` means the end. [`tasks`] walks over all pages.
@@ -213,7 +222,6 @@ impl std::iter::FusedIterator for Tasks {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Priority;
 
     fn page(ids: &[&str], next: Option<&str>) -> Page {
         let task = |id: &&str| TaskRecord {

@@ -28,7 +28,7 @@ function findWit() {
 }
 
 /**
- * Lays the world out in a folder. Returns the version of the interface, such as `0.1.1`.
+ * Lays the world out in a folder. Returns the version of the interface, such as `0.1.2`.
  * @param {string | undefined} given the folder of the interface
  * @param {string} folder
  * @returns {string}

@@ -2,6 +2,7 @@
 // on which it was, so each is looked at here.
 
 /** @typedef {import("./errors.js").TaskStatus} TaskStatus */
+/** @typedef {import("./record.js").Priority} Priority */
 
 /** Every status, in the order in which a task goes through them. @type {readonly TaskStatus[]} */
 export const STATUSES = Object.freeze([
@@ -13,6 +14,9 @@ export const STATUSES = Object.freeze([
   "cancel-requested",
   "cancelled",
 ]);
+
+/** Every priority. @type {readonly Priority[]} */
+const PRIORITIES = Object.freeze(["high", "low"]);
 
 /** The most that an unsigned number of 64 bits may be. */
 const MAX_U64 = 2n ** 64n - 1n;
@@ -90,6 +94,11 @@ export function oneOf(what, value, words) {
 /** @param {unknown} value @returns {TaskStatus} */
 export function status(value) {
   return oneOf("status", value, STATUSES);
+}
+
+/** @param {unknown} value @returns {Priority} */
+export function priority(value) {
+  return oneOf("priority", value, PRIORITIES);
 }
 
 /**

@@ -123,7 +123,7 @@ export function draftToWire(draft) {
     createdAt: check.optionalText("createdAt", given.createdAt),
     logs: check.texts("logs", given.logs ?? []),
     result: resultToWire(given.result ?? {}),
-    priority: check.oneOf("priority", given.priority ?? "low", /** @type {const} */ (["high", "low"])),
+    priority: check.priority(given.priority ?? "low"),
   };
 }
 

@@ -10,6 +10,7 @@ import { draftToWire, fromWire, resultToWire } from "./record.js";
 export { remove as delete } from "./remove.js";
 
 /** @typedef {import("./errors.js").TaskStatus} TaskStatus */
+/** @typedef {import("./record.js").Priority} Priority */
 /** @typedef {import("./record.js").TaskDraft} TaskDraft */
 /** @typedef {import("./record.js").TaskRecord} TaskRecord */
 /** @typedef {import("./record.js").TaskResult} TaskResult */
@@ -140,6 +141,19 @@ export function updateResult(taskId, change) {
 export function setActiveJobs(taskId, jobs) {
   const [id, names] = [check.text("taskId", taskId), check.texts("jobs", jobs)];
   return answer(() => host().repository.setActiveJobs(id, names));
+}
+
+/**
+ * Says how urgent a task is. One that waits in the platform's queue gets another place there in the same step; one that
+ * runs goes on as it does, and one that has ended keeps the change in its record alone. Returns the task's current status.
+ * Throws `not-found`.
+ * @param {string} taskId
+ * @param {Priority} priority
+ * @returns {TaskStatus}
+ */
+export function setPriority(taskId, priority) {
+  const [id, wanted] = [check.text("taskId", taskId), check.priority(priority)];
+  return answer(() => host().repository.setPriority(id, wanted));
 }
 
 /**

@@ -28,7 +28,7 @@ import { STATUSES } from "../src/check.js";
 export const FUNCTIONS = [
   ...["get", "set-status", "log", "flush", "set-progress", "update-result", "set-active-jobs"].map((name) => `current-task.${name}`),
   ...["next-task-id", "peek-next-task-id", "save", "get", "delete", "set-status", "append-logs", "update-result"].map((name) => `repository.${name}`),
-  ...["set-active-jobs", "list-tasks", "list-users"].map((name) => `repository.${name}`),
+  ...["set-active-jobs", "set-priority", "list-tasks", "list-users"].map((name) => `repository.${name}`),
 ];
 
 const WITHOUT_PAYLOAD = ["not-found", "conflict"];

@@ -8,7 +8,7 @@ import { quoted } from "./values.js";
  * | operation | calls |
  * |---|---|
  * | `read` | `get` |
- * | `write` | `save`, `setStatus`, `appendLogs`, `updateResult`, `setActiveJobs` |
+ * | `write` | `save`, `setStatus`, `appendLogs`, `updateResult`, `setActiveJobs`, `setPriority` |
  * | `delete` | `delete` |
  * | `list` | `listTasks`, `listUsers` |
  * | `sequence` | `nextTaskId`, `peekNextTaskId` |

@@ -231,6 +231,7 @@ export class RunHost {
           this.#usage.admitJobs(activeJobs);
           return this.#change(id, { activeJobs });
         }),
+      setPriority: (id, priority) => call("set-priority", () => this.#change(id, { priority })),
     };
   }
 

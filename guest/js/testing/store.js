@@ -7,6 +7,7 @@ import { isPortable, laterThan, now, parseCreatedAt, parseTime, spellTime } from
 import { byteLength, checkName, InvalidValue } from "./values.js";
 
 /** @typedef {import("../src/errors.js").TaskStatus} TaskStatus */
+/** @typedef {import("../src/record.js").Priority} Priority */
 /** @typedef {import("../src/record.js").WireDraft} WireDraft */
 /** @typedef {import("../src/record.js").WireTask} WireTask */
 /** @typedef {import("../src/repository.js").WireScope} WireScope */
@@ -33,6 +34,7 @@ export class InvalidTransition extends Error {
  * @property {string[]} [entries]
  * @property {{ podStatus?: string | null | undefined, launcherOutput?: string | null | undefined }} [result]
  * @property {string[]} [activeJobs]
+ * @property {Priority} [priority]
  * @property {string} [output] becomes `launcherOutput` if that was never set
  */
 
@@ -154,7 +156,7 @@ export class MemoryStore {
    * @param {Check} check
    * @returns {TaskStatus}
    */
-  change(id, { status, finish, entries = [], result = {}, activeJobs, output }, check) {
+  change(id, { status, finish, entries = [], result = {}, activeJobs, priority, output }, check) {
     const task = this.#find(id, check);
     if (status !== undefined && status !== task.status && !MOVES[task.status].includes(status)) throw new InvalidTransition(task.status);
     if (status !== undefined) task.status = status;
@@ -167,6 +169,7 @@ export class MemoryStore {
     task.result.podStatus = result.podStatus ?? task.result.podStatus;
     task.result.launcherOutput = result.launcherOutput ?? task.result.launcherOutput ?? output;
     if (activeJobs !== undefined) task.activeJobs = [...activeJobs];
+    if (priority !== undefined) task.priority = priority;
     task.updatedAt = spellTime(at);
     return task.status;
   }

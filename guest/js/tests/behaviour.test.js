@@ -222,6 +222,8 @@ for (const place of PLACES) {
           "TypeError: userId is undefined, and must be a string",
           'TypeError: priority is "urgent", and must be one of high, low',
           'TypeError: onlyIf is "always", and must be "absent" or { unchangedSince }',
+          'TypeError: priority is "urgent", and must be one of high, low',
+          "TypeError: priority is undefined, and must be one of high, low",
           'TypeError: the scope is {"ids":["1"],"user":"a"}, and must be of ids, or of a service and a user',
           "TypeError: limit is 1099511627776, and must be a whole number from 1 to 1000",
         ],
@@ -251,6 +253,7 @@ for (const place of PLACES) {
       assert.deepEqual(rest, [
         true,
         ["pending", "pending", "pending"],
+        ["pending", "low", "pending"],
         "completed",
         [["no time", "a", "b", "done"], ["j"], { podStatus: "up", launcherOutput: "out" }, "high"],
         ["running", "running", { podStatus: "own" }, false],

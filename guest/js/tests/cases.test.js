@@ -78,6 +78,7 @@ const CALLS = {
   "repository.append-logs": (args) => repository.appendLogs(args["task-id"], args.messages),
   "repository.update-result": (args) => repository.updateResult(args["task-id"], toResult(args.change)),
   "repository.set-active-jobs": (args) => repository.setActiveJobs(args["task-id"], args.jobs),
+  "repository.set-priority": (args) => repository.setPriority(args["task-id"], args.priority),
   "repository.list-tasks": (args) => repository.listTasks(toScope(args.scope), { limit: args.limit, cursor: args.cursor ?? undefined }),
   "repository.list-users": (args) => repository.listUsers(args.service),
 };

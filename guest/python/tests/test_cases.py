@@ -188,6 +188,7 @@ class Player:
             "append-logs": lambda: store.append_logs(task_id, args["messages"]),
             "update-result": lambda: store.update_result(task_id, result_of(args["change"])),
             "set-active-jobs": lambda: store.set_active_jobs(task_id, args["jobs"]),
+            "set-priority": lambda: store.set_priority(task_id, PriorityLevel(args["priority"])),
             "list-tasks": lambda: store.list_tasks(scope_of(args["scope"]), args["limit"], args.get("cursor")),
             "list-users": lambda: store.list_users(args["service"]),
         }

@@ -270,6 +270,8 @@ def test_every_method_of_the_interface_is_there() -> None:
         (lambda: repository.set_status("x", "done"), ValueError, "'done' is not a valid TaskStatus"),
         (lambda: repository.update_result("x", pod_status=b"p"), TypeError, "pod status is text, not bytes"),
         (lambda: repository.set_active_jobs("x", ["\ud800"]), errors.InvalidArgument, "character 1 is a lone surrogate"),
+        (lambda: repository.set_priority("x", "urgent"), ValueError, "'urgent' is not a valid PriorityLevel"),
+        (lambda: repository.set_priority(7, "high"), TypeError, "task id is text, not int"),
         (lambda: current_task.log("a\udcff"), errors.InvalidArgument, "invalid log entry 'a.udcff': character 2 is a lone"),
         (lambda: current_task.set_progress(1.5), TypeError, "done is a whole number, not float"),
         (lambda: current_task.set_active_jobs("abc"), TypeError, "jobs are a list of texts, not one of str"),

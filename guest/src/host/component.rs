@@ -2,7 +2,7 @@
 
 use super::{CurrentTask, Repository};
 use crate::bindings::dms::task_state::{current_task, repository};
-use crate::{Page, Precondition, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
+use crate::{Page, Precondition, Priority, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
 
 /// What the component imports.
 #[cfg_attr(not(target_family = "wasm"), expect(dead_code, reason = "outside of a component nothing is imported"))]
@@ -77,6 +77,10 @@ impl Repository for Component {
 
     fn set_active_jobs(&mut self, task_id: &str, jobs: Vec<String>) -> Result<TaskStatus> {
         Ok(repository::set_active_jobs(task_id, &jobs)?.into())
+    }
+
+    fn set_priority(&mut self, task_id: &str, priority: Priority) -> Result<TaskStatus> {
+        Ok(repository::set_priority(task_id, priority.into())?.into())
     }
 
     fn list_tasks(&mut self, scope: Scope, limit: u32, cursor: Option<&str>) -> Result<Page> {

@@ -4,7 +4,7 @@
 
 mod component;
 
-use crate::{Page, Precondition, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
+use crate::{Page, Precondition, Priority, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
 
 /// The interface `current-task`.
 pub(crate) trait CurrentTask {
@@ -29,6 +29,7 @@ pub(crate) trait Repository {
     fn append_logs(&mut self, task_id: &str, messages: Vec<String>) -> Result<TaskStatus>;
     fn update_result(&mut self, task_id: &str, change: TaskResult) -> Result<TaskStatus>;
     fn set_active_jobs(&mut self, task_id: &str, jobs: Vec<String>) -> Result<TaskStatus>;
+    fn set_priority(&mut self, task_id: &str, priority: Priority) -> Result<TaskStatus>;
     fn list_tasks(&mut self, scope: Scope, limit: u32, cursor: Option<&str>) -> Result<Page>;
     fn list_users(&mut self, service: &str) -> Result<Vec<String>>;
 }

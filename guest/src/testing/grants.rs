@@ -10,7 +10,7 @@ use crate::{Error, Result};
 pub enum Operation {
     /// `get`.
     Read,
-    /// `save`, `set_status`, `append_logs`, `update_result`, `set_active_jobs`.
+    /// `save`, `set_status`, `append_logs`, `update_result`, `set_active_jobs`, `set_priority`.
     Write,
     /// `delete`.
     Delete,

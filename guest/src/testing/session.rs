@@ -9,7 +9,7 @@ use super::rights::Rights;
 use super::store::{Change, Store, entry};
 use super::{Progress, output};
 use crate::host::{CurrentTask, Repository};
-use crate::{Error, Page, Precondition, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
+use crate::{Error, Page, Precondition, Priority, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
 
 /// The bytes of a failure's text that are kept.
 const FAILURE_BYTES: usize = 64 << 10;
@@ -283,6 +283,11 @@ impl Repository for Session {
         self.begin("repository.set-active-jobs")?;
         quotas::admit_jobs(&jobs)?;
         self.change(task_id, Change { active_jobs: Some(jobs), ..Change::default() })
+    }
+
+    fn set_priority(&mut self, task_id: &str, priority: Priority) -> Result<TaskStatus> {
+        self.begin("repository.set-priority")?;
+        self.change(task_id, Change { priority: Some(priority), ..Change::default() })
     }
 
     fn list_tasks(&mut self, scope: Scope, limit: u32, cursor: Option<&str>) -> Result<Page> {

@@ -6,7 +6,7 @@ use super::grants::Grants;
 use super::names::{check_new, invalid};
 use super::time::Timestamp;
 use super::{json, order};
-use crate::{Error, Page, Precondition, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
+use crate::{Error, Page, Precondition, Priority, Result, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus};
 
 /// The most tasks that one page of a listing holds.
 const MAX_PAGE_TASKS: usize = 1_000;
@@ -31,6 +31,7 @@ pub(super) struct Change {
     pub(super) entries: Vec<String>,
     pub(super) result: TaskResult,
     pub(super) active_jobs: Option<Vec<String>>,
+    pub(super) priority: Option<Priority>,
 }
 
 /// A log entry that was made now.
@@ -150,6 +151,7 @@ impl Store {
         if let Some(jobs) = change.active_jobs {
             record.active_jobs = jobs;
         }
+        record.priority = change.priority.unwrap_or(record.priority);
         record.updated_at = Timestamp::now_after(updated_at(record)?).spell();
         Ok(record.status)
     }

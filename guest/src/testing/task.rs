@@ -28,6 +28,7 @@ const CALLS: &[&str] = &[
     "repository.append-logs",
     "repository.update-result",
     "repository.set-active-jobs",
+    "repository.set-priority",
     "repository.list-tasks",
     "repository.list-users",
 ];

@@ -5,8 +5,8 @@ use task_state_guest::{Result, TaskRecord, TaskStatus, current_task, repository}
 
 use super::Seen;
 use super::values::{
-    draft, optional_text, page_json, precondition, record_json, resolve, result, scope, status, status_word, text,
-    texts,
+    draft, optional_text, page_json, precondition, priority, record_json, resolve, result, scope, status, status_word,
+    text, texts,
 };
 
 /// Makes the call of a step. Its answer in the spelling of the WIT.
@@ -56,6 +56,7 @@ fn call_repository(function: &str, args: &Value, seen: &mut Seen) -> Result<Valu
         "append-logs" => repository::append_logs(id, texts(&args["messages"])),
         "update-result" => repository::update_result(id, result(&args["change"])),
         "set-active-jobs" => repository::set_active_jobs(id, texts(&args["jobs"])),
+        "set-priority" => repository::set_priority(id, priority(&args["priority"])),
         _ => panic!("repository has no function {function:?}"),
     };
     answer.map(status_json)

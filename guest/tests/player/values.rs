@@ -70,6 +70,10 @@ pub(crate) fn status(value: &Value) -> TaskStatus {
     text(value).replace('-', "_").parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
+pub(super) fn priority(value: &Value) -> Priority {
+    text(value).parse().unwrap_or_else(|error| panic!("{error}"))
+}
+
 pub(super) fn result(value: &Value) -> TaskResult {
     let mut result = TaskResult::new();
     result.pod_status = optional_text(&value["pod-status"]).map(str::to_owned);
@@ -92,7 +96,7 @@ pub(crate) fn draft(value: &Value) -> TaskDraft {
         draft.status = status(word);
     }
     if let Some(priority) = value.get("priority") {
-        draft.priority = text(priority).parse::<Priority>().unwrap_or_else(|error| panic!("{error}"));
+        draft.priority = self::priority(priority);
     }
     draft
 }

@@ -9,7 +9,7 @@ use super::bindings::dms::task_state::types::Error as GuestError;
 use crate::record::{InvalidValue, Status};
 
 /// The functions of the interface, as a fault names them. All but the last can fail.
-const FUNCTIONS: [&str; 19] = [
+const FUNCTIONS: [&str; 20] = [
     "current-task.get",
     "current-task.set-status",
     "current-task.log",
@@ -26,6 +26,7 @@ const FUNCTIONS: [&str; 19] = [
     "repository.append-logs",
     "repository.update-result",
     "repository.set-active-jobs",
+    "repository.set-priority",
     "repository.list-tasks",
     "repository.list-users",
     "current-task.cancel-requested",
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_fault_names_a_function_of_the_interface_that_can_fail() {
-        for function in &FUNCTIONS[..18] {
+        for function in &FUNCTIONS[..19] {
             Fault::new(function, 1, CallError::Conflict).unwrap();
         }
         for (call, nth, why) in [

@@ -11,7 +11,7 @@ words! {
     Operation, "operation" {
         /// `get`.
         Read = "read",
-        /// `save`, `set-status`, `append-logs`, `update-result`, `set-active-jobs`.
+        /// `save`, `set-status`, `append-logs`, `update-result`, `set-active-jobs`, `set-priority`.
         Write = "write",
         /// `delete`.
         Delete = "delete",

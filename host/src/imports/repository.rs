@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::bindings::dms::task_state::repository::{Host, Page, Precondition, Scope, TaskDraft};
-use super::bindings::dms::task_state::types::{self, Error, TaskRecord, TaskResult, TaskStatus};
+use super::bindings::dms::task_state::types::{self, Error, Priority, TaskRecord, TaskResult, TaskStatus};
 use super::current_task::with_entry;
 use super::{Operation, TaskStateCtx};
 use crate::record::{Change, Draft, InvalidValue, JsonObject, TaskId};
@@ -138,6 +138,10 @@ impl Host for TaskStateCtx {
 
     async fn set_active_jobs(&mut self, task_id: String, jobs: Vec<String>) -> Result<TaskStatus, Error> {
         self.change("repository.set-active-jobs", task_id, Change::active_jobs(jobs)).await
+    }
+
+    async fn set_priority(&mut self, task_id: String, priority: Priority) -> Result<TaskStatus, Error> {
+        self.change("repository.set-priority", task_id, Change::priority(priority.into())).await
     }
 
     async fn list_tasks(&mut self, scope: Scope, limit: u32, cursor: Option<String>) -> Result<Page, Error> {

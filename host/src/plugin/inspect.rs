@@ -160,7 +160,9 @@ fn needs(import: &Interface) -> Vec<Need> {
 fn operation(function: &str) -> Option<Operation> {
     Some(match function {
         "get" => Operation::Read,
-        "save" | "set-status" | "append-logs" | "update-result" | "set-active-jobs" => Operation::Write,
+        "save" | "set-status" | "append-logs" | "update-result" | "set-active-jobs" | "set-priority" => {
+            Operation::Write
+        }
         "delete" => Operation::Delete,
         "list-tasks" | "list-users" => Operation::List,
         "next-task-id" | "peek-next-task-id" => Operation::Sequence,
@@ -187,8 +189,8 @@ mod tests {
     fn an_import_tells_what_it_needs() {
         let import = |name: &str| Interface::from(Item { name: name.to_owned(), functions: vec!["get".to_owned()] });
         for (name, needed) in [
-            ("dms:task-state/repository@0.1.1", Some(Need::Operation(Operation::Read))),
-            ("dms:task-state/current-task@0.1.1", None),
+            ("dms:task-state/repository@0.1.2", Some(Need::Operation(Operation::Read))),
+            ("dms:task-state/current-task@0.1.2", None),
             ("wasi:cli/environment@0.2.6", Some(Need::Environment)),
             ("wasi:cli/stdout@0.2.6", None),
             ("wasi:filesystem/preopens@0.2.6", Some(Need::Directories)),

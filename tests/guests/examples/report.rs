@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 use std::time::{Duration, Instant};
 
-use task_state_guest::{Failure, Plugin, Precondition, TaskDraft, TaskRecord, TaskResult, TaskStatus};
+use task_state_guest::{Failure, Plugin, Precondition, Priority, TaskDraft, TaskRecord, TaskResult, TaskStatus};
 use task_state_guest::{current_task, repository};
 use test_guests::spin;
 
@@ -63,6 +63,11 @@ impl Plugin for Report {
                 _ = save_running(&task);
             },
             "take-over" => take_over(&task, input),
+            "let-go-first" => {
+                let mut favoured = String::new();
+                input.read_line(&mut favoured)?;
+                println!("{:?}", repository::set_priority(favoured.trim(), Priority::High));
+            }
             "delete-myself" => {
                 repository::delete(&task.task_id)?;
                 current_task::log("a word from beyond")?;

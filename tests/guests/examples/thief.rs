@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use task_state_guest::{
-    Failure, Plugin, Precondition, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus, repository,
+    Failure, Plugin, Precondition, Priority, Scope, TaskDraft, TaskRecord, TaskResult, TaskStatus, repository,
 };
 
 const VICTIM: &str = "victim";
@@ -18,6 +18,7 @@ impl Plugin for Thief {
         tell("append-logs", repository::append_logs(VICTIM, ["stolen"]));
         tell("update-result", repository::update_result(VICTIM, TaskResult::new().pod_status("stolen")));
         tell("set-active-jobs", repository::set_active_jobs(VICTIM, ["stolen"]));
+        tell("set-priority", repository::set_priority(VICTIM, Priority::High));
         tell("delete", repository::delete(VICTIM));
         tell("save-over", repository::save(own(), Precondition::None));
         tell("save-over-if-absent", repository::save(own(), Precondition::Absent));

@@ -28,14 +28,14 @@ fn a_plugin_is_described_for_people_without_a_store() -> Result<()> {
         ("language", "Rust"),
         ("made with", "rustc 1."),
         ("imports", "@0."),
-        ("exports", "dms:task-state/worker@0.1.1: run"),
+        ("exports", "dms:task-state/worker@0.1.2: run"),
         ("may use", "operations "),
         ("loads", "yes"),
     ] {
         let is_said = |line: &&str| line.starts_with(&format!("{label:<11}  ")) && line.contains(said);
         ensure!(lines.iter().any(is_said), "{label}: {said}: {text}");
     }
-    ensure!(text.contains("  dms:task-state/repository@0.1.1: "), "{text}");
+    ensure!(text.contains("  dms:task-state/repository@0.1.2: "), "{text}");
     Ok(())
 }
 
@@ -51,7 +51,7 @@ fn a_plugin_is_described_for_machines() -> Result<()> {
     assert_eq!(found["languages"][0]["name"], "Rust");
     assert!(names("imports").contains(&"dms:task-state/current-task"), "{found}");
     assert!(names("imports").contains(&"wasi:cli/stdin"), "{found}");
-    assert_eq!(found["exports"][0], json!({"name": "dms:task-state/worker", "version": "0.1.1", "functions": ["run"]}));
+    assert_eq!(found["exports"][0], json!({"name": "dms:task-state/worker", "version": "0.1.2", "functions": ["run"]}));
     // The standard library of Rust has the environment, whether the plugin uses it or not.
     let capabilities = found["may_use"]["capabilities"].as_array().context("no capabilities")?;
     assert!(capabilities.contains(&json!("environment")), "{found}");

@@ -1,6 +1,7 @@
 //! Runs of tasks from the queue, and further attempts at those that fail.
 
 use task_state_host::StartError;
+use task_state_host::record::Priority;
 use task_state_host::store::{Error, Ticket, Wanted};
 
 use super::*;
@@ -65,6 +66,38 @@ async fn a_task_that_was_asked_to_stop_is_not_tried_again() {
     run.cancel();
     assert_eq!(run.wait().await.status, Status::Cancelled);
     assert_eq!((take(&sandbox).await, sandbox.task(&id).await.status()), (None, Status::Cancelled));
+}
+
+#[tokio::test]
+async fn a_plugin_gives_a_task_that_waits_another_place_in_the_queue() {
+    let sandbox = Sandbox::new();
+    let plugin = sandbox.plugin("report").await;
+    let queue = sandbox.store.queue();
+    for id in ["first", "second", "third"] {
+        let id = save(&sandbox.store, draft(id)).await;
+        assert!(queue.enqueue(&id, Duration::ZERO, &Access::ANY).await.unwrap());
+    }
+    let run =
+        |ticket: Ticket, favoured: &str| plugin.run(request_with(&ticket, &format!("let-go-first\n{favoured}"), 1));
+
+    let first = take(&sandbox).await.unwrap();
+    assert_eq!(first.task_id.as_str(), "first");
+    let outcome = run(first, "third").await.unwrap();
+    assert_eq!(printed(&outcome).await.trim(), "Ok(Pending)");
+
+    // One that has ended is not queued again for it, and one that runs goes on.
+    let third = take(&sandbox).await.unwrap();
+    assert_eq!((third.task_id.as_str(), third.priority), ("third", Priority::High));
+    assert_eq!(printed(&run(third, "first").await.unwrap()).await.trim(), "Ok(Completed)");
+    let second = take(&sandbox).await.unwrap();
+    assert_eq!((second.task_id.as_str(), second.priority), ("second", Priority::Low));
+    let outcome = run(second, "second").await.unwrap();
+    assert_eq!((outcome.status, printed(&outcome).await.trim()), (Status::Completed, "Ok(Running)"));
+
+    assert_eq!(take(&sandbox).await, None);
+    for id in ["first", "second", "third"] {
+        assert_eq!(sandbox.task(&task_id(id)).await.priority(), Priority::High, "{id}");
+    }
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ async fn attempts(sandbox: &Sandbox, grants: Grants) -> BTreeMap<String, String>
     let said = String::from_utf8(said.lock().unwrap().clone()).unwrap();
     let attempts: BTreeMap<_, _> =
         said.lines().filter_map(|line| line.split_once(": ")).map(|(what, came)| (what.into(), came.into())).collect();
-    assert_eq!(attempts.len(), 19, "{said}");
+    assert_eq!(attempts.len(), 20, "{said}");
     attempts
 }
 
@@ -36,7 +36,9 @@ async fn a_task_of_another_service_can_be_reached_in_no_way() {
     let attempts = attempts(&sandbox, all).await;
 
     let by_id = "Err(Denied(\"the task's service is not granted\"))";
-    for attempt in ["get", "set-status", "append-logs", "update-result", "set-active-jobs", "delete", "save-over"] {
+    for attempt in
+        ["get", "set-status", "append-logs", "update-result", "set-active-jobs", "set-priority", "delete", "save-over"]
+    {
         assert_eq!(attempts[attempt], by_id, "{attempt}");
     }
     assert!(["Err(Conflict)", by_id].contains(&attempts["save-over-if-absent"].as_str()), "{attempts:?}");

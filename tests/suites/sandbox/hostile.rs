@@ -30,7 +30,7 @@ pub(super) fn worker(declarations: &str, work: &str) -> Vec<u8> {
                 (global.get $free)
                 (global.set $free
                     (i32.and (i32.add (i32.add (global.get $free) (local.get 3)) (i32.const 7)) (i32.const -8))))
-            (func (export "dms:task-state/worker@0.1.1#run") (param i32) (result i32)
+            (func (export "dms:task-state/worker@0.1.2#run") (param i32) (result i32)
                 (local $left i32)
                 {work}
                 (i32.const 0)))"#

@@ -34,7 +34,7 @@ async fn what_is_no_component_is_said_to_be_none() {
 async fn a_component_without_a_worker_is_refused() {
     let error = refusal(b"\0asm\x0d\0\x01\0").await;
     assert!(matches!(error, LoadError::NoWorker { .. }));
-    assert_eq!(error.to_string(), "it does not export dms:task-state/worker@0.1.1 as a plugin does");
+    assert_eq!(error.to_string(), "it does not export dms:task-state/worker@0.1.2 as a plugin does");
 }
 
 #[tokio::test]
@@ -46,11 +46,28 @@ async fn an_import_that_the_host_does_not_serve_is_named() {
 
 #[tokio::test]
 async fn a_component_of_an_earlier_release_of_the_interface_goes_on_running() {
-    // Built against 0.1.0, by hand: it logs a word.
-    let component = component(
-        "wit/0.1.0",
+    let told = "(call $set-progress (i64.const 3) (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+                (i32.const 2048))";
+    let set_progress = r#"(import "dms:task-state/current-task@0.1.1" "set-progress"
+                (func $set-progress (param i64 i32 i64 i32 i32 i32 i32)))"#;
+    for (version, import, call, progress) in [("0.1.0", "", "", None), ("0.1.1", set_progress, told, Some(3))] {
+        let sandbox = Sandbox::new();
+        let component = built_against(version, import, call);
+        let plugin = sandbox.host.load(&component, Grants::for_services(["analytics"])).await.unwrap();
+        let outcome = plugin.run(request("")).await.unwrap();
+        assert_end(&outcome, Status::Completed, &["hello"]).await;
+        let id = task_id(outcome.task().await.unwrap().task_id());
+        let kept = sandbox.store.progress(&id, &Access::ANY).await.unwrap();
+        assert_eq!(kept.map(|progress| progress.done()), progress, "{version}");
+    }
+}
+
+/// A component that was built against a release of the interface, by hand: it logs a word, and makes one more call.
+fn built_against(version: &str, import: &str, call: &str) -> Vec<u8> {
+    let module = format!(
         r#"(module
-            (import "dms:task-state/current-task@0.1.0" "log" (func $log (param i32 i32 i32)))
+            (import "dms:task-state/current-task@{version}" "log" (func $log (param i32 i32 i32)))
+            {import}
             (memory (export "memory") 1)
             (data (i32.const 1024) "hello")
             (global $free (mut i32) (i32.const 4096))
@@ -58,11 +75,10 @@ async fn a_component_of_an_earlier_release_of_the_interface_goes_on_running() {
                 (global.get $free)
                 (global.set $free
                     (i32.and (i32.add (i32.add (global.get $free) (local.get 3)) (i32.const 7)) (i32.const -8))))
-            (func (export "dms:task-state/worker@0.1.0#run") (param i32) (result i32)
+            (func (export "dms:task-state/worker@{version}#run") (param i32) (result i32)
                 (call $log (i32.const 1024) (i32.const 5) (i32.const 2048))
-                (i32.const 0)))"#,
+                {call}
+                (i32.const 0)))"#
     );
-    let sandbox = Sandbox::new();
-    let plugin = sandbox.host.load(&component, Grants::for_services(["analytics"])).await.unwrap();
-    assert_end(&plugin.run(request("")).await.unwrap(), Status::Completed, &["hello"]).await;
+    component(&format!("wit/{version}"), &module)
 }

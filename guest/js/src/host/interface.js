@@ -1,6 +1,7 @@
 // What a host is to the SDK: the imports of the WIT in their own shapes, and standard input.
 
 /** @typedef {import("../errors.js").TaskStatus} TaskStatus */
+/** @typedef {import("../record.js").Priority} Priority */
 /** @typedef {import("../record.js").WireDraft} WireDraft */
 /** @typedef {import("../record.js").WireTask} WireTask */
 /** @typedef {import("../repository.js").WireScope} WireScope */
@@ -30,6 +31,7 @@
  * @property {(taskId: string, messages: string[]) => TaskStatus} appendLogs
  * @property {(taskId: string, change: WireChange) => TaskStatus} updateResult
  * @property {(taskId: string, jobs: string[]) => TaskStatus} setActiveJobs
+ * @property {(taskId: string, priority: Priority) => TaskStatus} setPriority
  * @property {(scope: WireScope, limit: number, cursor: string | undefined) => { tasks: WireTask[], next?: string | null | undefined }} listTasks
  * @property {(service: string) => string[]} listUsers
  */

@@ -243,6 +243,8 @@ const CASES = {
       () => repository.save(/** @type {any} */ ({ service: "analytics" })),
       () => repository.save({ service: "analytics", userId: "a", priority: /** @type {any} */ ("urgent") }),
       () => repository.save({ service: "analytics", userId: "a" }, /** @type {any} */ ("always")),
+      () => repository.setPriority("x", /** @type {any} */ ("urgent")),
+      () => repository.setPriority("x", any),
       () => repository.listTasks(/** @type {any} */ ({ ids: ["1"], user: "a" })),
       () => repository.listTasks({}, { limit: 2 ** 40 }),
     ]);
@@ -259,6 +261,7 @@ const CASES = {
     tell([saved.parameters, saved.parametersText, saved.logs, saved.result, saved.status, saved.priority]);
     tell(repository.save({ ...saved, parameters: saved.parametersText, priority: "high" }, { unchangedSince: saved.updatedAt }) === id);
     tell([repository.appendLogs(id, ["a", "b"]), repository.setActiveJobs(id, new Set(["j"])), repository.updateResult(id, { launcherOutput: "out" })]);
+    tell([repository.setPriority(id, "low"), repository.get(id)?.priority, repository.setPriority(id, "high")]);
     tell(repository.setStatus(id, "completed", "done"));
     const { logs, activeJobs, result, priority } = repository.get(id) ?? saved;
     tell([logs.map((entry) => entry.replace(/^[^,]*,/, "")), activeJobs, result, priority]);

@@ -35,6 +35,8 @@ export function texts(what: string, value: unknown): string[];
 export function oneOf<W extends string>(what: string, value: unknown, words: readonly W[]): W;
 /** @param {unknown} value @returns {TaskStatus} */
 export function status(value: unknown): TaskStatus;
+/** @param {unknown} value @returns {Priority} */
+export function priority(value: unknown): Priority;
 /**
  * A whole number of 64 bits: a number where that holds it exactly, else a bigint.
  * @param {string} what
@@ -51,6 +53,8 @@ export function count(what: string, value: unknown): number | bigint;
  */
 export function fields(what: string, value: unknown, names: readonly string[]): Record<string, unknown>;
 /** @typedef {import("./errors.js").TaskStatus} TaskStatus */
+/** @typedef {import("./record.js").Priority} Priority */
 /** Every status, in the order in which a task goes through them. @type {readonly TaskStatus[]} */
 export const STATUSES: readonly TaskStatus[];
 export type TaskStatus = import("./errors.js").TaskStatus;
+export type Priority = import("./record.js").Priority;

@@ -63,6 +63,15 @@ export function updateResult(taskId: string, change: TaskResult): TaskStatus;
  */
 export function setActiveJobs(taskId: string, jobs: Iterable<string>): TaskStatus;
 /**
+ * Says how urgent a task is. One that waits in the platform's queue gets another place there in the same step; one that
+ * runs goes on as it does, and one that has ended keeps the change in its record alone. Returns the task's current status.
+ * Throws `not-found`.
+ * @param {string} taskId
+ * @param {Priority} priority
+ * @returns {TaskStatus}
+ */
+export function setPriority(taskId: string, priority: Priority): TaskStatus;
+/**
  * One page of tasks, in the order of their ids: numbers first, by value, then the rest by code point. A page holds fewer
  * than the limit if they are large, and leaves out what the grants do not cover. `tasks` walks over all pages.
  * @param {Scope} [scope] all tasks, if absent
@@ -92,6 +101,7 @@ export function tasks(scope?: Scope): Generator<TaskRecord, void, undefined>;
 export function listUsers(service: string): string[];
 export { remove as delete } from "./remove.js";
 export type TaskStatus = import("./errors.js").TaskStatus;
+export type Priority = import("./record.js").Priority;
 export type TaskDraft = import("./record.js").TaskDraft;
 export type TaskRecord = import("./record.js").TaskRecord;
 export type TaskResult = import("./record.js").TaskResult;

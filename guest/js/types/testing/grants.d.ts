@@ -30,7 +30,7 @@ export class Grants {
  * | operation | calls |
  * |---|---|
  * | `read` | `get` |
- * | `write` | `save`, `setStatus`, `appendLogs`, `updateResult`, `setActiveJobs` |
+ * | `write` | `save`, `setStatus`, `appendLogs`, `updateResult`, `setActiveJobs`, `setPriority` |
  * | `delete` | `delete` |
  * | `list` | `listTasks`, `listUsers` |
  * | `sequence` | `nextTaskId`, `peekNextTaskId` |

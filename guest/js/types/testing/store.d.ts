@@ -1,4 +1,5 @@
 /** @typedef {import("../src/errors.js").TaskStatus} TaskStatus */
+/** @typedef {import("../src/record.js").Priority} Priority */
 /** @typedef {import("../src/record.js").WireDraft} WireDraft */
 /** @typedef {import("../src/record.js").WireTask} WireTask */
 /** @typedef {import("../src/repository.js").WireScope} WireScope */
@@ -50,7 +51,7 @@ export class MemoryStore {
      * @param {Check} check
      * @returns {TaskStatus}
      */
-    change(id: string, { status, finish, entries, result, activeJobs, output }: Change, check: Check): TaskStatus;
+    change(id: string, { status, finish, entries, result, activeJobs, priority, output }: Change, check: Check): TaskStatus;
     /**
      * @param {WireScope} scope
      * @param {number} limit
@@ -67,6 +68,7 @@ export class MemoryStore {
     #private;
 }
 export type TaskStatus = import("../src/errors.js").TaskStatus;
+export type Priority = import("../src/record.js").Priority;
 export type WireDraft = import("../src/record.js").WireDraft;
 export type WireTask = import("../src/record.js").WireTask;
 export type WireScope = import("../src/repository.js").WireScope;
@@ -95,6 +97,7 @@ export type Change = {
         launcherOutput?: string | null | undefined;
     };
     activeJobs?: string[];
+    priority?: Priority;
     /**
      * becomes `launcherOutput` if that was never set
      */

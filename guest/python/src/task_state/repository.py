@@ -1,7 +1,8 @@
 """The task store, as far as the plugin's grants reach.
 
 ``RedisTaskRepository`` has the methods of the package for Redis, under its name. The functions beside it do the same
-without ``await``, and what that class has no method for: saves with a precondition, several entries in one step, pages.
+without ``await``, and what that class has no method for: saves with a precondition, several entries in one step, another
+priority, pages.
 
 Every call may raise ``Denied`` for an operation, a service or a user that the plugin was not granted, ``Unavailable`` when
 the store did not answer in time, and the other ``task_state.errors``.
@@ -39,6 +40,7 @@ __all__ = [
     "peek_next_task_id",
     "save",
     "set_active_jobs",
+    "set_priority",
     "set_status",
     "tasks",
     "unchanged_since",
@@ -166,6 +168,17 @@ def set_active_jobs(task_id: str, jobs: Iterable[str]) -> TaskStatus:
     """Replace the identifiers of the task's jobs. Returns the task's current status. Raises ``NotFound``."""
     _later.settle(task_id)
     return host().repository.set_active_jobs(text("task id", task_id), texts("jobs", jobs))
+
+
+def set_priority(task_id: str, priority: PriorityLevel | str) -> TaskStatus:
+    """Say how urgent a task is: ``high`` or ``low``. Returns the task's current status. Raises ``NotFound``.
+
+    One that waits in the platform's queue gets another place there in the same step; one that runs goes on as it does, and
+    one that has ended keeps the change in its record alone.
+    """
+    wanted = PriorityLevel(priority)
+    _later.settle(task_id)
+    return host().repository.set_priority(text("task id", task_id), wanted)
 
 
 def list_tasks(scope: Scope, limit: int = _MOST, cursor: str | None = None) -> Page:

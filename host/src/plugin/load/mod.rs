@@ -36,7 +36,7 @@ use compiled::Compiled;
 use process::Order;
 
 /// What a plugin exports.
-const WORKER: &str = "dms:task-state/worker@0.1.1";
+const WORKER: &str = "dms:task-state/worker@0.1.2";
 
 /// Why a component cannot be a plugin.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,5 @@
 export type TaskStatus = import("../errors.js").TaskStatus;
+export type Priority = import("../record.js").Priority;
 export type WireDraft = import("../record.js").WireDraft;
 export type WireTask = import("../record.js").WireTask;
 export type WireScope = import("../repository.js").WireScope;
@@ -29,6 +30,7 @@ export type RepositoryHost = {
     appendLogs: (taskId: string, messages: string[]) => TaskStatus;
     updateResult: (taskId: string, change: WireChange) => TaskStatus;
     setActiveJobs: (taskId: string, jobs: string[]) => TaskStatus;
+    setPriority: (taskId: string, priority: Priority) => TaskStatus;
     listTasks: (scope: WireScope, limit: number, cursor: string | undefined) => {
         tasks: WireTask[];
         next?: string | null | undefined;

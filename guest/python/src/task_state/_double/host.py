@@ -9,7 +9,7 @@ from typing import Literal
 
 from .._host import Draft, Precondition, Record, Scope
 from ..errors import Denied, TaskStateError
-from ..models import TaskResult, TaskStatus
+from ..models import PriorityLevel, TaskResult, TaskStatus
 from . import checks
 from .store import Progress, Store
 
@@ -21,7 +21,7 @@ CALLS = (
     *("current-task.set-progress", "current-task.update-result", "current-task.set-active-jobs"),
     *("repository.next-task-id", "repository.peek-next-task-id", "repository.save", "repository.get"),
     *("repository.delete", "repository.set-status", "repository.append-logs", "repository.update-result"),
-    *("repository.set-active-jobs", "repository.list-tasks", "repository.list-users"),
+    *("repository.set-active-jobs", "repository.set-priority", "repository.list-tasks", "repository.list-users"),
 )
 
 
@@ -281,11 +281,14 @@ class DoubleRepository:
         entries: Sequence[str] = (),
         result: TaskResult | None = None,
         jobs: list[str] | None = None,
+        priority: PriorityLevel | None = None,
     ) -> TaskStatus:
         host = self._host
         host.usage.change(entries=entries, result=result, jobs=jobs or ())
         store, check = self._permit("write"), host.grants.check
-        found = store.change(task_id, check, status=status, entries=entries, result=result, jobs=jobs)
+        found = store.change(
+            task_id, check, status=status, entries=entries, result=result, jobs=jobs, priority=priority
+        )
         return host.saw(task_id, found)
 
     def set_status(self, task_id: str, status: TaskStatus, log_entry: str | None) -> TaskStatus:
@@ -307,6 +310,11 @@ class DoubleRepository:
         """``repository.set-active-jobs``."""
         self._host.enter("repository.set-active-jobs")
         return self._change(task_id, jobs=jobs)
+
+    def set_priority(self, task_id: str, priority: PriorityLevel) -> TaskStatus:
+        """``repository.set-priority``."""
+        self._host.enter("repository.set-priority")
+        return self._change(task_id, priority=priority)
 
     def list_tasks(self, scope: Scope, limit: int, cursor: str | None) -> tuple[list[Record], str | None]:
         """``repository.list-tasks``."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from .._host import Draft, Precondition, Record, Scope
 from .._times import parse_time
 from ..errors import Conflict, InvalidTransition, NotFound
-from ..models import TaskResult, TaskStatus
+from ..models import PriorityLevel, TaskResult, TaskStatus
 from ..timezone import now
 from . import checks
 
@@ -141,6 +141,7 @@ class Store:
         entries: Iterable[str] = (),
         result: TaskResult | None = None,
         jobs: list[str] | None = None,
+        priority: PriorityLevel | None = None,
     ) -> TaskStatus:
         """Change a task, all or nothing. Returns the status it is in then."""
         record = self._find(task_id, check)
@@ -153,6 +154,7 @@ class Store:
             given = {name: text for name, text in result if text is not None}
             record.result = record.result.model_copy(update=given)
         record.active_jobs = record.active_jobs if jobs is None else list(jobs)
+        record.priority = priority or record.priority
         record.updated_at = stamp
         return record.status
 

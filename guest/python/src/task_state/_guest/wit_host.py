@@ -178,6 +178,11 @@ class WitRepository:
         with _mapped:
             return _STATUS_BACK[store.set_active_jobs(task_id, jobs)]
 
+    def set_priority(self, task_id: str, priority: PriorityLevel) -> TaskStatus:
+        """``repository.set-priority``."""
+        with _mapped:
+            return _STATUS_BACK[store.set_priority(task_id, _PRIORITY[priority])]
+
     def list_tasks(self, scope: Scope, limit: int, cursor: str | None) -> tuple[list[Record], str | None]:
         """``repository.list-tasks``."""
         scopes = {
