@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// What a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) enum Unit {
+pub enum Unit {
     /// Seconds: the fewer the better.
     Seconds,
     /// So many in a second: the more the better.
@@ -35,13 +35,14 @@ struct Goal {
 
 /// Every sample, in the order in which things were first measured, and the goals.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Results {
+pub struct Results {
     rows: Vec<Row>,
     goals: Vec<Goal>,
 }
 
 impl Results {
-    pub(crate) fn add(&mut self, what: &str, by: &str, unit: Unit, sample: f64) {
+    /// One more sample of one thing, by one side.
+    pub fn add(&mut self, what: &str, by: &str, unit: Unit, sample: f64) {
         match self.rows.iter_mut().find(|row| row.what == what && row.by == by) {
             Some(row) => row.samples.push(sample),
             None => {
@@ -51,18 +52,18 @@ impl Results {
     }
 
     /// The median of one thing; not a number if it was not measured.
-    pub(crate) fn median(&self, what: &str, by: &str) -> f64 {
+    pub fn median(&self, what: &str, by: &str) -> f64 {
         let row = self.rows.iter().find(|row| row.what == what && row.by == by);
         row.map_or(f64::NAN, |row| quantile(&row.samples, 0.5))
     }
 
     /// How many times more the one is than the other.
-    pub(crate) fn times(&self, what: &str, one: &str, other: &str) -> f64 {
+    pub fn times(&self, what: &str, one: &str, other: &str) -> f64 {
         self.median(what, one) / self.median(what, other)
     }
 
     /// Says what was reached of a goal.
-    pub(crate) fn goal(&mut self, goal: impl Into<String>, reached: impl Into<String>) {
+    pub fn goal(&mut self, goal: impl Into<String>, reached: impl Into<String>) {
         self.goals.push(Goal { goal: goal.into(), reached: reached.into() });
     }
 }
@@ -105,7 +106,7 @@ impl fmt::Display for Results {
 }
 
 /// The value below which so large a part of the others is, from 0 to 1.
-pub(crate) fn quantile(values: &[f64], part: f64) -> f64 {
+pub fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };

@@ -1,5 +1,6 @@
 //! What the suites share: real servers to run against, and ways to make them fail.
 
+pub mod bench_table;
 pub mod bombs;
 mod cargo;
 pub mod command;

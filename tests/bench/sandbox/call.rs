@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use crate::Setting;
 use crate::guests::Guests;
 use crate::nothing::Nothing;
-use crate::table::{Results, Unit};
+use task_state_tests::bench_table::{Results, Unit};
 
 const WHAT: &str = "host call";
 

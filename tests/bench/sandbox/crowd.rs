@@ -15,7 +15,7 @@ use task_state_tests::tasks::clock;
 use crate::Setting;
 use crate::guests::{Guests, moment};
 use crate::nothing::Nothing;
-use crate::table::{Results, Unit, quantile};
+use task_state_tests::bench_table::{Results, Unit, quantile};
 
 /// How many guests compute.
 const CROWD: usize = 200;

@@ -9,7 +9,7 @@ use crate::Setting;
 use crate::bare::Bare;
 use crate::guests::Guests;
 use crate::nothing::Nothing;
-use crate::table::{Results, Unit};
+use task_state_tests::bench_table::{Results, Unit};
 
 /// How many runs are under way at once.
 const AT_ONCE: [usize; 2] = [1, 32];

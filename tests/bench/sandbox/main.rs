@@ -13,14 +13,13 @@ mod nothing;
 mod parked;
 mod short;
 mod start;
-mod table;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 
-use self::table::Results;
+use task_state_tests::bench_table::Results;
 
 /// The allocator of the command.
 #[global_allocator]

@@ -11,7 +11,7 @@ use crate::Setting;
 use crate::bare::Bare;
 use crate::guests::Guests;
 use crate::nothing::Nothing;
-use crate::table::{Results, Unit};
+use task_state_tests::bench_table::{Results, Unit};
 
 /// How many runs wait.
 const RUNS: [usize; 2] = [100, 1_000];

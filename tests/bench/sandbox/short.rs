@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use crate::Setting;
 use crate::guests::Guests;
 use crate::nothing::Nothing;
-use crate::table::{Results, Unit};
+use task_state_tests::bench_table::{Results, Unit};
 
 /// How many short runs are under way at once.
 const AT_ONCE: [usize; 3] = [1, 32, 256];

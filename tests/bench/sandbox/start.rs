@@ -10,7 +10,7 @@ use task_state_host::{Grants, Host};
 use crate::Setting;
 use crate::guests::{SERVICE, add_nothing};
 use crate::nothing::Nothing;
-use crate::table::{Results, Unit};
+use task_state_tests::bench_table::{Results, Unit};
 
 const COLD: &str = "compiled";
 const CACHED: &str = "from the cache";

@@ -51,6 +51,25 @@ pub(crate) struct SandboxArguments {
     profile: String,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// How often everything is measured [default: 5]
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Fewer and smaller measurements: to see that it works
+    #[arg(long)]
+    quick: bool,
+    /// Only these of throughput, scaling, latency and memory
+    #[arg(long, value_name = "PARTS")]
+    only: Option<String>,
+    /// A checkout of the DMS frontend, whose event processor is measured beside the platform
+    #[arg(long, value_name = "CHECKOUT")]
+    peer: Option<PathBuf>,
+    /// The cargo profile to build with
+    #[arg(long, default_value = "release")]
+    profile: String,
+}
+
 /// Threads of the runtimes that guests run on: as many wherever it is measured.
 const GUEST_THREADS: &str = "2";
 
@@ -104,4 +123,39 @@ pub(crate) fn sandbox(arguments: &SandboxArguments) -> Result<()> {
         bench.arg("--quick");
     }
     run(bench.env("REDIS_SERVER", redis).env("XDG_CACHE_HOME", cache).env("TOKIO_WORKER_THREADS", GUEST_THREADS))
+}
+
+/// Builds the plugin, the command and the benchmark, gives the peer's way its libraries, and measures.
+pub(crate) fn serve(arguments: &ServeArguments) -> Result<()> {
+    let redis = redis::ensure()?;
+    build::plugins(&["bench-guest"])?;
+    let target = build::target_directory()?;
+    heading("The command");
+    run(cargo().args(["build", "--workspace", "--exclude", "xtask", "--bins", "--profile", &arguments.profile]))?;
+    let checkout = |path: &PathBuf| fs::canonicalize(path).with_context(|| format!("--peer {}", path.display()));
+    let peer = arguments.peer.as_ref().map(checkout).transpose()?;
+    let python = match &peer {
+        Some(_) => {
+            let python = python::ensure(&target)?;
+            python::ensure_dms(&target)?;
+            Some(python)
+        }
+        None => None,
+    };
+    heading("The benchmark");
+    let mut bench = cargo();
+    bench.args(["bench", "--workspace", "--bench", "serve", "--profile", &arguments.profile, "--"]);
+    bench.arg("--plugin").arg(build::examples(&target).join("work.wasm"));
+    let command = format!("task-state{}", std::env::consts::EXE_SUFFIX);
+    bench.arg("--command").arg(target.join(&arguments.profile).join(command));
+    bench.arg("--json").arg(target.join("bench-serve.json"));
+    let rounds = arguments.rounds.map(|rounds| rounds.to_string().into());
+    let only = arguments.only.as_ref().map(PathBuf::from);
+    for (option, value) in [("--python", python), ("--peer", peer), ("--rounds", rounds), ("--only", only)] {
+        bench.args(value.iter().flat_map(|value| [Path::new(option), value]));
+    }
+    if arguments.quick {
+        bench.arg("--quick");
+    }
+    run(bench.env("REDIS_SERVER", redis))
 }

@@ -47,6 +47,9 @@ enum Bench {
     /// Measure the sandbox against bare wasmtime, and against itself when it is alone. Prints one table; all samples go
     /// to target/bench-sandbox.json
     Sandbox(bench::SandboxArguments),
+    /// Measure the platform against the peer's way, by one process and by several. Prints one table; all samples go to
+    /// target/bench-serve.json
+    Serve(bench::ServeArguments),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Xtask::Fuzz(arguments) => fuzz::fuzz(&arguments),
         Xtask::Bench(Bench::Store(arguments)) => bench::store(&arguments),
         Xtask::Bench(Bench::Sandbox(arguments)) => bench::sandbox(&arguments),
+        Xtask::Bench(Bench::Serve(arguments)) => bench::serve(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
