@@ -99,19 +99,14 @@ impl Shared {
         match fate {
             Fate::Leave => Ok(()),
             Fate::Back => queue.give_back(ticket).await,
-            Fate::Drop => queue.dequeue(&ticket.task_id).await.map(drop),
+            Fate::Drop => queue.discard(ticket).await.map(drop),
             Fate::Fail => {
                 let change = Change::status(Status::Failed).log(format!("the task cannot be started: {error}"));
-                // Whoever it belongs to now, it waits in vain.
-                let access = match error {
-                    StartError::Store(Error::Denied(_)) => Access::ANY,
-                    _ => Access::of(Owners::only(ticket.service.as_str(), ticket.user_id.as_str())),
-                };
+                let access = Access::of(Owners::only(ticket.service.as_str(), ticket.user_id.as_str()));
                 match self.store().change(&ticket.task_id, change, &access).await {
                     Err(error @ (Error::Unavailable(_) | Error::Failed(_))) => Err(error),
-                    Ok(_) => Ok(()),
-                    // It has ended, or is gone.
-                    Err(_) => queue.dequeue(&ticket.task_id).await.map(drop),
+                    // It may have ended, be gone, or be another's by now.
+                    _ => queue.discard(ticket).await.map(drop),
                 }
             }
         }

@@ -52,6 +52,10 @@ pub trait TaskQueue: fmt::Debug + Send + Sync {
     /// another meanwhile.
     async fn give_back(&self, ticket: &Ticket) -> Result<()>;
 
+    /// Takes a taken task out of the queue for good, as there is nothing to run: it is gone, or has ended. False if it was
+    /// not the ticket's any more; then nothing happens.
+    async fn discard(&self, ticket: &Ticket) -> Result<bool>;
+
     /// Takes a task out of the queue that no run holds. False if it was not there, or a run holds it.
     async fn dequeue(&self, id: &TaskId) -> Result<bool>;
 

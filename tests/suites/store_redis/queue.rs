@@ -266,3 +266,97 @@ async fn what_was_accepted_is_run_once_although_the_server_is_killed_again_and_a
         assert_eq!((task.status(), messages(&task)), (Status::Completed, vec!["ran".to_owned()]), "{n}");
     }
 }
+
+#[tokio::test]
+async fn a_task_that_others_have_deleted_is_taken_once_more_and_then_gone() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    queued(store, "1").await;
+    fixture.run::<()>(&["DEL", "task:1", "task:1:metadata"]).await;
+    let ticket = take(store, 9).await.pop().unwrap();
+    assert!(matches!(store.claim(claim_with(&ticket)).await, Err(Error::NotFound)));
+    assert!(store.queue().discard(&ticket).await.unwrap());
+    for key in ["task-state:queue-taken", "task-state:queue-later", "task-state:queue:analytics:low:alice"] {
+        assert!(!fixture.exists(key).await, "{key}");
+    }
+    assert!(!fixture.exists("task:1:metadata").await);
+}
+
+#[tokio::test]
+async fn what_is_said_to_be_in_the_queue_and_is_not_is_queued_anew() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = queued(store, "1").await;
+    // It had lived for longer than its lane.
+    fixture.run::<()>(&["DEL", "task-state:queue:analytics:low:alice"]).await;
+    assert!(store.queue().enqueue(&id, Duration::ZERO, &Access::ANY).await.unwrap());
+    assert_eq!(take(store, 9).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_one_service_does_not_stop_the_others() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    queued(store, "1").await;
+    fixture.run::<()>(&["SET", "task-state:queue:other:high", "x"]).await;
+    fixture.run::<()>(&["HSET", "task-state:queue:analytics", "turns", "many"]).await;
+    for member in ["no place", "nocolon 1 5", "a:b c 7", "task-state:queue:x:low:y z not-a-number"] {
+        fixture.run::<()>(&["ZADD", "task-state:queue-later", "1", member]).await;
+    }
+    // A place whose lane is of another type stays where it is.
+    fixture.run::<()>(&["SET", "task-state:queue:broken:low:u", "x"]).await;
+    fixture.run::<()>(&["ZADD", "task-state:queue-taken", "1", "task-state:queue:broken:low:u 7 5"]).await;
+    let other = Wanted::new(Service::new("other").unwrap(), 9);
+    let tickets = store.queue().take(&[other.clone(), wanted(9)[0].clone()], LONG).await.unwrap();
+    assert_eq!(tickets.len(), 1);
+    assert_eq!(fixture.run::<u64>(&["ZCARD", "task-state:queue-later"]).await, 0);
+    assert_eq!(fixture.run::<u64>(&["ZCARD", "task-state:queue-taken"]).await, 2);
+    let error = store.queue().take(&[other], LONG).await.unwrap_err().to_string();
+    assert!(error.contains("the queue of the service other"), "{error}");
+}
+
+#[tokio::test]
+async fn however_many_users_are_paused_the_others_come_to_their_turns() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let paused: Vec<String> = (0..2_500).map(|n| format!("paused-{n}")).collect();
+    fixture
+        .plant_all(|pipeline| {
+            for (n, user) in paused.iter().enumerate() {
+                let lanes = "task-state:queue:analytics:low";
+                pipeline.cmd("ZADD").arg(lanes).arg(n).arg(user);
+                pipeline.cmd("ZADD").arg(format!("{lanes}:{user}")).arg(n).arg(format!("{lanes}:{user} p{n} {n}"));
+            }
+            let blocks = json!({"blocked": false, "blocked_users": paused}).to_string();
+            pipeline.cmd("SET").arg("blocks:all").arg(blocks);
+        })
+        .await;
+    queued(store, "1").await;
+    let mut tickets = Vec::new();
+    for _ in 0..5 {
+        tickets.extend(take(store, 9).await);
+    }
+    assert_eq!(tickets.len(), 1);
+    // A host that serves some users looks for those alone.
+    queued(store, "2").await;
+    let mut of_alice = wanted(9);
+    of_alice[0].users = Allowed::only(["alice", "nobody"]);
+    assert_eq!(store.queue().take(&of_alice, LONG).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_run_ends_whole_although_a_key_of_the_queue_is_of_another_type() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    queued(store, "1").await;
+    let ticket = take(store, 9).await.pop().unwrap();
+    let claim = claim_with(&ticket);
+    let run = claim.run.clone();
+    store.claim(claim).await.unwrap();
+    fixture.spoil("task-state:queue-later").await;
+    let change = Change::finish(Status::Completed).log("the end");
+    store.change(&ticket.task_id, change, &Access::ANY.during(run)).await.unwrap();
+    assert_eq!(get(store, &ticket.task_id).await.status(), Status::Completed);
+    let left: Vec<String> = fixture.run(&["HKEYS", "task:1:metadata"]).await;
+    assert_eq!(BTreeSet::from_iter(left), BTreeSet::from(["service".to_owned(), "user_id".to_owned()]));
+}

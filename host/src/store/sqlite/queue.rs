@@ -58,9 +58,10 @@ impl TaskQueue for SqliteStore {
     }
 
     async fn hasten(&self, id: &TaskId) -> Result<()> {
-        let sql = "UPDATE queued SET ready_at = ?2 WHERE task = (SELECT num FROM task WHERE id = ?1)
-                   AND waits = 1 AND token IS NULL AND ready_at > ?2";
-        self.update(sql, id).await.map(drop)
+        let id = id.clone();
+        self.writes.run(move |conn| hasten(conn, &id)).await?;
+        self.arrived();
+        Ok(())
     }
 
     async fn take(&self, wanted: &[Wanted], patience: Duration) -> Result<Vec<Ticket>> {
@@ -78,6 +79,15 @@ impl TaskQueue for SqliteStore {
         self.writes.run(move |conn| give_back(conn, &ticket)).await?;
         self.arrived();
         Ok(())
+    }
+
+    async fn discard(&self, ticket: &Ticket) -> Result<bool> {
+        let ticket = ticket.clone();
+        let sql = "DELETE FROM queued WHERE task = (SELECT num FROM task WHERE id = ?1) AND token = ?2 AND waits = 1";
+        let discard = move |conn: &Connection| {
+            Ok(conn.prepare_cached(sql)?.execute(params![ticket.task_id.as_str(), ticket.token])? > 0)
+        };
+        self.writes.run(discard).await
     }
 
     async fn dequeue(&self, id: &TaskId) -> Result<bool> {
@@ -143,14 +153,6 @@ impl SqliteStore {
     fn arrived(&self) {
         self.arrivals.0.send_replace(());
     }
-
-    /// Changes the row of a task, at the present time.
-    async fn update(&self, sql: &'static str, id: &TaskId) -> Result<()> {
-        let id = id.clone();
-        self.writes.run(move |conn| Ok(conn.prepare_cached(sql)?.execute(params![id.as_str(), now_ms()])?)).await?;
-        self.arrived();
-        Ok(())
-    }
 }
 
 fn enqueue(conn: &Connection, policy: &Policy, id: &TaskId, delay: Duration, access: &Access) -> Step<bool> {
@@ -168,27 +170,37 @@ fn enqueue(conn: &Connection, policy: &Policy, id: &TaskId, delay: Duration, acc
         return Err(Error::Held.into());
     }
     let low = stored.body(conn, policy)?.priority() == Priority::Low;
-    let sql = "INSERT INTO queued (task, service, user_id, low, queued_at, ready_at, begun, attempts, waits)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 1, 1)";
-    let values = params![stored.num, service.as_str(), user_id.as_str(), low, now_ms(), after(delay)];
+    let sql = "INSERT INTO queued (task, service, user_id, low, queued_at, ready_at, delayed, begun, attempts,
+                                   waits)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 1, 1)";
+    let owner = (service.as_str(), user_id.as_str());
+    let values = params![stored.num, owner.0, owner.1, low, now_ms(), after(delay), !delay.is_zero()];
     conn.prepare_cached(sql)?.execute(values)?;
     take_turns(conn, stored.num)?;
     Ok(true)
 }
 
-/// Sees to it that the user of a task that waits has turns.
+fn hasten(conn: &Connection, id: &TaskId) -> Step<()> {
+    let sql = "UPDATE queued SET delayed = 0 WHERE task = (SELECT num FROM task WHERE id = ?1)
+               AND waits = 1 AND token IS NULL RETURNING task";
+    let task = conn.prepare_cached(sql)?.query_row([id.as_str()], |row| row.get(0)).optional()?;
+    task.map_or(Ok(()), |num| take_turns(conn, num))
+}
+
+/// Sees to it that the user of a task that is ready has turns.
 fn take_turns(conn: &Connection, num: i64) -> Step<()> {
     let sql = "INSERT OR IGNORE INTO turn (service, low, user_id, at)
                SELECT service, low, user_id,
                       (SELECT ifnull(max(at), 0) + 1 FROM turn WHERE service = q.service AND low = q.low)
-               FROM queued q WHERE task = ?1";
+               FROM queued q WHERE task = ?1 AND waits = 1 AND delayed = 0";
     conn.prepare_cached(sql)?.execute([num])?;
     Ok(())
 }
 
 /// Whether anything of these services may be taken, paused or not.
 fn is_anything_ready(conn: &Connection, wanted: &[Wanted]) -> Step<bool> {
-    let sql = "SELECT 1 FROM queued WHERE service = ?1 AND waits = 1 AND ready_at <= ?2 LIMIT 1";
+    let sql = "SELECT 1 WHERE EXISTS (SELECT 1 FROM queued WHERE service = ?1 AND waits = 1 AND delayed = 0)
+               OR EXISTS (SELECT 1 FROM queued WHERE service = ?1 AND waits = 1 AND delayed = 1 AND ready_at <= ?2)";
     let mut statement = conn.prepare_cached(sql)?;
     for wanted in wanted {
         if statement.exists(params![wanted.service.as_str(), now_ms()])? {
@@ -205,6 +217,7 @@ fn take(conn: &Connection, wanted: &[Wanted], patience: Duration) -> Step<Vec<Ti
         return Ok(taken);
     }
     for wanted in wanted.iter().filter(|wanted| !paused.contains(&Pause::Service(wanted.service.clone()))) {
+        end_delays(conn, &wanted.service)?;
         let mut of_user = BTreeMap::new();
         let most = wanted.most.min(MAX_TAKEN - taken.len());
         for _ in 0..most {
@@ -218,6 +231,16 @@ fn take(conn: &Connection, wanted: &[Wanted], patience: Duration) -> Step<Vec<Ti
         }
     }
     Ok(taken)
+}
+
+/// Has the tasks of a service wait in their turns whose delay is over, or whose ticket.
+fn end_delays(conn: &Connection, service: &Service) -> Step<()> {
+    let sql = "UPDATE queued SET delayed = 0, token = NULL
+               WHERE service = ?1 AND waits = 1 AND delayed = 1 AND ready_at <= ?2 RETURNING task";
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map(params![service.as_str(), now_ms()], |row| row.get(0))?;
+    let ready: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
+    ready.into_iter().try_for_each(|num| take_turns(conn, num))
 }
 
 /// Takes the task of a service whose turn it is, among those of users that may run one.
@@ -275,9 +298,10 @@ struct First {
 
 /// The first task of a user that is ready. What is gone and not yet removed is passed over.
 fn first_of(conn: &Connection, service: &Service, user: &str, low: bool) -> Step<Option<First>> {
-    let sql = "SELECT queued.place, id, queued.user_id, queued_at FROM queued JOIN task ON num = task
+    let sql =
+        "SELECT queued.place, id, queued.user_id, queued_at FROM queued INDEXED BY queued_ready JOIN task ON num = task
                WHERE queued.service = ?1 AND low = ?2 AND queued.user_id = ?3 AND waits = 1
-                 AND ready_at <= ?4 AND expires_at > ?4
+                 AND delayed = 0 AND expires_at > ?4
                ORDER BY queued.place LIMIT 1";
     let first = |row: &rusqlite::Row| {
         Ok(First { place: row.get(0)?, id: row.get(1)?, user_id: row.get(2)?, queued_at: row.get(3)? })
@@ -286,17 +310,17 @@ fn first_of(conn: &Connection, service: &Service, user: &str, low: bool) -> Step
     Ok(conn.prepare_cached(sql)?.query_row(values, first).optional()?)
 }
 
-/// Takes a user who has nothing waiting from those that have turns.
+/// Takes a user who has nothing ready from those that have turns.
 fn end_turns(conn: &Connection, service: &Service, user: &str, low: bool) -> Step<()> {
     let sql = "DELETE FROM turn WHERE service = ?1 AND low = ?2 AND user_id = ?3 AND NOT EXISTS
-               (SELECT 1 FROM queued WHERE service = ?1 AND low = ?2 AND user_id = ?3 AND waits = 1)";
+               (SELECT 1 FROM queued WHERE service = ?1 AND low = ?2 AND user_id = ?3 AND waits = 1 AND delayed = 0)";
     conn.prepare_cached(sql)?.execute(params![service.as_str(), low, user])?;
     Ok(())
 }
 
 fn mark_taken(conn: &Connection, service: &Service, low: bool, first: First, patience: Duration) -> Step<Ticket> {
     let token = RunId::unique().as_str().to_owned();
-    let sql = "UPDATE queued SET token = ?2, ready_at = ?3 WHERE place = ?1";
+    let sql = "UPDATE queued SET token = ?2, ready_at = ?3, delayed = 1 WHERE place = ?1";
     conn.prepare_cached(sql)?.execute(params![first.place, token, after(patience)])?;
     let sql = "UPDATE turn SET at = (SELECT max(at) + 1 FROM turn WHERE service = ?1 AND low = ?2)
                WHERE service = ?1 AND low = ?2 AND user_id = ?3";
@@ -316,9 +340,9 @@ fn since(at: i64) -> Duration {
 }
 
 fn give_back(conn: &Connection, ticket: &Ticket) -> Step<()> {
-    let sql = "UPDATE queued SET token = NULL, ready_at = ?3
+    let sql = "UPDATE queued SET token = NULL, delayed = 0
                WHERE task = (SELECT num FROM task WHERE id = ?1) AND token = ?2 AND waits = 1 RETURNING task";
-    let values = params![ticket.task_id.as_str(), ticket.token, now_ms()];
+    let values = params![ticket.task_id.as_str(), ticket.token];
     let task = conn.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?;
     task.map_or(Ok(()), |num| take_turns(conn, num))
 }
@@ -339,14 +363,20 @@ pub(super) fn begin_attempt(conn: &Connection, num: i64, attempts: u32) -> Step<
 /// Takes a task from its run, to wait for another.
 pub(super) fn wait_again(conn: &Connection, num: i64, delay: Duration) -> Step<()> {
     write::release(conn, num)?;
-    let sql = "UPDATE queued SET waits = 1, token = NULL, ready_at = ?2 WHERE task = ?1";
-    conn.prepare_cached(sql)?.execute(params![num, after(delay)])?;
+    let sql = "UPDATE queued SET waits = 1, token = NULL, ready_at = ?2, delayed = ?3 WHERE task = ?1";
+    conn.prepare_cached(sql)?.execute(params![num, after(delay), !delay.is_zero()])?;
     take_turns(conn, num)
 }
 
 /// Takes a task out of the queue, whoever has it.
 pub(super) fn leave(conn: &Connection, num: i64) -> Step<()> {
     conn.prepare_cached("DELETE FROM queued WHERE task = ?1")?.execute([num])?;
+    Ok(())
+}
+
+/// Takes a task out of the queue that a run has from there, which has lost it.
+pub(super) fn leave_lost(conn: &Connection, num: i64) -> Step<()> {
+    conn.prepare_cached("DELETE FROM queued WHERE task = ?1 AND waits = 0")?.execute([num])?;
     Ok(())
 }
 
@@ -360,10 +390,10 @@ pub(super) fn set_priority(conn: &Connection, num: i64, priority: Priority) -> S
 }
 
 fn waiting(conn: &Connection) -> Step<Vec<Waiting>> {
-    let sql = "SELECT service, low, count(*) FILTER (WHERE ready_at <= ?1),
-                      count(*) FILTER (WHERE ready_at > ?1 AND token IS NULL),
-                      count(DISTINCT user_id) FILTER (WHERE ready_at <= ?1),
-                      min(queued_at) FILTER (WHERE ready_at <= ?1)
+    let sql = "SELECT service, low, count(*) FILTER (WHERE delayed = 0 OR ready_at <= ?1),
+                      count(*) FILTER (WHERE delayed = 1 AND ready_at > ?1 AND token IS NULL),
+                      count(DISTINCT user_id) FILTER (WHERE delayed = 0 OR ready_at <= ?1),
+                      min(queued_at) FILTER (WHERE delayed = 0 OR ready_at <= ?1)
                FROM queued WHERE waits = 1 GROUP BY service, low ORDER BY service, low";
     let mut statement = conn.prepare_cached(sql)?;
     let rows = statement.query_map([now_ms()], |row| {

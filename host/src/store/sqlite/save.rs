@@ -66,6 +66,7 @@ pub(super) fn save(
         Some(stored) => {
             write::release(conn, stored.num)?;
             write::clear_progress(conn, stored.num)?;
+            queue::leave_lost(conn, stored.num)?;
             let is_moved = stored.service != draft.service.as_str() || stored.user_id != draft.user_id.as_str();
             if is_moved || draft.status.is_terminal() {
                 queue::leave(conn, stored.num)?;

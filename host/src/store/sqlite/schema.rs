@@ -61,8 +61,8 @@ const TABLES: &str = "
 ///
 /// - `lease.ends_at` repeats the `held_until` of a task whose run has to renew it, and `seen_at` is when it did so last.
 /// - `progress.text` is how far a task has come, as [`Progress::encode`](crate::record::Progress::encode) gives it.
-/// - `queued` has a row for each task in the queue: `waits` is 0 while a run has it from there; `ready_at` is when it may be
-///   taken, and `token` is that of the ticket of the one who took it until then; `begun` attempts of `attempts` have begun.
+/// - `queued` has a row for each task in the queue: `waits` is 0 while a run has it from there; while it is `delayed` it is
+///   taken by nobody before `ready_at`, and `token` is that of the ticket of the one who has it until then; `begun` attempts of `attempts` have begun.
 /// - `turn.at` orders the users that have tasks waiting; `turn_count.taken` counts the turns of a service.
 /// - `pause` has a row for each pause, of `kind` `all`, `service` or `user`.
 /// - `successor.first` is the first row of a task that has had several, by which its followers know it.
@@ -89,13 +89,14 @@ const LATER_TABLES: &str = "
         low       INTEGER NOT NULL,
         queued_at INTEGER NOT NULL,
         ready_at  INTEGER NOT NULL,
+        delayed   INTEGER NOT NULL,
         token     TEXT,
         begun     INTEGER NOT NULL,
         attempts  INTEGER NOT NULL,
         waits     INTEGER NOT NULL
     ) STRICT;
-    CREATE INDEX IF NOT EXISTS queued_by_user ON queued (service, low, user_id, place) WHERE waits = 1;
-    CREATE INDEX IF NOT EXISTS queued_by_readiness ON queued (service, ready_at) WHERE waits = 1;
+    CREATE INDEX IF NOT EXISTS queued_ready ON queued (service, low, user_id, place) WHERE waits = 1 AND delayed = 0;
+    CREATE INDEX IF NOT EXISTS queued_delayed ON queued (service, ready_at) WHERE waits = 1 AND delayed = 1;
     CREATE TABLE IF NOT EXISTS turn (
         service TEXT NOT NULL,
         low     INTEGER NOT NULL,

@@ -26,6 +26,8 @@ promises! {
     what_is_paused_stays,
     users_have_no_more_than_their_room,
     a_task_is_taken_out_of_the_queue,
+    a_ticket_is_discarded_by_the_one_who_has_it,
+    a_task_that_was_lost_and_saved_anew_is_queued_anew,
     an_ended_or_deleted_task_leaves_the_queue,
     a_run_puts_its_task_back_for_another_attempt,
     a_task_of_a_lost_host_is_tried_as_often_as_it_may,
@@ -325,6 +327,32 @@ async fn a_task_is_taken_out_of_the_queue<E: Engine>() {
     let ticket = take(&store, 1).await.remove(0);
     store.claim(claim_with(&ticket, 1, LONG)).await.unwrap();
     assert!(!store.queue().dequeue(&id).await.unwrap());
+}
+
+async fn a_ticket_is_discarded_by_the_one_who_has_it<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    queued(&store, "1").await;
+    let ticket = take(&store, 1).await.remove(0);
+    assert!(store.queue().discard(&ticket).await.unwrap());
+    assert!(!store.queue().discard(&ticket).await.unwrap());
+    assert_eq!(order(&store, 9).await, [""; 0]);
+    assert!(store.queue().enqueue(&ticket.task_id, Duration::ZERO, &Access::ANY).await.unwrap());
+    let ticket = take(&store, 1).await.remove(0);
+    store.claim(claim_with(&ticket, 1, LONG)).await.unwrap();
+    assert!(!store.queue().discard(&ticket).await.unwrap());
+    assert!(!store.queue().enqueue(&ticket.task_id, Duration::ZERO, &Access::ANY).await.unwrap());
+}
+
+async fn a_task_that_was_lost_and_saved_anew_is_queued_anew<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    let id = queued(&store, "1").await;
+    let ticket = take(&store, 1).await.remove(0);
+    store.claim(claim_with(&ticket, 1, SHORT)).await.unwrap();
+    let anew = async || store.save(draft("1"), Precondition::None, &Access::ANY).await.ok();
+    within(Duration::from_secs(10), "the lease ended", anew).await;
+    assert!(store.queue().enqueue(&id, Duration::ZERO, &Access::ANY).await.unwrap());
+    let ticket = take(&store, 1).await.remove(0);
+    assert_eq!(store.claim(claim_with(&ticket, 1, LONG)).await.unwrap().attempt, 1);
 }
 
 async fn an_ended_or_deleted_task_leaves_the_queue<E: Engine>() {

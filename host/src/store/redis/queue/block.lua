@@ -9,7 +9,7 @@
 local text = redis.call('GET', KEYS[1])
 local ok, all = pcall(cjson.decode, text or '{}')
 if not ok or type(all) ~= 'table' then
-  return redis.error_reply('the key ' .. KEYS[1] .. ' does not hold a JSON object')
+  return redis.error_reply('ERR the key ' .. KEYS[1] .. ' does not hold a JSON object')
 end
 local users, seen = {}, {}
 for _, user in ipairs(type(all.blocked_users) == 'table' and all.blocked_users or {}) do

@@ -21,12 +21,23 @@ if wrong then
   return wrong
 elseif not unchanged(ARGV[6]) then
   return {'changed'}
-elseif redis.call('HEXISTS', metadata, 'queue') == 1 then
-  local answer = done()
-  answer[2] = 0
-  return answer
 end
 local run, has_ended = lease()
+local known = redis.call('HGET', metadata, 'queue')
+if known then
+  -- What is said to be in the queue is there, or in the hands of a run: else it is queued anew.
+  local is_there = run
+  for _, key in ipairs({string.match(known, '^%S+') or KEYS[5], KEYS[5], 'task-state:queue-taken'}) do
+    local at = redis.pcall('ZSCORE', key, known)
+    is_there = is_there or (type(at) == 'string' and at)
+  end
+  if is_there then
+    local answer = done()
+    answer[2] = 0
+    return answer
+  end
+  leave_queue()
+end
 if run and not has_ended then
   return {'held'}
 end

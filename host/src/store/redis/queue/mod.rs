@@ -38,6 +38,7 @@ static ENQUEUE: LazyLock<Script> = LazyLock::new(|| Script::once(with_places!("e
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(with_places!("take.lua")));
 static MOVE: LazyLock<Script> = LazyLock::new(|| Script::new(with_places!("move.lua")));
 static DEQUEUE: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("dequeue.lua")));
+static DISCARD: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("discard.lua")));
 static RETRY: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("retry.lua")));
 static BLOCK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("block.lua")));
 
@@ -119,6 +120,14 @@ impl TaskQueue for RedisStore {
 
     async fn give_back(&self, ticket: &Ticket) -> Result<()> {
         self.move_place(&ticket.task_id, "back", &ticket.token).await
+    }
+
+    async fn discard(&self, ticket: &Ticket) -> Result<bool> {
+        let _admitted = self.admit()?;
+        let (id, args) = (ticket.task_id.as_str(), [ticket.token.as_str()]);
+        let operation = Operation { script: &DISCARD, id, keys: &[], args: &args, staged: None };
+        let outcome = self.session.carry_out(&self.primary, operation, self.deadline()).await?;
+        Ok(matches!(outcome, Outcome::Done(_)))
     }
 
     async fn dequeue(&self, id: &TaskId) -> Result<bool> {

@@ -26,20 +26,21 @@ local function blocks(key)
   return ok and type(value) == 'table' and value or {}
 end
 
--- Has a place wait in its lane. `<lane> <id> <microseconds>`, where the lane is `<service's lanes>:<user>`.
-local function wait(place)
+-- Has a place wait in its lane. It stays where it is if it cannot, so that it is not lost.
+local function wait(due, place)
   local lanes, user, lane, at = place_parts(place)
   if lane then
-    redis.call('ZADD', lane, at, place)
-    take_turns(lanes, user)
+    if type(redis.pcall('ZADD', lane, at, place)) == 'table' or not pcall(take_turns, lanes, user) then
+      return
+    end
   end
+  redis.call('ZREM', due, place)
 end
 
 for _, due in ipairs({taken, later}) do
   local places = redis.call('ZRANGE', due, '-inf', string.format('%d', now), 'BYSCORE', 'LIMIT', 0, 1000)
   for _, place in ipairs(places) do
-    redis.call('ZREM', due, place)
-    wait(place)
+    wait(due, place)
   end
 end
 
@@ -54,47 +55,78 @@ if type(all.blocked_users) == 'table' then
   end
 end
 
--- The first place in a lane of a user who may run one more.
-local function first_in(lanes, room)
-  local from = 0
-  while true do
-    local users = redis.call('ZRANGE', lanes, from, from + 99)
-    for _, user in ipairs(users) do
-      if is_blocked[user] == nil then
-        is_blocked[user] = blocks(ARGV[2] .. user).blocked == true
-      end
-      if not is_blocked[user] and room(user) > 0 then
-        local place = redis.call('ZRANGE', lanes .. ':' .. user, 0, 0)[1]
-        if place then
-          return place, user
-        end
-        redis.call('ZREM', lanes, user)
-        from = from - 1
+-- How many users are passed over in one call before it gives up. They have the last turns then, so that the next call
+-- comes to others.
+local MOST_PASSED = 1000
+
+local function may_run(user, room)
+  if room(user) <= 0 then
+    return false
+  elseif is_blocked[user] == nil then
+    is_blocked[user] = blocks(ARGV[2] .. user).blocked == true
+  end
+  return not is_blocked[user]
+end
+
+-- The first place in the lane of a user. One that has none has no turn.
+local function first_of(lanes, user)
+  local place = redis.call('ZRANGE', lanes .. ':' .. user, 0, 0)[1]
+  if not place then
+    redis.call('ZREM', lanes, user)
+  end
+  return place
+end
+
+-- The first place in a lane of a user who may run one more: of these users, or of all. `passed` has what earlier calls for
+-- the same lanes have passed over.
+local function first_in(lanes, room, only, passed)
+  if only then
+    local found, turn
+    for user in pairs(only) do
+      local at = tonumber(redis.call('ZSCORE', lanes, user) or nil)
+      if at and (not turn or at < turn) and may_run(user, room) and first_of(lanes, user) then
+        found, turn = user, at
       end
     end
-    if #users < 100 then
+    return found and first_of(lanes, found), found
+  end
+  while #passed < MOST_PASSED do
+    local user = redis.call('ZRANGE', lanes, #passed, #passed)[1]
+    if not user then
       return nil
+    elseif not may_run(user, room) then
+      passed[#passed + 1] = user
+    else
+      local place = first_of(lanes, user)
+      if place then
+        return place, user
+      end
     end
-    from = from + 100
+  end
+  for _, user in ipairs(passed) do
+    redis.call('ZREM', lanes, user)
+    take_turns(lanes, user)
   end
 end
 
 local places = {}
 local function take(wanted)
   local base = queue .. wanted.service
-  local of_user = {}
+  local of_user, passed = {}, {high = {}, low = {}}
+  local only = wanted.most_of_user == 0 and wanted.of_user or nil
   local function room(user)
     return of_user[user] or wanted.of_user[user] or wanted.most_of_user
   end
   for _ = 1, wanted.most do
-    local turns = tonumber(redis.call('HGET', base, 'turns') or 0)
+    local turns = tonumber(redis.call('HGET', base, 'turns') or 0) or 0
     local low_first = turns % ARGV[5] == ARGV[5] - 1
-    local first = low_first and {':low', ':high'} or {':high', ':low'}
-    local lanes = base .. first[1]
-    local place, user = first_in(lanes, room)
-    if not place then
-      lanes = base .. first[2]
-      place, user = first_in(lanes, room)
+    local lanes, place, user
+    for _, priority in ipairs(low_first and {'low', 'high'} or {'high', 'low'}) do
+      lanes = base .. ':' .. priority
+      place, user = first_in(lanes, room, only, passed[priority])
+      if place then
+        break
+      end
     end
     if not place then
       return
@@ -112,9 +144,17 @@ local function take(wanted)
   end
 end
 
+-- What is wrong with the keys of one service is not to stop the others.
+local wrong
 for _, wanted in ipairs(cjson.decode(ARGV[6])) do
   if blocks(ARGV[3] .. wanted.service).blocked ~= true then
-    take(wanted)
+    local ok, why = pcall(take, wanted)
+    if not ok then
+      wrong = wrong or 'ERR the queue of the service ' .. wanted.service .. ': ' .. tostring(type(why) == 'table' and why.err or why)
+    end
   end
+end
+if wrong and #places == 0 then
+  return redis.error_reply(wrong)
 end
 return places

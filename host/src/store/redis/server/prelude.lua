@@ -104,7 +104,8 @@ local function leave_queue()
   local place = redis.call('HGET', metadata, 'queue')
   if place then
     for _, key in ipairs({string.match(place, '^%S+'), 'task-state:queue-later', 'task-state:queue-taken'}) do
-      redis.call('ZREM', key, place)
+      -- A key of another type has no place in it, and must not stop what has begun.
+      redis.pcall('ZREM', key, place)
     end
     redis.call('HDEL', metadata, 'queue', 'attempt', 'attempts')
   end

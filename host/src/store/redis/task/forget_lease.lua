@@ -10,6 +10,6 @@ local lease_until = redis.pcall('HGET', KEYS[2], 'lease_until')
 if type(lease_until) == 'string' and tonumber(lease_until) > now then
   return 0
 elseif type(lease_until) == 'string' then
-  redis.call('HDEL', KEYS[2], 'run', 'lease_until', 'seen')
+  redis.call('HDEL', KEYS[2], 'run', 'lease_until', 'seen', 'queue', 'attempt', 'attempts')
 end
 return redis.call('ZREM', KEYS[1], ARGV[1])

@@ -44,12 +44,14 @@ if expected == '' and #ARGV < 19 then
   end
 end
 
+local was_run
 local claims = run ~= 'keep' and run ~= 'release' and run ~= 'end' and run ~= 'unheld'
 if (claims or run == 'unheld') and expected ~= '' then
   local found, has_ended = lease()
   if found and not has_ended then
     return {'held'}
   end
+  was_run = found
 end
 if ARGV[12] == '' and redis.call('EXISTS', KEYS[#KEYS]) == 0 then
   return {'changed'}
@@ -88,7 +90,8 @@ local attempt
 if claims and place ~= '' then
   attempt = redis.call('HINCRBY', metadata, 'attempt', 1)
   redis.call('HSET', metadata, 'attempts', ARGV[18])
-elseif (run ~= 'keep' and run ~= 'unheld') or place ~= '' or expected == '' or #ARGV > 18 then
+elseif (run ~= 'keep' and run ~= 'unheld') or place ~= '' or expected == '' or #ARGV > 18
+  or was_run then
   leave_queue()
 end
 redis.call('EXPIRE', metadata, ttl + beyond)
