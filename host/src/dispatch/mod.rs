@@ -93,6 +93,8 @@ struct Shared {
     rerouted: Notify,
     runs: Arc<Runs>,
     closed: watch::Sender<bool>,
+    /// Whether nothing is on its way from the queue any more.
+    stopped: watch::Sender<bool>,
     /// The store has refused something lately that it should have done.
     trouble: AtomicBool,
     settling: Settling,
@@ -152,6 +154,7 @@ impl DispatcherBuilder {
             rerouted: Notify::new(),
             runs: Runs::new(),
             closed: watch::Sender::new(false),
+            stopped: watch::Sender::new(false),
             trouble: AtomicBool::new(false),
             settling: Settling::default(),
             waiting: Waiting::default(),
@@ -209,7 +212,8 @@ impl Dispatcher {
         let end = now.checked_add(time).unwrap_or(now + Duration::from_secs(u32::MAX.into()));
         shared.closed.send_replace(true);
         shared.host.drain(time).await;
-        // The sender is here, so it cannot be gone.
+        // The senders are here, so they cannot be gone.
+        let _ = shared.stopped.subscribe().wait_for(|stopped| *stopped).await;
         let _ = shared.runs.count().wait_for(|count| *count == 0).await;
         let _ = timeout_at(end, shared.restorer.idle()).await;
     }

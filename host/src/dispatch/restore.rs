@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::pause::Complaint;
 use crate::plugin::{Budget, Journal, lock};
@@ -31,6 +31,9 @@ const AGAIN: Duration = Duration::from_millis(200);
 
 /// How long after the last look a store that does not answer is asked again.
 const OVERTIME: Duration = Duration::from_secs(60);
+
+/// Between two looks for what is due: many tasks may begin and end in a second.
+const TICK: Duration = Duration::from_millis(20);
 
 /// How many records are read at once.
 const AT_ONCE: usize = 16;
@@ -292,5 +295,31 @@ pub(super) async fn keep_restoring(restorer: Arc<Restorer>) {
                 }
             }
         }
+        sleep(TICK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_looked_at_at_the_stated_times_after_its_end_and_not_for_longer() {
+        let start = Instant::now();
+        let looks = |keep_for: Duration, late: Duration| {
+            let mut end = End { at: start, status: None, looks: 0 };
+            let mut now = start;
+            let mut looks = Vec::new();
+            while let Some(next) = next_look(&mut end, keep_for, now) {
+                looks.push((next - start).as_millis());
+                now = next + late;
+            }
+            looks
+        };
+        assert_eq!(looks(Duration::from_secs(10), Duration::ZERO), [100, 500, 2_000, 5_000, 10_000]);
+        assert_eq!(looks(Duration::from_secs(1), Duration::ZERO), [100, 500, 1_000]);
+        // What was missed is not made up for.
+        assert_eq!(looks(Duration::from_secs(10), Duration::from_secs(3)), [100, 5_000, 10_000]);
+        assert!(looks(Duration::ZERO, Duration::ZERO).is_empty());
     }
 }

@@ -84,10 +84,14 @@ impl Dispatcher {
     /// [`SubmitError`]: the task is not in the queue, unless the store [did not answer](store::Error::Unavailable).
     pub async fn submit(&self, submission: &Submission) -> Result<(), SubmitError> {
         let shared = &self.0.shared;
-        if shared.is_paused(&submission.service, &submission.user_id).await? {
+        let (is_paused, found) = tokio::join!(
+            shared.is_paused(&submission.service, &submission.user_id),
+            shared.store().get(&submission.task_id, &Access::ANY),
+        );
+        if is_paused? {
             return Err(SubmitError::Paused);
         }
-        let task = match shared.store().get(&submission.task_id, &Access::ANY).await {
+        let task = match found {
             Err(Error::NotFound) => return Err(SubmitError::Unknown),
             found => found?,
         };

@@ -16,6 +16,11 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Takes and starts until the dispatcher closes.
 pub(super) async fn keep_taking(shared: Arc<Shared>) {
+    take_until_closed(&shared).await;
+    shared.stopped.send_replace(true);
+}
+
+async fn take_until_closed(shared: &Arc<Shared>) {
     let mut pauses = Pauses::new();
     let complaint = Complaint::default();
     let mut runs = shared.runs.count();
@@ -24,7 +29,7 @@ pub(super) async fn keep_taking(shared: Arc<Shared>) {
     let mut arrivals = shared.store().queue().arrivals();
     while !shared.is_closed() {
         turn = turn.wrapping_add(1);
-        let filled = fill(&shared, turn).await.inspect_err(|error| shared.host.observed().tell_error(error));
+        let filled = fill(shared, turn).await.inspect_err(|error| shared.host.observed().tell_error(error));
         if let Err(error) = &filled
             && complaint.is_due()
         {

@@ -248,3 +248,17 @@ async fn a_record_to_which_nobody_writes_blindly_is_read_once_after_the_end() {
     looks(2).await;
     assert_eq!(calls("get").await, before);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_drains_looks_after_what_has_ended_lately() {
+    let data = Data::redis().await;
+    let short = |builder: DispatcherBuilder| builder.restore_for(Duration::from_secs(1));
+    let (platform, mut peer) = (Platform::with(&data, short, |_| {}).await, Peer::of(&data).await);
+    let id = platform.submit("1", "log-steadily 20").await;
+    let early = peer.read_early(&id).await;
+    platform.becomes(&id, Status::Completed).await;
+    peer.write(&early.with(Status::Running, "from the peer")).await;
+    soon("the drain", platform.dispatcher.drain(LONG)).await;
+    assert_eq!(platform.task(&id).await.status(), Status::Completed);
+    assert_eq!(said(&platform, &id).await, (entries(20), vec!["from the peer".to_owned()]));
+}
