@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::record::Status;
 use crate::store::Error;
 
-/// Is told what a host does, to count it. It is called where the host works, and so returns at once. Each method does nothing
-/// unless it is written.
+/// Is told what a host does, to count it. It is called where the host works, and so returns at once. Each method does
+/// nothing unless it is written.
 pub trait Observer: Send + Sync + 'static {
     /// A guest's call on the store was answered: `operation` is its name in the WIT, such as `repository.get`.
     fn host_call(&self, operation: &'static str, time: Duration) {

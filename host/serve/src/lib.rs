@@ -1,8 +1,8 @@
 //! The platform that dispatches tasks to plugins.
 //!
-//! A [`Platform`] is what [`PlatformConfig`] says: plugins loaded on a host, a queue of tasks that they run, and the HTTP contract
-//! of the DMS scheduler in front, so that its frontend dispatches to it. An embedder that has a server of its own takes the
-//! [`router`] alone; one that wants no HTTP takes [`task_state_host::dispatch`].
+//! A [`Platform`] is what [`PlatformConfig`] says: plugins loaded on a host, a queue of tasks that they run, and the
+//! HTTP contract of the DMS scheduler in front, so that its frontend dispatches to it. An embedder that has a server of
+//! its own takes the [`router`] alone; one that wants no HTTP takes [`task_state_host::dispatch`].
 //!
 //! ```no_run
 //! use std::path::Path;

@@ -23,8 +23,8 @@ const CALLS: [f64; 10] = [1e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 1.0, 10
 /// Seconds that tasks wait and runs take.
 const RUNS: [f64; 12] = [0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0];
 
-/// What a platform counts. Cheap to clone; all clones are the same. A [host](task_state_host::HostBuilder::observe) tells it what
-/// happens.
+/// What a platform counts. Cheap to clone; all clones are the same. A [host](task_state_host::HostBuilder::observe)
+/// tells it what happens.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 

@@ -174,8 +174,9 @@ impl Platform {
         &self.contract.dispatcher
     }
 
-    /// Reads the configuration anew and goes on with it. What runs goes on as it began. A plugin that does not load leaves the
-    /// one in place that came from the same file before, and a configuration that cannot be read leaves all as it was.
+    /// Reads the configuration anew and goes on with it. What runs goes on as it began. A plugin that does not load
+    /// leaves the one in place that came from the same file before, and a configuration that cannot be read leaves all
+    /// as it was.
     pub async fn reload(&self) -> Reloaded {
         let _alone = self.reloading.lock().await;
         let before = self.state().config.clone();
@@ -214,8 +215,8 @@ impl Platform {
         Reloaded { plugins, problems }
     }
 
-    /// Takes no more tasks from the queue, lets runs end by themselves for the time that the configuration gives them, and
-    /// cancels the rest. Requests are answered until then: what is submitted waits for another process.
+    /// Takes no more tasks from the queue, lets runs end by themselves for the time that the configuration gives them,
+    /// and cancels the rest. Requests are answered until then: what is submitted waits for another process.
     pub async fn stop(self) {
         self.contract.readiness.change(|readiness| readiness.is_draining = true);
         let time = self.state().config.drain;
@@ -228,7 +229,8 @@ impl Platform {
     }
 }
 
-/// Loads the plugins of a configuration: the routes with their components, in the order of the file, and what was not loaded.
+/// Loads the plugins of a configuration: the routes with their components, in the order of the file, and what was not
+/// loaded.
 async fn load(host: &Host, config: &PlatformConfig) -> (Vec<(PathBuf, Route)>, Vec<NotLoaded>) {
     let loading = config.plugins.iter().map(|plugin| host.load_file(&plugin.component, plugin.load_request()));
     let (mut routes, mut failed) = (Vec::new(), Vec::new());

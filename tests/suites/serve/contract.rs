@@ -1,5 +1,5 @@
-//! The HTTP contract of the DMS scheduler: what it answers to each of the requests of `contract.json` is recorded there, and
-//! where a platform differs on purpose, with the reason. Both are held to it.
+//! The HTTP contract of the DMS scheduler: what it answers to each of the requests of `contract.json` is recorded
+//! there, and where a platform differs on purpose, with the reason. Both are held to it.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -74,8 +74,8 @@ impl Case {
         (!is_same).then(told)
     }
 
-    /// Whether the frontend would wait for its task for ever, unless that is set `failed`: the answer is an error that it does
-    /// nothing about, and the request can be read as far as to the task.
+    /// Whether the frontend would wait for its task for ever, unless that is set `failed`: the answer is an error that
+    /// it does nothing about, and the request can be read as far as to the task.
     fn leaves_its_task_to_the_platform(&self, answer: &Answer) -> bool {
         let is_json = self.content_type.as_deref().is_some_and(|kind| kind.contains("json"));
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! The DMS scheduler and frontend, where checkouts of them are: `TASK_STATE_SCHEDULER` and `TASK_STATE_FRONTEND` name those.
+//! The DMS scheduler and frontend, where checkouts of them are: `TASK_STATE_SCHEDULER` and `TASK_STATE_FRONTEND` name
+//! those.
 
 use std::ffi::OsString;
 use std::io::Write as _;

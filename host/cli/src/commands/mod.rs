@@ -53,8 +53,8 @@ pub(crate) fn main() -> ExitCode {
     exit.into()
 }
 
-/// What is traced unless `RUST_LOG` says so: what a command does is on the screen already, and a platform has nothing else to say
-/// it with.
+/// What is traced unless `RUST_LOG` says so: what a command does is on the screen already, and a platform has nothing
+/// else to say it with.
 fn default_traces(command: &Command) -> &'static str {
     match command {
         Command::Serve(_) => "error,task_state_host=info,task_state_serve=info",

@@ -84,7 +84,8 @@ impl Screen {
         self.end_line(&mut state);
     }
 
-    /// Sends what the libraries trace here as well: what `RUST_LOG` says, or this. Whoever traces never waits for a reader.
+    /// Sends what the libraries trace here as well: what `RUST_LOG` says, or this. Whoever traces never waits for a
+    /// reader.
     pub(crate) fn receive_traces(&self, default: &str) -> io::Result<()> {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
         let (traces, screen) = (self.traces.clone(), self.clone());

@@ -39,8 +39,8 @@ pub struct PluginConfig {
     pub attempts: u32,
     /// The time before the second attempt. Ten seconds unless set.
     pub backoff: Duration,
-    /// What it may do, reach and use, with the paths of the host made absolute. What it may do is confined to its own services
-    /// and users unless the file says otherwise.
+    /// What it may do, reach and use, with the paths of the host made absolute. What it may do is confined to its own
+    /// services and users unless the file says otherwise.
     pub manifest: Manifest,
 }
 

@@ -1,7 +1,7 @@
 //! JSON as the scheduler reads and writes it, which is as Python does: where it is wrong, and in which words.
 //!
-//! What Python reads beyond JSON is read too (`NaN`, `Infinity`), and left to whoever uses the value to refuse. Lone surrogates
-//! are not: no text here can hold one.
+//! What Python reads beyond JSON is read too (`NaN`, `Infinity`), and left to whoever uses the value to refuse. Lone
+//! surrogates are not: no text here can hold one.
 
 use std::fmt::Write as _;
 

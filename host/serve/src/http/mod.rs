@@ -1,7 +1,7 @@
 //! The HTTP contract of the DMS scheduler, and what operators ask of a platform.
 //!
-//! Which answer means what to the frontend is told in `tasks.rs`, and how the answers differ from those of the DMS scheduler in
-//! the guide, `host/serve/README.md`.
+//! Which answer means what to the frontend is told in `tasks.rs`, and how the answers differ from those of the DMS
+//! scheduler in the guide, `host/serve/README.md`.
 
 mod admin;
 mod answer;
@@ -107,8 +107,8 @@ impl<T: Clone> Held<T> {
 
 type Shared = Arc<Contract>;
 
-/// The routes of the contract, for a platform that serves them itself. Bounds on heads, connections and their times are the
-/// server's; those of bodies are here.
+/// The routes of the contract, for a platform that serves them itself. Bounds on heads, connections and their times are
+/// the server's; those of bodies are here.
 pub fn router(contract: Contract) -> Router {
     let shared: Shared = Arc::new(contract);
     let tasks = Router::new()
@@ -131,8 +131,8 @@ pub fn router(contract: Contract) -> Router {
         .with_state(shared)
 }
 
-/// Lets a request pass that shows the token. What one that does not is answered is what does the least harm: the frontend sets a
-/// task `failed` whose submission gets 403, and leaves one alone whose cancellation gets 404.
+/// Lets a request pass that shows the token. What one that does not is answered is what does the least harm: the
+/// frontend sets a task `failed` whose submission gets 403, and leaves one alone whose cancellation gets 404.
 async fn with_token(State(shared): State<Shared>, request: Request<Body>, next: Next) -> Response {
     match shared.token.get() {
         Some(token) if !token.is_shown(request.headers()) => {

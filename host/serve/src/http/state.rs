@@ -28,8 +28,8 @@ fn health(redis: &str) -> Json {
     Json::object([("status", Json::text("ok")), ("redis", Json::text(redis))])
 }
 
-/// Whether tasks may be sent here: the store answers, and the process is not about to end. Its plugins were loaded before it
-/// listened.
+/// Whether tasks may be sent here: the store answers, and the process is not about to end. Its plugins were loaded
+/// before it listened.
 pub(super) async fn readyz(State(shared): State<Shared>) -> Response {
     let state = shared.readiness.get();
     let answers = shared.store_answers().await;

@@ -1,9 +1,9 @@
 //! What the frontend asks of a scheduler: to run a task, and to stop one.
 //!
-//! The frontend takes each answer in a way of its own. A submission that is answered with 403 it sets `failed`, with any other
-//! error it leaves it `dispatching` for ever; so 403 is what a submission gets that may not wait, and whatever else is refused
-//! has been set `failed` here before. A cancellation that is answered with 404 leaves the task as it is; with any other error
-//! the frontend sets it `cancelled` or `failed`, while the plugin runs on.
+//! The frontend takes each answer in a way of its own. A submission that is answered with 403 it sets `failed`, with
+//! any other error it leaves it `dispatching` for ever; so 403 is what a submission gets that may not wait, and
+//! whatever else is refused has been set `failed` here before. A cancellation that is answered with 404 leaves the task
+//! as it is; with any other error the frontend sets it `cancelled` or `failed`, while the plugin runs on.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ use super::body::{Unread, read};
 use super::json::Json;
 use super::model::{CancelRequest, TaskRequest};
 
-/// What is said of a store that does not answer. Its own words may name an address, and what is said here is shown to users.
+/// What is said of a store that does not answer. Its own words may name an address, and what is said here is shown to
+/// users.
 const STORE_AWAY: &str = "The store is unavailable";
 
 /// How long an answer to a submission may take. The frontend gives up after ten seconds.

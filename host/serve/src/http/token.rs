@@ -29,8 +29,8 @@ impl Token {
         Some(text.trim()).filter(|text| !text.is_empty()).map(|text| Self(text.to_owned()))
     }
 
-    /// Whether a request shows it: `Authorization: Bearer TOKEN`, or the password of `Basic`, as a client sends it whose URL
-    /// is `http://user:TOKEN@host`. What is compared takes as long whatever is wrong with it.
+    /// Whether a request shows it: `Authorization: Bearer TOKEN`, or the password of `Basic`, as a client sends it
+    /// whose URL is `http://user:TOKEN@host`. What is compared takes as long whatever is wrong with it.
     pub(super) fn is_shown(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(AUTHORIZATION).and_then(|value| shown(value.as_bytes()));
         shown.is_some_and(|shown| shown.as_slice().ct_eq(self.0.as_bytes()).into())
