@@ -140,6 +140,11 @@ def test_an_error_of_the_host_carries_its_case(component: Component, run: Run) -
     ]
 
 
+def test_a_priority_is_in_the_record(component: Component, run: Run) -> None:
+    ran = run(component(PROGRAMS / "ends.py"), parameters={"how": "priority"})
+    assert (ran.messages, ran.record["priority"]) == (["running high", "running low", "running high"], "high")
+
+
 def test_progress_is_shown_beside_the_record(component: Component, tmp_path: Path) -> None:
     store = f"sqlite:{tmp_path / 'tasks.db'}"
     plugin = str(component(PROGRAMS / "ends.py"))

@@ -75,6 +75,10 @@ def main(task):
         raise GeneratorExit
     elif how == "close the output":
         csv.writer(io.TextIOWrapper(sys.stdout.buffer, newline="")).writerow([1, 2])
+    elif how == "priority":
+        for priority in ("high", "low", "high"):
+            status = repository.set_priority(task.task_id, priority)
+            current_task.log(f"{status.value} {current_task.get().priority.value}")
     elif how == "progress":
         for _ in task_state.progress(range(5), note="steps"):
             pass
