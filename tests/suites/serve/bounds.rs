@@ -98,6 +98,36 @@ async fn what_is_too_large_is_refused_and_the_platform_goes_on() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_tasks_than_may_wait_are_refused_for_good() -> Result<()> {
+    let config = format!("max-waiting-tasks = 2\n{}", plugin(ANALYTICS, "concurrency = 1"));
+    let serving = Serving::on_sqlite(&config).await?;
+    let mut refused = Vec::new();
+    for number in 0..9 {
+        let task = Task::to(&format!("t{number}"), "wait");
+        task.save(&serving.store).await?;
+        let answer = serving.submit(&task).await?;
+        if answer.status != 202 {
+            refused.push(answer);
+        }
+    }
+    // One runs, and two wait.
+    assert!(refused.len() >= 6, "{refused:?}");
+    for answer in refused {
+        assert_eq!(answer.status, 403, "{answer:?}");
+        assert!(answer.body.contains("tasks are waiting, and at most 2 may"), "{answer:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_no_text_is_no_user() -> Result<()> {
+    let serving = Serving::on_sqlite(&plugin(ANALYTICS, "")).await?;
+    let answer = serving.ask(Request::new("POST", "/tasks/users/%ff/block")).await?;
+    assert_eq!((answer.status, answer.json()), (404, serde_json::json!({"detail": "Not Found"})));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn connections_that_say_nothing_keep_nobody_else_from_being_answered() -> Result<()> {
     let serving = Serving::on_sqlite(&plugin(ANALYTICS, "")).await?;
     let silent: Result<Vec<TcpStream>, _> = (0..500).map(|_| TcpStream::connect(serving.address)).collect();

@@ -1,7 +1,7 @@
 //! The life of a platform: it starts, reads its configuration anew, and stops.
 
 use anyhow::Result;
-use task_state_tests::command::Shell;
+use task_state_tests::command::{Shell, Signal};
 use task_state_tests::guests::guest;
 use task_state_tests::redis_server::RedisServer;
 use task_state_tests::tasks::Status;
@@ -84,7 +84,7 @@ async fn what_does_not_load_leaves_the_old_one_in_place_and_says_so() -> Result<
     let mut serving = Serving::start(shell, config).await?;
 
     std::fs::write(&component, "not wasm")?;
-    serving.running.signal(task_state_tests::command::Signal::HUP)?;
+    serving.running.signal(Signal::HUP)?;
     let said = serving.running.wait_for("warning: ")?;
     assert!(said.contains("plugin.wasm\" is not loaded") && said.ends_with("the one from before goes on"), "{said}");
     serving.running.wait_for("read anew: 1 plugins")?;
@@ -93,7 +93,7 @@ async fn what_does_not_load_leaves_the_old_one_in_place_and_says_so() -> Result<
 
     let path = serving.shell.directory().join("platform.toml");
     std::fs::write(path, "[[plugins]]\nservices = 1")?;
-    serving.running.signal(task_state_tests::command::Signal::HUP)?;
+    serving.running.signal(Signal::HUP)?;
     let said = serving.running.wait_for("warning: ")?;
     assert!(said.contains("platform.toml:2:12: "), "{said}");
     serving.run(&Task::to("two", "nothing")).await?;
@@ -119,6 +119,28 @@ async fn a_platform_that_is_asked_to_stop_lets_its_runs_end() -> Result<()> {
     assert!(logs.contains("done"), "{logs}");
     let id = task_state_tests::tasks::task_id("t");
     assert_eq!(store.status(&id, &task_state_tests::tasks::Access::ANY).await?, Status::Completed);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_stops_is_not_ready_and_what_it_accepts_waits() -> Result<()> {
+    let serving = Serving::on_sqlite(&plugin(ANALYTICS, "")).await?;
+    let runs = Task::to("runs", "wait");
+    serving.run(&runs).await?;
+    serving.until_logged("runs", "at work").await;
+    serving.running.signal(Signal::TERM)?;
+    eventually("the platform is not ready", async || {
+        let ready = serving.ask(Request::get("/readyz")).await;
+        ready.is_ok_and(|answer| answer.status == 503 && answer.json()["draining"] == true)
+    })
+    .await;
+    serving.run(&Task::to("waits", "nothing")).await?;
+    assert_eq!(serving.ask(Request::post("/tasks/cancel", &runs.cancellation())).await?.status, 202);
+    let shell = serving.shell.clone();
+    let finished = tokio::task::spawn_blocking(move || serving.running.finish()).await??;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let waiting = shell.run(["queue", "--output", "json"])?.json()?;
+    assert_eq!(waiting["waiting"][0]["ready"], 1, "{waiting}");
     Ok(())
 }
 

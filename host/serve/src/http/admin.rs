@@ -1,6 +1,7 @@
 //! What an operator asks of a scheduler: to hold tasks back, and to prefer some.
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::{Request, StatusCode};
@@ -9,7 +10,7 @@ use task_state_host::record::{Change, TaskId, UserId};
 use task_state_host::store::{Access, Error, Pause};
 
 use super::Shared;
-use super::answer::{detail, json, line};
+use super::answer::{detail, json, line, short};
 use super::body::read;
 use super::json::Json;
 use super::model::PriorityRequest;
@@ -44,15 +45,20 @@ pub(super) async fn enable(State(shared): State<Shared>) -> Response {
     hold(&shared.dispatcher, &Pause::All, false).await
 }
 
-pub(super) async fn block_user(State(shared): State<Shared>, Path(user): Path<String>) -> Response {
+pub(super) async fn block_user(State(shared): State<Shared>, user: Name) -> Response {
     hold_user(&shared.dispatcher, user, true).await
 }
 
-pub(super) async fn enable_user(State(shared): State<Shared>, Path(user): Path<String>) -> Response {
+pub(super) async fn enable_user(State(shared): State<Shared>, user: Name) -> Response {
     hold_user(&shared.dispatcher, user, false).await
 }
 
-async fn hold_user(dispatcher: &Dispatcher, user: String, blocked: bool) -> Response {
+/// The name in a path.
+type Name = Result<Path<String>, PathRejection>;
+
+async fn hold_user(dispatcher: &Dispatcher, user: Name, blocked: bool) -> Response {
+    // A name that is no text is none that a task has.
+    let Ok(Path(user)) = user else { return detail(StatusCode::NOT_FOUND, "Not Found") };
     match UserId::stored(user) {
         Ok(user) => hold(dispatcher, &Pause::User(user), blocked).await,
         Err(why) => detail(StatusCode::NOT_FOUND, line(why)),
@@ -66,7 +72,7 @@ async fn hold(dispatcher: &Dispatcher, what: &Pause, blocked: bool) -> Response 
     if let Err(error) = done {
         return unavailable(&error);
     }
-    tracing::warn!(%what, blocked, "tasks are held back, or no longer");
+    tracing::warn!(what = short(&what.to_string()), blocked, "tasks are held back, or no longer");
     let blocked = Json::Bool(blocked);
     let body = match what {
         Pause::User(user) => Json::object([("user_id", Json::text(user.as_str())), ("blocked", blocked)]),

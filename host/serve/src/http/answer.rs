@@ -24,3 +24,20 @@ pub(super) fn detail(status: StatusCode, text: impl Into<String>) -> Response {
 pub(super) fn line(text: impl ToString) -> String {
     text.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+/// The beginning of a name that a caller has given, for a log that no caller is to fill.
+pub(super) fn short(name: &str) -> &str {
+    const MAX_BYTES: usize = 200;
+    &name[..name.floor_char_boundary(MAX_BYTES)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_a_log_is_short_and_whole_characters() {
+        assert_eq!(short("alice"), "alice");
+        assert_eq!(short(&"앨".repeat(1_000)), "앨".repeat(66));
+    }
+}

@@ -16,7 +16,7 @@ use task_state_host::record::{Change, JsonObject, Status, TaskId};
 use task_state_host::store::Access;
 
 use super::Shared;
-use super::answer::{detail, json, line};
+use super::answer::{detail, json, line, short};
 use super::body::{Unread, read};
 use super::json::Json;
 use super::model::{CancelRequest, TaskRequest};
@@ -73,7 +73,7 @@ async fn accept(dispatcher: Dispatcher, submission: Submission) -> Response {
         }
         Ok(Ok(Err(error))) => refusal(&task_id, &error),
         Ok(Err(_)) | Err(_) => {
-            tracing::warn!(task = task_id.as_str(), "not accepted in time");
+            tracing::warn!(task = short(task_id.as_str()), "not accepted in time");
             let text = format!("The task was not accepted within {} seconds", SUBMISSION_TIME.as_secs());
             detail(StatusCode::FORBIDDEN, text)
         }
@@ -81,7 +81,7 @@ async fn accept(dispatcher: Dispatcher, submission: Submission) -> Response {
 }
 
 fn refusal(task_id: &TaskId, error: &SubmitError) -> Response {
-    tracing::warn!(task = task_id.as_str(), %error, "refused");
+    tracing::warn!(task = short(task_id.as_str()), %error, "refused");
     match error {
         SubmitError::Unknown => unknown(task_id.as_str()),
         SubmitError::Paused => detail(StatusCode::FORBIDDEN, "Requests are blocked"),
@@ -114,12 +114,12 @@ pub(super) async fn cancel(State(shared): State<Shared>, request: Request<Body>)
         Ok(Ok(Err(CancelError::NotTheOwner))) => "Cancel request does not match stored task identity".to_owned(),
         Ok(Ok(Err(CancelError::Ended(status)))) => format!("Task {task_id} has ended: it is {status}"),
         Ok(Ok(Err(error))) => {
-            tracing::warn!(task = task_id, %error, "not cancelled");
+            tracing::warn!(task = short(&task_id), %error, "not cancelled");
             STORE_AWAY.to_owned()
         }
         Ok(Err(_)) | Err(_) => format!("The task was not stopped within {} seconds", CANCELLATION_TIME.as_secs()),
     };
-    tracing::warn!(task = task_id, why, "not cancelled");
+    tracing::warn!(task = short(&task_id), why = short(&why), "not cancelled");
     detail(StatusCode::NOT_FOUND, why)
 }
 
@@ -145,7 +145,7 @@ async fn fail(dispatcher: &Dispatcher, body: &Json, why: &str) {
         }
     };
     if let Err(error) = failing.await {
-        tracing::warn!(task = id.as_str(), %error, "a task that was refused was not set failed");
+        tracing::warn!(task = short(id.as_str()), %error, "a task that was refused was not set failed");
     }
 }
 
