@@ -84,8 +84,11 @@ async fn routes_of_a_service_have_a_user_each(data: Data) {
         route
     };
     platform.dispatcher.set_routes(vec![route(Allowed::only(["alice"])), route(Allowed::Any)]);
+    // The room of the second route is free when all of alice's wait.
     for number in 0..3 {
         platform.submit(&format!("alice-{number}"), "stop-when-asked").await;
+    }
+    for number in 0..3 {
         platform.submit_for("bob", &format!("bob-{number}"), "stop-when-asked").await;
     }
     let users = async || {
