@@ -107,7 +107,9 @@ pub(super) fn plan(
         if services.is_empty() || free == 0 {
             continue;
         }
-        let first = turn % services.len();
+        // Each service comes first at every place that its route has in turn: where there is room for one run, no service
+        // waits for ever because its turn is never that of its route.
+        let first = (turn / shares.len()) % services.len();
         services.rotate_left(first);
         // A user's tasks of several services count together.
         services.truncate(if share.per_user.is_some() { 1 } else { free });
@@ -202,13 +204,37 @@ mod tests {
             asked(&plan).iter().map(|(route, service, most)| format!("{route}{service}{most}")).collect::<Vec<_>>()
         };
         assert_eq!(plan(100, 0, &[]), ["0a3", "0b2", "1c4"]);
-        assert_eq!(plan(100, 1, &[]), ["1c4", "0b3", "0a2"]);
+        assert_eq!(plan(100, 1, &[]), ["1c4", "0a3", "0b2"]);
+        assert_eq!(plan(100, 2, &[]), ["0b3", "0a2", "1c4"]);
         assert_eq!(plan(6, 0, &[]), ["0a3", "0b2", "1c1"]);
         assert_eq!(plan(100, 0, &[("a", "u", 1), ("b", "v", 3)]), ["0a1", "1c4"]);
-        assert_eq!(plan(100, 1, &[("a", "u", 1), ("b", "v", 3), ("c", "u", 9)]), ["0b1"]);
+        assert_eq!(plan(100, 2, &[("a", "u", 1), ("b", "v", 3), ("c", "u", 9)]), ["0b1"]);
         // What a route served before it was replaced counts for nobody.
         assert_eq!(plan(100, 0, &[("other", "u", 9)]), ["0a3", "0b2", "1c4"]);
         assert!(plan(0, 0, &[]).is_empty());
+    }
+
+    #[test]
+    fn every_service_has_its_share_of_a_host_that_has_room_for_one_run_at_a_time() {
+        for routes in [
+            vec![served(&["a", "b"], 9), served(&["c", "d"], 9)],
+            vec![served(&["a", "b", "c"], 9), served(&["d"], 9), served(&["e", "f"], 9)],
+        ] {
+            let shares = shares(&routes);
+            let turns = 720;
+            let mut granted = HashMap::<String, usize>::new();
+            for turn in 0..turns {
+                for asked in plan(&shares, &Active::new(), 1, &Emptied::new(), turn) {
+                    *granted.entry(asked.wanted.service.as_str().to_owned()).or_default() += asked.wanted.most;
+                }
+            }
+            for route in &routes {
+                for service in &route.services {
+                    let expected = turns / routes.len() / route.services.len();
+                    assert_eq!(granted.get(service), Some(&expected), "{service} of {granted:?}");
+                }
+            }
+        }
     }
 
     #[test]
