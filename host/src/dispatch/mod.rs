@@ -50,6 +50,7 @@ mod settle;
 mod start;
 mod submit;
 mod take;
+mod waiting;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -62,7 +63,7 @@ use tokio::time::{Instant, timeout_at};
 use self::active::Runs;
 use self::restore::Restorer;
 use self::settle::Settling;
-use self::submit::Waiting;
+use self::waiting::Waiting;
 use crate::plugin::{Host, lock};
 use crate::store::SharedStore;
 
@@ -135,7 +136,9 @@ impl DispatcherBuilder {
         self
     }
 
-    /// How many tasks may wait in the queue before a submission is refused: 1,000,000 unless set. Counted once a second.
+    /// How many tasks may wait in the queue before a submission is refused: 1,000,000 unless set. Counted once a
+    /// second at the most, and more seldom if that takes long: those that were accepted since count too, and those that are
+    /// run since still do.
     pub fn max_waiting(mut self, most: u64) -> Self {
         self.max_waiting = most;
         self

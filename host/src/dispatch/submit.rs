@@ -6,12 +6,10 @@ use tokio::time::Instant;
 
 use super::route::serving;
 use super::same_json::is_same;
+use super::waiting::IsFull;
 use super::{Dispatcher, Shared};
 use crate::record::{Change, InvalidValue, JsonObject, Status, TaskId, TaskRecord};
 use crate::store::{self, Access, Error, Owners, Pause};
-
-/// For how long the number of tasks that wait is good enough.
-const COUNTED_FOR: Duration = Duration::from_secs(1);
 
 /// A registered task that is to be run, and what the caller believes of it.
 #[derive(Debug, Clone)]
@@ -126,7 +124,10 @@ impl Shared {
         if task.status().is_terminal() {
             return Err(SubmitError::Ended(task.status()));
         }
-        self.waiting.admit(self).await?;
+        let most = self.max_waiting;
+        if let Err(IsFull { waiting }) = self.waiting.admit(most, self.store().queue().waiting()).await? {
+            return Err(SubmitError::Full { waiting, most });
+        }
         // Nobody but a frontend leaves a task like this, and that is about to write to it.
         let settles = task.status() == Status::Dispatching && !self.settle.is_zero();
         let delay = if settles { self.settle } else { Duration::ZERO };
@@ -179,28 +180,4 @@ fn mismatch(submission: &Submission, task: &TaskRecord) -> Option<String> {
         differs.push("the parameters differ".to_owned());
     }
     (!differs.is_empty()).then(|| differs.join("; "))
-}
-
-/// How many tasks wait, as it was counted a moment ago.
-#[derive(Debug, Default)]
-pub(super) struct Waiting(tokio::sync::Mutex<Option<(Instant, u64)>>);
-
-impl Waiting {
-    /// Counts one more, if there is room for it.
-    async fn admit(&self, shared: &Shared) -> Result<(), SubmitError> {
-        // Who asks in the same moment waits for the one answer.
-        let mut counted = self.0.lock().await;
-        let known = (*counted).filter(|(at, _)| at.elapsed() < COUNTED_FOR);
-        let (at, waiting) = match known {
-            Some(known) => known,
-            None => {
-                let lanes = shared.store().queue().waiting().await?;
-                (Instant::now(), lanes.iter().map(|lane| lane.ready + lane.delayed).sum())
-            }
-        };
-        let most = shared.max_waiting;
-        let is_full = waiting >= most;
-        *counted = Some((at, waiting + u64::from(!is_full)));
-        if is_full { Err(SubmitError::Full { waiting, most }) } else { Ok(()) }
-    }
 }
