@@ -12,9 +12,37 @@ const MAX_BYTES: usize = 256 << 20;
 /// What an entry takes besides its text.
 const ENTRY_BYTES: usize = size_of::<String>() + 16;
 
-/// How much some journals keep together.
-#[derive(Debug, Default)]
-pub(crate) struct Budget(AtomicUsize);
+/// The part of a budget that one journal may take: one in so many. Who logs more than that loses his own, and nobody else's.
+const PART: usize = 16;
+
+/// How much some journals keep together, and each of them.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    most: usize,
+    taken: AtomicUsize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::of(MAX_BYTES)
+    }
+}
+
+impl Budget {
+    fn of(most: usize) -> Self {
+        Self { most, taken: AtomicUsize::new(0) }
+    }
+
+    /// Takes some bytes for a journal that has so many with them. False if that is too much, for it or for all.
+    fn take(&self, bytes: usize, of_journal: usize) -> bool {
+        let taken = self.taken.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        of_journal <= self.most / PART && taken <= self.most
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
 
 /// The entries that a run has written and that were acknowledged, in their order.
 #[derive(Debug)]
@@ -58,7 +86,7 @@ impl Journal {
             let bytes = text.len() + ENTRY_BYTES;
             state.bytes += bytes;
             state.entries.push(text);
-            if self.budget.0.fetch_add(bytes, Ordering::Relaxed) + bytes > MAX_BYTES {
+            if !self.budget.take(bytes, state.bytes) {
                 state.is_full = true;
                 self.clear(state);
                 tracing::warn!("a run has logged too much for its entries to be put back, should a writer erase them");
@@ -89,7 +117,7 @@ impl Journal {
     }
 
     fn clear(&self, state: &mut State) {
-        self.budget.0.fetch_sub(state.bytes, Ordering::Relaxed);
+        self.budget.give_back(state.bytes);
         (state.entries, state.bytes) = (Vec::new(), 0);
     }
 }
@@ -97,7 +125,7 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         let state = &mut *lock(&self.state);
-        self.budget.0.fetch_sub(state.bytes, Ordering::Relaxed);
+        self.budget.give_back(state.bytes);
     }
 }
 
@@ -140,16 +168,41 @@ mod tests {
         assert_eq!(journal.count(), 3);
     }
 
+    /// An entry that takes so many bytes of a budget.
+    fn entry_of(bytes: usize) -> Entry {
+        let beside = wire_entry(&entry(""), entry("").at.as_ref().unwrap()).len() + ENTRY_BYTES;
+        entry(&"x".repeat(bytes - beside))
+    }
+
+    fn kept(journal: &Journal) -> usize {
+        lock(&journal.state).entries.len()
+    }
+
+    #[test]
+    fn a_run_that_logs_too_much_loses_its_own_journal_and_nobody_elses() {
+        let budget = Arc::new(Budget::of(PART * 1_000));
+        let (chatty, quiet): (Vec<_>, Vec<_>) =
+            (0..PART).map(|_| (Journal::new(budget.clone()), Journal::new(budget.clone()))).unzip();
+        for (chatty, quiet) in chatty.iter().zip(&quiet) {
+            (0..11).for_each(|_| chatty.add(&[entry_of(100)]));
+            quiet.add(&[entry_of(1_000)]);
+        }
+        assert!(chatty.iter().all(|journal| kept(journal) == 0 && journal.count() == 11));
+        assert!(quiet.iter().all(|journal| kept(journal) == 1));
+    }
+
     #[test]
     fn journals_share_a_budget_and_give_it_back() {
-        let budget = Arc::new(Budget::default());
-        let long = entry(&"x".repeat(MAX_BYTES / 2));
-        let (first, second) = (Journal::new(budget.clone()), Journal::new(budget.clone()));
-        first.add(std::slice::from_ref(&long));
-        second.add(&[entry("short"), long.clone(), entry("after")]);
-        assert_eq!(lock(&first.state).entries.len(), 1);
-        assert!(lock(&second.state).entries.is_empty() && second.count() == 3);
-        drop((first, second));
-        assert_eq!(budget.0.load(Ordering::Relaxed), 0);
+        let budget = Arc::new(Budget::of(PART * 1_000));
+        let journals: Vec<_> = (0..PART).map(|_| Journal::new(budget.clone())).collect();
+        for journal in &journals {
+            journal.add(&[entry_of(600), entry_of(400)]);
+        }
+        let late = Journal::new(budget.clone());
+        late.add(&[entry_of(100), entry_of(100)]);
+        assert!(journals.iter().all(|journal| kept(journal) == 2));
+        assert!(kept(&late) == 0 && late.count() == 2);
+        drop((journals, late));
+        assert_eq!(budget.taken.load(Ordering::Relaxed), 0);
     }
 }
