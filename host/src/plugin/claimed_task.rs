@@ -17,7 +17,7 @@ use super::held::{Held, Pushed};
 use super::known_task::KnownTask;
 use super::lock;
 use crate::imports::{CurrentTask, Underway};
-use crate::record::{Change, Entry, Progress, Status, TaskId, TaskRecord};
+use crate::record::{Change, Entry, Progress, Restoration, Status, TaskId, TaskRecord, wire_entry};
 use crate::store::{Access, Error, Owners, Result, RunId, SharedStore};
 
 /// For how long a status that the store has told is good enough to answer whether the task was asked to stop.
@@ -145,6 +145,21 @@ impl ClaimedTask {
     /// Makes a change to the task, and tells what has come of it.
     pub(super) async fn write_now(&self, mut change: Change) -> Result<Status> {
         let entries = self.announce(&self.id, &mut change);
+        self.carry_out(change, entries).await
+    }
+
+    /// Makes a change that has no status once more, after a try that was not answered and may have been made: entries that
+    /// the log holds are not added to it again. Each has its time.
+    pub(super) async fn write_again(&self, mut change: Change) -> Result<Status> {
+        let record = self.store.get(&self.id, &self.during).await;
+        self.note(&record, TaskRecord::status);
+        let entries = std::mem::take(&mut change.entries);
+        let logged = entries.iter().filter_map(|entry| Some(wire_entry(entry, entry.at.as_ref()?))).collect();
+        change.restoration = Some(Restoration::new(record?.created_at().clone(), logged, None));
+        self.carry_out(change, entries).await
+    }
+
+    async fn carry_out(&self, change: Change, entries: Vec<Entry>) -> Result<Status> {
         let progress = change.progress.clone();
         let answer = self.store.change(&self.id, change, &self.during).await;
         if answer.is_ok() {
@@ -156,6 +171,13 @@ impl ClaimedTask {
         }
         self.note(&answer, |status| *status);
         answer
+    }
+
+    /// Gives each entry of a change its time.
+    pub(super) fn stamp(&self, change: &mut Change) {
+        for entry in &mut change.entries {
+            entry.at.get_or_insert_with(|| self.store.now());
+        }
     }
 
     /// Writes what is held back while the guest goes on. A failure is the answer of the guest's next call; the entries are
@@ -274,9 +296,7 @@ impl CurrentTask for ClaimedTask {
         if *id != self.id || !self.events.wanted() {
             return Vec::new();
         }
-        for entry in &mut change.entries {
-            entry.at.get_or_insert_with(|| self.store.now());
-        }
+        self.stamp(change);
         change.entries.clone()
     }
 

@@ -209,9 +209,19 @@ async fn write_final(claimed: &ClaimedTask, mut change: Change) -> Result<Status
     let mut pause = FIRST_RETRY;
     let mut text = Vec::new();
     let mut tries = 0;
+    // A write that was not answered may have been made. It is made once: nothing leaves a terminal status, and without a
+    // status nothing is added that is there.
+    let mut may_be_made = false;
     let status = loop {
-        let error = match claimed.write_now(change.clone()).await {
-            Err(error @ (Error::Failed(_) | Error::InvalidValue(_))) if reduce(&mut change, &mut text) => {
+        let is_again = may_be_made && change.status.is_none();
+        let answer = if is_again {
+            claimed.write_again(change.clone()).await
+        } else {
+            claimed.stamp(&mut change);
+            claimed.write_now(change.clone()).await
+        };
+        let error = match answer {
+            Err(error @ (Error::Failed(_) | Error::InvalidValue(_))) if !is_again && reduce(&mut change, &mut text) => {
                 tracing::warn!(task = %claimed.id, %error, "the end of a run is written without its text at first");
                 continue;
             }
@@ -219,10 +229,10 @@ async fn write_final(claimed: &ClaimedTask, mut change: Change) -> Result<Status
             answer => break answer?,
         };
         tracing::debug!(task = %claimed.id, %error, "the end of a run is written again");
+        may_be_made |= matches!(error, Error::Unavailable(_));
         tries += 1;
         tokio::time::sleep(pause).await;
         pause *= 2;
-        // A write that was not answered may have been made. It is made once: nothing leaves a terminal status.
         match claimed.store.status(&claimed.id, &claimed.access).await {
             Ok(status) if status.is_terminal() => {
                 claimed.learn(|known| known.saw(status));

@@ -1,9 +1,12 @@
 //! Runs of tasks from the queue, and further attempts at those that fail.
 
-use task_state_host::StartError;
+use futures_util::StreamExt as _;
 use task_state_host::record::Priority;
 use task_state_host::store::{Error, Ticket, Wanted};
+use task_state_host::{RunEvent, StartError};
+use task_state_tests::faulty_store::Fault;
 
+use super::faults::failing;
 use super::*;
 
 /// Registers a task and puts it into the queue.
@@ -42,6 +45,31 @@ async fn an_attempt_that_fails_is_told_in_the_log_and_followed_by_another() {
     let notice = |attempt| format!("attempt {attempt} of 3 has failed, the next follows in 0s");
     assert_eq!(log, [why.clone(), notice(1), why.clone(), notice(2), why]);
     assert_eq!(take(&sandbox).await, None);
+}
+
+#[tokio::test]
+async fn that_an_attempt_has_failed_is_told_once_although_the_store_does_not_answer() {
+    for (times, fault) in [(1, (|| Fault::Unanswered) as fn() -> Fault), (2, || Fault::Unanswered), (2, || Fault::Lost)]
+    {
+        let sandbox = failing(times, |change| change.status.is_none(), fault);
+        let plugin = sandbox.plugin("report").await;
+        let id = queue(&sandbox).await;
+        let request = request_with(&take(&sandbox).await.unwrap(), "fail", 2);
+        let told = request.events();
+        let outcome = plugin.run(request).await.unwrap();
+        assert_eq!((outcome.status, outcome.is_retried), (Status::Running, true));
+        let log = messages(&sandbox.task(&id).await);
+        assert!(log.len() == 2 && log[1].starts_with("attempt 1 of 2 has failed"), "{log:?}");
+        let told: Vec<_> = told.filter_map(async |event| entry_of(event)).collect().await;
+        assert_eq!(told, log);
+    }
+}
+
+fn entry_of(event: RunEvent) -> Option<String> {
+    match event {
+        RunEvent::Entry { message, .. } => Some(message),
+        _ => None,
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ fn is_final(change: &Change) -> bool {
 }
 
 /// A sandbox in which the first `times` changes of a kind have a fault.
-fn failing(times: usize, kind: fn(&Change) -> bool, fault: fn() -> Fault) -> Sandbox {
+pub(super) fn failing(times: usize, kind: fn(&Change) -> bool, fault: fn() -> Fault) -> Sandbox {
     let left = AtomicUsize::new(times);
     Sandbox::on(FaultyStore::new(memory(), move |change| {
         let fails = kind(change) && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
