@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Dispatcher, Shared};
 use crate::plugin::Run;
@@ -70,17 +70,11 @@ impl Dispatcher {
         let now = Instant::now();
         let until = now.checked_add(patience).unwrap_or(now + Duration::from_secs(u32::MAX.into()));
         let status = match shared.host.run_of(id) {
-            Some(run) => stop_run(run, patience).await,
+            Some(run) => shared.stop_run(run, &task, until).await?,
             None => shared.stop_elsewhere(id, &task, until).await?,
         };
         if status.is_terminal() && status != Status::Cancelled { Err(CancelError::Ended(status)) } else { Ok(status) }
     }
-}
-
-/// Stops a run of this process. Gives the status to which it comes in time.
-async fn stop_run(run: Run, patience: Duration) -> Status {
-    run.cancel();
-    timeout(patience, run.wait()).await.map_or(Status::CancelRequested, |outcome| outcome.status)
 }
 
 impl Shared {
@@ -89,6 +83,17 @@ impl Shared {
         self.host.run_of(id).iter().for_each(Run::cancel);
         if let Err(error) = self.store().queue().dequeue(id).await {
             tracing::debug!(task = %id, %error, "a task that is gone was left in the queue");
+        }
+    }
+
+    /// Stops a run of this process. Gives the status to which it comes in time.
+    async fn stop_run(&self, run: Run, task: &TaskRecord, until: Instant) -> Result<Status, CancelError> {
+        let (id, is_told) = (run.task_id().clone(), run.cancel_if_open());
+        match timeout_at(until, run.wait()).await {
+            Ok(outcome) if outcome.status.is_terminal() => Ok(outcome.status),
+            Err(_) if is_told => Ok(Status::CancelRequested),
+            // Its attempt had failed before it could be told, and the task waits for another.
+            _ => self.stop_elsewhere(&id, task, until).await,
         }
     }
 

@@ -187,18 +187,32 @@ fn outcome(claimed: &ClaimedTask, status: Status, written: Result<()>) -> Outcom
     Outcome { status, is_retried: false, written, location: Some(location) }
 }
 
-/// Writes why an attempt has failed, and puts the task back into the queue.
+/// Writes why an attempt has failed, and puts the task back into the queue; or ends it, if it is not running any more.
 ///
 /// If that cannot be done, the task is one of a host that is lost, and is tried again as such.
 async fn try_again(claimed: &ClaimedTask, retry: Retry, why: String, output: Option<OutputChange>) -> Outcome {
     let (delay, notice) = retry.next();
     let change = claimed.closing(Change::logs([why, notice]).output(output)).await;
     let again = async {
-        write_final(claimed, change).await?;
-        claimed.store.queue().retry(&claimed.id, &claimed.run, delay).await
+        let end = match write_final(claimed, change).await? {
+            Status::Running => {
+                claimed.store.queue().retry(&claimed.id, &claimed.run, delay).await?;
+                return Ok((Status::Running, true));
+            }
+            // It was asked to stop after the guest had ended.
+            Status::CancelRequested => Change::finish(Status::Cancelled).log("cancelled before the next attempt"),
+            ended if ended.is_terminal() => Change::finish(ended),
+            other => Change::finish(Status::Failed).log(format!("no attempt follows: the task has become {other}")),
+        };
+        Ok((write_final(claimed, end).await?, false))
     };
-    let written = again.await.inspect_err(|error| tracing::error!(task = %claimed.id, %error, "no further attempt"));
-    Outcome { is_retried: written.is_ok(), ..outcome(claimed, Status::Running, written) }
+    match again.await {
+        Ok((status, is_retried)) => Outcome { is_retried, ..outcome(claimed, status, Ok(())) },
+        Err(error) => {
+            tracing::error!(task = %claimed.id, %error, "no further attempt");
+            outcome(claimed, Status::Running, Err(error))
+        }
+    }
 }
 
 /// Writes the last change of a run, once, although the store may be unavailable for a while, or refuse it. Gives the status

@@ -59,7 +59,9 @@ impl Registry {
     pub(super) fn cancel(&self) {
         let mut state = lock(&self.state);
         (state.closed, state.cancelled) = (true, true);
-        state.runs.values().for_each(|run| run.cancel_for(SHUTTING_DOWN));
+        for run in state.runs.values() {
+            run.cancel_for(SHUTTING_DOWN);
+        }
     }
 
     /// Waits until there is no run.

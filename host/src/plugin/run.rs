@@ -111,16 +111,20 @@ impl Run {
     }
 
     /// Asks the task to stop: it becomes `cancel_requested`, the guest has its grace period, and is then interrupted.
-    /// May be called from any thread, any number of times.
+    /// May be called from any thread, any number of times. Nothing happens if the guest has ended, and its end is being
+    /// written.
     pub fn cancel(&self) {
         self.cancel_for(CANCELLED);
     }
 
+    /// The same. False if the guest has ended: the task may be tried again.
+    pub(crate) fn cancel_if_open(&self) -> bool {
+        self.cancel_for(CANCELLED)
+    }
+
     /// The same, with what the task's log is to say.
-    pub(super) fn cancel_for(&self, notice: &str) {
-        if let Some(task) = &self.task {
-            task.cancel(notice);
-        }
+    pub(super) fn cancel_for(&self, notice: &str) -> bool {
+        self.task.as_ref().is_none_or(|task| task.cancel(notice))
     }
 
     /// Subscribes to what happens in the run from now on; the present status comes first. Whoever is to miss nothing

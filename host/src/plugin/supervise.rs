@@ -39,15 +39,19 @@ enum Action {
 }
 
 impl ClaimedTask {
-    /// Asks the task to stop, saying why in its log. Only the first such request counts.
-    pub(super) fn cancel(&self, notice: &str) {
+    /// Asks the task to stop, saying why in its log. Only the first such request counts. False if the guest makes no more
+    /// calls: its end is being written, and may be that of an attempt which is followed by another.
+    pub(super) fn cancel(&self, notice: &str) -> bool {
+        let mut is_open = false;
         self.learn(|known| {
-            if known.cancelled.is_none() && !known.closed {
+            is_open = !known.closed;
+            if known.cancelled.is_none() && is_open {
                 known.cancelled = Some(Instant::now());
                 known.notice = Some(notice.to_owned());
                 self.work.notify_one();
             }
         });
+        is_open
     }
 
     /// Whether the task was asked to stop.

@@ -1,6 +1,8 @@
 //! Stopping a task wherever it is.
 
 use task_state_host::dispatch::CancelError;
+use task_state_tests::faulty_store::{Fault, FaultyStore};
+use tokio::sync::Semaphore;
 
 use super::*;
 
@@ -15,6 +17,7 @@ on_both_engines! {
     only_who_knows_the_owner_cancels,
     a_task_that_is_gone_is_unknown_and_does_not_run,
     an_attempt_that_waits_is_cancelled,
+    a_task_that_is_about_to_wait_for_another_attempt_is_cancelled,
 }
 
 /// How long a test is ready to wait for a run to stop.
@@ -138,5 +141,44 @@ async fn an_attempt_that_waits_is_cancelled(data: Data) {
     eventually("the first attempt failed", async || platform.log(&id).await.len() == 2).await;
     eventually("it waits", async || platform.waiting().await == 1).await;
     assert_eq!(cancel(&platform, &id).await.unwrap(), Status::Cancelled);
+    assert_eq!(platform.waiting().await, 0);
+}
+
+async fn a_task_that_is_about_to_wait_for_another_attempt_is_cancelled(data: Data) {
+    let until = Arc::new(Semaphore::new(0));
+    let stalled = until.clone();
+    let store = FaultyStore::new(data.open().await, move |change| match change.entries.last() {
+        Some(last) if last.message.starts_with("attempt 1 of 2 has failed") => Fault::Stalled(stalled.clone()),
+        _ => Fault::None,
+    });
+    let platform = Platform::on(store.clone(), |builder| builder);
+    let mut route = Route::new(platform.plugin().await, ["analytics"]);
+    (route.attempts, route.backoff) = (2, LONG);
+    platform.dispatcher.set_routes(vec![route]);
+    let about_to_wait = async |id: &str| {
+        let before = store.begun();
+        let id = platform.submit(id, "fail").await;
+        eventually("the first attempt failed", async || store.begun() > before).await;
+        id
+    };
+
+    // Who does not wait for its end is told the truth.
+    let id = about_to_wait("impatient").await;
+    let told = platform.dispatcher.cancel(&cancellation(&id), Duration::ZERO).await;
+    assert_eq!(told.unwrap(), Status::CancelRequested);
+    until.add_permits(1);
+    platform.becomes(&id, Status::Cancelled).await;
+
+    let id = about_to_wait("patient").await;
+    let (told, ()) = tokio::join!(cancel(&platform, &id), async {
+        // The cancellation has found the run before it goes on.
+        for _ in 0..100 {
+            platform.task(&id).await;
+        }
+        until.add_permits(1);
+    });
+    assert_eq!(told.unwrap(), Status::Cancelled);
+    assert_eq!(platform.task(&id).await.status(), Status::Cancelled);
+    eventually("its place is free", async || platform.dispatcher.active() == 0).await;
     assert_eq!(platform.waiting().await, 0);
 }

@@ -4,7 +4,8 @@ use futures_util::StreamExt as _;
 use task_state_host::record::Priority;
 use task_state_host::store::{Error, Ticket, Wanted};
 use task_state_host::{RunEvent, StartError};
-use task_state_tests::faulty_store::Fault;
+use task_state_tests::faulty_store::{Fault, FaultyStore};
+use tokio::sync::Semaphore;
 
 use super::faults::failing;
 use super::*;
@@ -69,6 +70,35 @@ fn entry_of(event: RunEvent) -> Option<String> {
     match event {
         RunEvent::Entry { message, .. } => Some(message),
         _ => None,
+    }
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_task_while_a_failed_attempt_is_put_back_is_not_lost() {
+    for (meanwhile, end, last) in [
+        (Status::CancelRequested, Status::Cancelled, "cancelled before the next attempt"),
+        (Status::Completed, Status::Completed, "attempt 1 of 3 has failed, the next follows in 0s"),
+    ] {
+        let until = Arc::new(Semaphore::new(0));
+        let stalled = until.clone();
+        let store = FaultyStore::new(memory(), move |change| match change.status {
+            None => Fault::Stalled(stalled.clone()),
+            Some(_) => Fault::None,
+        });
+        let sandbox = Sandbox::on(store.clone());
+        let plugin = sandbox.plugin("report").await;
+        let id = queue(&sandbox).await;
+        let run = plugin.start(request_with(&take(&sandbox).await.unwrap(), "fail", 3)).await.unwrap();
+        eventually("the attempt failed", async || store.begun() == 1).await;
+        sandbox.store.change(&id, Change::status(meanwhile), &Access::ANY).await.unwrap();
+        until.add_permits(1);
+        let outcome = run.wait().await;
+        assert_eq!((outcome.status, outcome.is_retried), (end, false));
+        let task = sandbox.task(&id).await;
+        assert_eq!((task.status(), messages(&task).last().map(String::as_str)), (end, Some(last)));
+        // Nobody has it, and nobody will.
+        assert_eq!(take(&sandbox).await, None);
+        assert_eq!(sandbox.store.queue().held(1).await.unwrap(), []);
     }
 }
 
