@@ -70,8 +70,9 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:9000";
 /// let config = PlatformConfig::parse(Path::new("platform.toml"), text)?;
 /// assert_eq!(config.plugins[0].attempts, 3);
 ///
-/// let error = PlatformConfig::parse(Path::new("platform.toml"), "listen = 'here'").unwrap_err();
-/// assert!(error.to_string().starts_with("platform.toml:1:10: invalid address \"here\": it is an IP address"));
+/// let wrong = text.replace("127.0.0.1:9000", "here");
+/// let error = PlatformConfig::parse(Path::new("platform.toml"), &wrong).unwrap_err();
+/// assert!(error.to_string().starts_with("platform.toml:3:14: invalid address \"here\": it is an IP address"), "{error}");
 /// # Ok::<(), task_state_serve::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
