@@ -90,21 +90,14 @@ async fn what_is_within_the_limits_is_not_counted_as_more() {
 #[tokio::test]
 async fn a_compilation_that_takes_too_much_is_killed_and_its_limit_named() {
     for (memory, seconds, bomb, said) in [
-        (128 << 20, 600, bombs::loops(2_000, 4_000), &["compilation memory limit of 128 MiB exceeded"][..]),
-        (
-            4 << 30,
-            1,
-            bombs::loops(500, 4_000),
-            // On a machine that has other things to do, it does not come to that in time.
-            &["compilation time limit of 1s exceeded", "compilation wall-clock limit of 5s exceeded"],
-        ),
+        (128 << 20, 600, bombs::loops(2_000, 4_000), "compilation memory limit of 128 MiB exceeded"),
+        (4 << 30, 1, bombs::loops(500, 4_000), "compilation time limit of 1s exceeded"),
     ] {
         let mut limits = unbounded();
         limits.compile_memory_bytes = memory;
         limits.compile_time = Duration::from_secs(seconds);
         let sandbox = Sandbox::with(|builder| builder.compile_with(compiler()).load_limits(limits));
-        let refused = refusal(&sandbox, &bomb).await.to_string();
-        assert!(said.contains(&refused.as_str()), "{refused}");
+        assert_eq!(refusal(&sandbox, &bomb).await.to_string(), said);
         let plugin = sandbox.plugin("report").await;
         assert_eq!(plugin.run(request("nothing")).await.unwrap().status, Status::Completed);
     }
