@@ -2451,7 +2451,7 @@ pub mod dms {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Say how urgent a task is. One that waits in the platform's queue gets another place there in the same step; one that
+            /// Say how urgent a task is. One that waits in the platform's queue gets another place there; one that
             /// runs goes on as it does, and one that has ended keeps the change in its record alone. Returns the task's current status.
             #[allow(async_fn_in_trait)]
             pub fn set_priority(

@@ -118,7 +118,7 @@ pub fn set_active_jobs<J: Into<String>>(task_id: &str, jobs: impl IntoIterator<I
     host::repository(|repository| repository.set_active_jobs(task_id, jobs))
 }
 
-/// Says how urgent a task is. One that waits in the platform's queue gets another place there in the same step; one that
+/// Says how urgent a task is. One that waits in the platform's queue gets another place there; one that
 /// runs goes on as it does, and one that has ended keeps the change in its record alone. Returns the task's current status.
 ///
 /// # Errors

@@ -1,11 +1,12 @@
 //! The queue on a server that fails, and what others see of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
+use task_state_host::record::Priority;
 use task_state_host::store::redis::RedisStore;
 use task_state_host::store::{Pause, Ticket, Wanted};
 use task_state_tests::proxy::{Fault, Trigger};
@@ -189,6 +190,49 @@ async fn a_queue_that_was_emptied_leaves_little_and_for_a_time() {
     }
     let metadata: Vec<String> = fixture.run(&["HKEYS", "task:7:metadata"]).await;
     assert_eq!(BTreeSet::from_iter(metadata), BTreeSet::from(["service".to_owned(), "user_id".to_owned()]));
+}
+
+#[tokio::test]
+async fn every_key_of_the_queue_lives_for_a_time_that_no_host_shortens() {
+    let fixture = Fixture::new().await;
+    let brief = fixture.host(|options| options.task_ttl = Duration::from_secs(100)).await;
+    let mut lives = BTreeMap::new();
+    // A host whose tasks live for a day, and by turns one whose tasks live for two minutes.
+    for (n, store) in [&fixture.store, &brief].into_iter().cycle().take(6).enumerate() {
+        let id = queued(store, &n.to_string()).await;
+        none_was_shortened(&fixture, &mut lives).await;
+        store.change(&id, Change::priority(Priority::High), &Access::ANY).await.unwrap();
+        none_was_shortened(&fixture, &mut lives).await;
+        queued(store, &format!("waits-{n}")).await;
+        none_was_shortened(&fixture, &mut lives).await;
+        let ticket = take(store, 1).await.pop().unwrap();
+        none_was_shortened(&fixture, &mut lives).await;
+        let claim = claim_with(&ticket);
+        let run = claim.run.clone();
+        store.claim(claim).await.unwrap();
+        store.queue().retry(&ticket.task_id, &run, Duration::from_secs(50)).await.unwrap();
+        none_was_shortened(&fixture, &mut lives).await;
+    }
+    for key in ["queue-taken", "queue-later", "queue-services", "queue-arrivals", "queue:analytics:high:alice"] {
+        assert!(lives.contains_key(&format!("task-state:{key}")), "{key}: {lives:?}");
+    }
+}
+
+/// Compares how long the keys of the queue have to live with how long they had before the last step.
+async fn none_was_shortened(fixture: &Fixture, lives: &mut BTreeMap<String, i64>) {
+    /// What passes while a busy machine does one step.
+    const SLACK: i64 = 30;
+    let keys: Vec<String> = fixture.run(&["KEYS", "task-state:queue*"]).await;
+    for key in &keys {
+        let ttl = fixture.ttl(key).await;
+        assert!(ttl > 0, "{key} lives for ever");
+        if let Some(before) = lives.get(key).filter(|before| **before > 0) {
+            assert!(ttl + SLACK > *before, "{key} had {before} s to live, and has {ttl} s");
+        }
+        lives.insert(key.clone(), ttl);
+    }
+    // What is not there now may be made anew, by whoever makes it.
+    lives.iter_mut().filter(|(key, _)| !keys.contains(key)).for_each(|(_, ttl)| *ttl = 0);
 }
 
 #[tokio::test]

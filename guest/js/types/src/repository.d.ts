@@ -63,7 +63,7 @@ export function updateResult(taskId: string, change: TaskResult): TaskStatus;
  */
 export function setActiveJobs(taskId: string, jobs: Iterable<string>): TaskStatus;
 /**
- * Says how urgent a task is. One that waits in the platform's queue gets another place there in the same step; one that
+ * Says how urgent a task is. One that waits in the platform's queue gets another place there; one that
  * runs goes on as it does, and one that has ended keeps the change in its record alone. Returns the task's current status.
  * Throws `not-found`.
  * @param {string} taskId

@@ -173,7 +173,7 @@ def set_active_jobs(task_id: str, jobs: Iterable[str]) -> TaskStatus:
 def set_priority(task_id: str, priority: PriorityLevel | str) -> TaskStatus:
     """Say how urgent a task is: ``high`` or ``low``. Returns the task's current status. Raises ``NotFound``.
 
-    One that waits in the platform's queue gets another place there in the same step; one that runs goes on as it does, and
+    One that waits in the platform's queue gets another place there; one that runs goes on as it does, and
     one that has ended keeps the change in its record alone.
     """
     wanted = PriorityLevel(priority)

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use super::SqliteStore;
 use super::fault::Step;
@@ -138,12 +138,11 @@ impl TaskQueue for SqliteStore {
     fn arrivals(&self) -> BoxStream<'static, ()> {
         let arrivals = self.arrivals.0.subscribe();
         let next = |mut arrivals: watch::Receiver<()>| async move {
-            tokio::select! {
-                // The store is kept by whoever waits here.
-                _ = arrivals.changed() => {}
-                () = sleep(LOOK_EVERY) => {}
+            match timeout(LOOK_EVERY, arrivals.changed()).await {
+                // The store is gone.
+                Ok(Err(_)) => None,
+                _ => Some(((), arrivals)),
             }
-            Some(((), arrivals))
         };
         stream::unfold(arrivals, next).boxed()
     }

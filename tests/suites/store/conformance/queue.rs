@@ -29,6 +29,7 @@ promises! {
     a_ticket_is_discarded_by_the_one_who_has_it,
     a_task_that_was_lost_and_saved_anew_is_queued_anew,
     an_ended_or_deleted_task_leaves_the_queue,
+    a_waiting_task_that_an_operator_ends_leaves_the_queue,
     a_run_puts_its_task_back_for_another_attempt,
     a_task_of_a_lost_host_is_tried_as_often_as_it_may,
     what_waits_is_counted,
@@ -379,6 +380,17 @@ async fn an_ended_or_deleted_task_leaves_the_queue<E: Engine>() {
     store.save(moved, Precondition::None, &Access::ANY).await.unwrap();
     assert_eq!(order(&store, 9).await, [""; 0]);
     assert!(store.queue().enqueue(&id, Duration::ZERO, &Access::ANY).await.unwrap());
+}
+
+async fn a_waiting_task_that_an_operator_ends_leaves_the_queue<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    for status in [Status::Cancelled, Status::Failed, Status::Completed] {
+        let id = queued(&store, status.as_str()).await;
+        store.change(&id, Change::finish(status), &Access::ANY).await.unwrap();
+        assert_eq!(store.queue().waiting().await.unwrap().iter().map(|of| of.ready).sum::<u64>(), 0, "{status}");
+        assert!(!store.queue().dequeue(&id).await.unwrap(), "{status}");
+        assert_eq!(take(&store, 9).await, [], "{status}");
+    }
 }
 
 async fn a_run_puts_its_task_back_for_another_attempt<E: Engine>() {

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt};
-use redis::{AsyncConnectionConfig, RedisResult};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, RedisError, RedisResult};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -28,8 +29,10 @@ pub(super) fn arrivals(link: Arc<Link>, options: RedisOptions) -> BoxStream<'sta
     reader.spawn(async move { read_on(&link, &options, &arrived).await });
     // The reader ends with the stream.
     let next = |(mut news, reader): (watch::Receiver<()>, JoinSet<()>)| async move {
-        let _ = tokio::time::timeout(LOOK_EVERY, news.changed()).await;
-        Some(((), (news, reader)))
+        match tokio::time::timeout(LOOK_EVERY, news.changed()).await {
+            Ok(Err(_)) => None,
+            _ => Some(((), (news, reader))),
+        }
     };
     stream::unfold((news, reader), next).boxed()
 }
@@ -39,30 +42,42 @@ type News = HashMap<String, Vec<(String, HashMap<String, String>)>>;
 
 /// Reads over one connection after another, each from where the last one was lost.
 async fn read_on(link: &Link, options: &RedisOptions, arrived: &watch::Sender<()>) {
-    let mut last = "$".to_owned();
-    let mut complaint = Instant::now().checked_sub(Duration::from_secs(60));
+    let (mut last, mut complaint) = ("$".to_owned(), None);
     loop {
-        let Err(error) = read(link, options, &mut last, arrived).await else { continue };
-        if complaint.is_none_or(|at| at.elapsed() >= Duration::from_secs(60)) {
-            tracing::warn!(%error, "cannot wait for arrivals in the queue; it is looked at every second");
-            complaint = Some(Instant::now());
+        let error = match connect(link, options).await {
+            Ok(mut connection) => {
+                complaint = None;
+                // What has come while there was no connection.
+                arrived.send_replace(());
+                read(&mut connection, &mut last, arrived).await.to_string()
+            }
+            Err(error) => error.to_string(),
+        };
+        if complaint.as_ref() != Some(&error) {
+            tracing::warn!(error, "cannot wait for arrivals in the queue; it is looked at every second");
+            complaint = Some(error);
         }
         tokio::time::sleep(AGAIN.mul_f64(0.1 + 0.9 * random_fraction())).await;
     }
 }
 
-async fn read(link: &Link, options: &RedisOptions, last: &mut String, arrived: &watch::Sender<()>) -> RedisResult<()> {
+async fn connect(link: &Link, options: &RedisOptions) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(options.connect_timeout))
         .set_response_timeout(Some(BLOCK + options.response_timeout));
-    let mut connection = link.push_client()?.get_multiplexed_async_connection_with_config(&config).await?;
-    // What has come while there was no connection.
-    arrived.send_replace(());
+    link.push_client()?.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// Reads until the connection is lost.
+async fn read(connection: &mut MultiplexedConnection, last: &mut String, arrived: &watch::Sender<()>) -> RedisError {
     loop {
         let mut read = redis::cmd("XREAD");
         read.arg("COUNT").arg(100).arg("BLOCK").arg(BLOCK.as_millis().to_string());
         read.arg("STREAMS").arg(keys::QUEUE_ARRIVALS).arg(last.as_str());
-        let news: Option<News> = read.query_async(&mut connection).await?;
+        let news: Option<News> = match read.query_async(connection).await {
+            Ok(news) => news,
+            Err(error) => return error,
+        };
         if let Some((newest, _)) = news.into_iter().flatten().flat_map(|(_, items)| items).last() {
             *last = newest;
             arrived.send_replace(());

@@ -2,7 +2,6 @@
 --
 -- KEYS[1..4]  see the prelude
 -- ARGV[1..5]  see the prelude
--- ARGV[6]     task id
 --
 -- May answer changed: it is not in the queue, or a run has it from there.
 

@@ -55,9 +55,7 @@ else
   redis.call('XADD', KEYS[6], 'MAXLEN', '~', 100, '*', 'service', ARGV[8])
 end
 redis.call('SADD', KEYS[7], ARGV[8])
-for _, key in ipairs({lane, ARGV[7], KEYS[5], KEYS[6], KEYS[7]}) do
-  redis.call('EXPIRE', key, ARGV[12])
-end
+keep(ARGV[12], lane, ARGV[7], KEYS[5], KEYS[6], KEYS[7])
 local answer = done()
 answer[2] = 1
 return answer

@@ -39,7 +39,7 @@ static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(with_places!("take.
 static MOVE: LazyLock<Script> = LazyLock::new(|| Script::new(with_places!("move.lua")));
 static DEQUEUE: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("dequeue.lua")));
 static DISCARD: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("discard.lua")));
-static RETRY: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("retry.lua")));
+static RETRY: LazyLock<Script> = LazyLock::new(|| Script::once(with_places!("retry.lua")));
 static BLOCK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("block.lua")));
 
 /// What `take.lua` takes.
@@ -112,6 +112,7 @@ impl TaskQueue for RedisStore {
             keys::BLOCKS_SERVICE,
             patience.as_str(),
             low_turn.as_str(),
+            &self.metadata_ttl,
             asked.as_str(),
         ];
         let places: Vec<String> = TAKE.run(&self.primary, &keys, &args, self.deadline()).await?;
@@ -132,9 +133,7 @@ impl TaskQueue for RedisStore {
 
     async fn dequeue(&self, id: &TaskId) -> Result<bool> {
         let _admitted = self.admit()?;
-        let operation = Operation { script: &DEQUEUE, id: id.as_str(), keys: &[], args: &[id.as_str()], staged: None };
-        let outcome = self.session.carry_out(&self.primary, operation, self.deadline()).await?;
-        Ok(matches!(outcome, Outcome::Done(_)))
+        self.take_out(id).await
     }
 
     async fn retry(&self, id: &TaskId, run: &RunId, delay: Duration) -> Result<()> {
@@ -179,6 +178,13 @@ impl RedisStore {
     /// Moves a task that waits to those of another priority.
     pub(super) async fn move_to_priority(&self, id: &TaskId, priority: Priority) -> Result<()> {
         self.move_place(id, "priority", priority.as_str()).await
+    }
+
+    /// Takes a task out of the queue that no run holds. False if it was not there, or a run holds it.
+    pub(super) async fn take_out(&self, id: &TaskId) -> Result<bool> {
+        let operation = Operation { script: &DEQUEUE, id: id.as_str(), keys: &[], args: &[], staged: None };
+        let outcome = self.session.carry_out(&self.primary, operation, self.deadline()).await?;
+        Ok(matches!(outcome, Outcome::Done(_)))
     }
 
     /// Has a task wait again that a run has from the queue: one that holds it, or whose lease has ended.

@@ -21,7 +21,6 @@ if ARGV[1] == 'priority' then
   local other = string.gsub(lanes, ':[^:]*$', ':' .. ARGV[2])
   local target = other .. ':' .. user
   local moved = string.format('%s %s %s', target, id, at)
-  local life = redis.call('TTL', KEYS[1])
   for _, key in ipairs({lane, KEYS[2], KEYS[3]}) do
     local score = redis.call('ZSCORE', key, place)
     if score and lane ~= target then
@@ -30,11 +29,7 @@ if ARGV[1] == 'priority' then
       redis.call('HSET', KEYS[1], 'queue', moved)
       if key == lane then
         take_turns(other, user)
-        for _, new in ipairs({target, other}) do
-          if redis.call('TTL', new) < life then
-            redis.call('EXPIRE', new, life)
-          end
-        end
+        keep(redis.call('TTL', KEYS[1]), target, other)
       end
     end
   end
@@ -50,4 +45,5 @@ end
 redis.call('ZADD', lane, at, place)
 take_turns(lanes, user)
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', 100, '*', 'task', id)
+keep(redis.call('TTL', KEYS[1]), lane, lanes, KEYS[4])
 return 1

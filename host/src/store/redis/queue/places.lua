@@ -15,10 +15,25 @@ local function place_parts(place)
   return lanes, user, lane, at, id
 end
 
--- Gives a user the last turn, unless there is one already. It lives as long as the lane.
+-- Sees to it that keys have so many seconds to live. Never shortens their lives: hosts may let tasks live for different
+-- times.
+local function keep(seconds, ...)
+  for _, key in ipairs({...}) do
+    if redis.call('TTL', key) < tonumber(seconds) then
+      redis.call('EXPIRE', key, seconds)
+    end
+  end
+end
+
+-- Gives a user the last turn.
+local function last_turn(lanes, user)
+  local last = redis.call('ZRANGE', lanes, -1, -1, 'WITHSCORES')
+  redis.call('ZADD', lanes, tonumber(last[2] or 0) + 1, user)
+end
+
+-- Gives a user the last turn, unless there is one already.
 local function take_turns(lanes, user)
   if not redis.call('ZSCORE', lanes, user) then
-    local last = redis.call('ZRANGE', lanes, -1, -1, 'WITHSCORES')
-    redis.call('ZADD', lanes, tonumber(last[2] or 0) + 1, user)
+    last_turn(lanes, user)
   end
 end

@@ -21,4 +21,5 @@ if run ~= ARGV[7] or has_ended ~= (ARGV[8] == '1') or not place then
 end
 release(ARGV[6])
 redis.call('ZADD', KEYS[5], now + ARGV[9], place)
+keep(redis.call('TTL', metadata), KEYS[5])
 return done()

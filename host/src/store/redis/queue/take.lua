@@ -11,7 +11,8 @@
 -- ARGV[3]  what the keys of blocked services begin with
 -- ARGV[4]  patience, in milliseconds
 -- ARGV[5]  of so many turns of a service, one is for low priority
--- ARGV[6]  what is wanted: a JSON array of objects with `service`, `most`, `of_user` (how many of each of these users), and
+-- ARGV[6]  seconds that what is queued has to live
+-- ARGV[7]  what is wanted: a JSON array of objects with `service`, `most`, `of_user` (how many of each of these users), and
 --          `most_of_user` (of each other one)
 --
 -- Answers with the places that were taken.
@@ -33,6 +34,7 @@ local function wait(due, place)
     if type(redis.pcall('ZADD', lane, at, place)) == 'table' or not pcall(take_turns, lanes, user) then
       return
     end
+    keep(ARGV[6], lane, lanes)
   end
   redis.call('ZREM', due, place)
 end
@@ -90,6 +92,9 @@ local function first_in(lanes, room, only, passed)
     end
     return found and first_of(lanes, found), found
   end
+  if passed.over then
+    return nil
+  end
   while #passed < MOST_PASSED do
     local user = redis.call('ZRANGE', lanes, #passed, #passed)[1]
     if not user then
@@ -103,9 +108,9 @@ local function first_in(lanes, room, only, passed)
       end
     end
   end
+  passed.over = true
   for _, user in ipairs(passed) do
-    redis.call('ZREM', lanes, user)
-    take_turns(lanes, user)
+    last_turn(lanes, user)
   end
 end
 
@@ -129,24 +134,25 @@ local function take(wanted)
       end
     end
     if not place then
-      return
+      break
     end
     redis.call('HSET', base, 'turns', (turns + 1) % ARGV[5])
-    redis.call('EXPIRE', base, 86400)
     redis.call('ZREM', lanes .. ':' .. user, place)
     redis.call('ZADD', taken, now + ARGV[4], place)
-    redis.call('ZREM', lanes, user)
     if redis.call('EXISTS', lanes .. ':' .. user) == 1 then
-      take_turns(lanes, user)
+      last_turn(lanes, user)
+    else
+      redis.call('ZREM', lanes, user)
     end
     of_user[user] = room(user) - 1
     places[#places + 1] = place
   end
+  keep(86400, base)
 end
 
 -- What is wrong with the keys of one service is not to stop the others.
 local wrong
-for _, wanted in ipairs(cjson.decode(ARGV[6])) do
+for _, wanted in ipairs(cjson.decode(ARGV[7])) do
   if blocks(ARGV[3] .. wanted.service).blocked ~= true then
     local ok, why = pcall(take, wanted)
     if not ok then
@@ -154,7 +160,9 @@ for _, wanted in ipairs(cjson.decode(ARGV[6])) do
     end
   end
 end
-if wrong and #places == 0 then
+if #places > 0 then
+  keep(ARGV[6], taken)
+elseif wrong then
   return redis.error_reply(wrong)
 end
 return places

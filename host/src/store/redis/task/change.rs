@@ -108,14 +108,25 @@ impl RedisStore {
             };
             match written {
                 Some(status) => {
-                    if let Some(priority) = write.change.priority {
-                        self.move_to_priority(write.id, priority).await?;
-                    }
+                    self.move_in_queue(write, status).await?;
                     return Ok(status);
                 }
                 None => self.once_more(write.deadline)?,
             }
         }
+    }
+
+    /// Gives a task its place in the queue by what has become of it. It is looked for when it is taken, too: so whoever is
+    /// interrupted here leaves nothing that is run.
+    async fn move_in_queue(&self, Write { id, change, access, .. }: Write<'_>, status: Status) -> Result<()> {
+        if let Some(priority) = change.priority {
+            self.move_to_priority(id, priority).await?;
+        }
+        // The end of a run has taken it out in the same step, and what a run holds does not wait.
+        if change.status.is_some() && status.is_terminal() && access.run().is_none() && !change.finishes() {
+            self.take_out(id).await?;
+        }
+        Ok(())
     }
 
     /// Makes a change of status or log through the layout that is known. None if that is stale.

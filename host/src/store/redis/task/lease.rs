@@ -10,7 +10,7 @@ use crate::record::{Status, TaskId, TaskRecord, Timestamp, apply};
 use crate::store::orphan;
 use crate::store::redis::server::Script;
 use crate::store::redis::{RedisStore, keys};
-use crate::store::{Access, Result, RunId};
+use crate::store::{Access, Error, Result, RunId};
 
 static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew_leases.lua")));
 static ENDED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("ended_leases.lua")));
@@ -72,7 +72,11 @@ impl RedisStore {
         let seen = seen.and_then(|millis| Timestamp::from_millis(millis, self.clock.zone()));
         let (begun, attempts) = (begun.unwrap_or(1), attempts.unwrap_or(1));
         if task.status() == Status::Running && place.is_some() && begun < attempts {
-            self.try_again(id, &run, true, Duration::ZERO).await?;
+            match self.try_again(id, &run, true, Duration::ZERO).await {
+                // Another host was faster.
+                Err(Error::NotFound) => return Ok(false),
+                again => again?,
+            }
             let again = orphan::again(&run, seen, begun, attempts);
             return self.change_in_turn(id, again, &Access::ANY).await.map(|_| true);
         }

@@ -19,8 +19,8 @@
 -- ARGV[18]     how many attempts at it there may be
 -- ARGV[19..]   the user id of each earlier owner
 --
--- An answer of done has a second element for a claim, unless it is given to a later copy: which attempt it is. May answer changed, lost, held, and incomplete: an expired record of another owner, who has to be given, has left its
--- index entries.
+-- An answer of done has a second element for a claim, unless it is given to a later copy: which attempt it is. May answer
+-- changed, lost, held, and incomplete: an expired record of another owner, who has to be given, has left its index entries.
 
 local ttl, beyond, expected, run = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[11], ARGV[14]
 local wrong = wrong_types(5, 9 + (#ARGV - 18) * 4)
@@ -90,8 +90,7 @@ local attempt
 if claims and place ~= '' then
   attempt = redis.call('HINCRBY', metadata, 'attempt', 1)
   redis.call('HSET', metadata, 'attempts', ARGV[18])
-elseif (run ~= 'keep' and run ~= 'unheld') or place ~= '' or expected == '' or #ARGV > 18
-  or was_run then
+elseif (run ~= 'keep' and run ~= 'unheld') or place ~= '' or expected == '' or #ARGV > 18 or was_run then
   leave_queue()
 end
 redis.call('EXPIRE', metadata, ttl + beyond)
