@@ -36,7 +36,8 @@ impl CpuTime {
     }
 }
 
-fn nanoseconds(time: Duration) -> u64 {
+/// A time as it is kept in an atomic number.
+pub(super) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::cpu_time::CpuTime;
+use super::cpu_time::{CpuTime, nanoseconds};
 
 /// How long a guest computes in one turn; and without one, how much longer than it has waited.
 pub(super) const TURN: Duration = Duration::from_millis(10);
@@ -150,10 +150,6 @@ impl Pace {
         let until = until.min(self.cpu.used() + TURN);
         self.allowed.store(nanoseconds(until), Ordering::Relaxed);
     }
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use task_state_host::Grants;
 use task_state_host::store::{self, Access, StoreUrl};
-use task_state_host::{CompilerProcess, Host};
 use tokio::task::block_in_place;
 
 use super::interrupt::Interrupt;
@@ -61,14 +60,9 @@ pub(super) async fn test(args: &TestArgs, out: &mut Out, screen: &Screen) -> any
 
 async fn tested(folder: &Path, component: &Path, out: &mut Out) -> anyhow::Result<author::Report> {
     let file = PluginFile::beside(component, Grants::none())?;
-    let compiler = CompilerProcess::this_program().context("cannot find this program")?.arg("compile-component");
-    let host = |store| {
-        let host = Host::builder(store).max_concurrent_runs(1).load_limits(file.manifest.load_limits.clone());
-        Ok(host.compile_with(compiler.clone()).build()?)
-    };
     let has_manifest = file.manifest_path.is_some();
     let tell = |text: &str| if out.is_json() { Ok(()) } else { out.write(text).and_then(|()| out.flush()) };
-    author::test(folder, component, &file.manifest, has_manifest, host, tell).await
+    author::test(folder, component, &file.manifest, has_manifest, |store| file.host(store), tell).await
 }
 
 /// Makes a fixture of a task that is in the store.

@@ -6,7 +6,7 @@ use serde_json::json;
 use task_state_host::{Grants, Host, LoadRequest};
 use task_state_serve::PlatformConfig;
 
-use super::plugin_file::{PluginFile, compiler, no_store};
+use super::plugin_file::{PluginFile, loading_host, no_store};
 use super::run::not_loaded;
 use crate::args::CompileArgs;
 use crate::exit::Exit;
@@ -39,7 +39,7 @@ fn plugins(args: CompileArgs) -> anyhow::Result<Vec<(Host, PathBuf, LoadRequest)
         return args.plugins.into_iter().map(file).collect();
     };
     let config = PlatformConfig::read(&config)?;
-    let host = Host::builder(no_store()?).load_limits(config.load_limits.clone()).compile_with(compiler()?).build()?;
+    let host = loading_host(config.load_limits.clone())?;
     let plugin =
         |plugin: &task_state_serve::PluginConfig| (host.clone(), plugin.component.clone(), plugin.load_request());
     Ok(config.plugins.iter().map(plugin).collect())

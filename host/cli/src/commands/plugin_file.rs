@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use task_state_host::record::{SystemClock, TimeZone};
 use task_state_host::store::SharedStore;
 use task_state_host::store::sqlite::{SqliteOptions, SqliteStore};
-use task_state_host::{CompilerProcess, Grants, Host, Manifest};
+use task_state_host::{CompilerProcess, Grants, Host, LoadLimits, Manifest};
 
 use crate::args::PluginArgs;
 use crate::exit::Misuse;
@@ -56,6 +56,11 @@ impl PluginFile {
 /// Another process of this command, which compiles a component within limits.
 pub(super) fn compiler() -> anyhow::Result<CompilerProcess> {
     Ok(CompilerProcess::this_program().context("cannot find this program")?.arg("compile-component"))
+}
+
+/// A host that loads plugins and runs nothing.
+pub(super) fn loading_host(limits: LoadLimits) -> anyhow::Result<Host> {
+    Ok(Host::builder(no_store()?).load_limits(limits).compile_with(compiler()?).build()?)
 }
 
 /// A store for a host that runs nothing.

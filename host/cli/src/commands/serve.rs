@@ -2,13 +2,13 @@
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use task_state_host::Settings;
 use task_state_host::store::StoreUrl;
-use task_state_host::{Host, Settings};
 use task_state_serve::{ConfigError, Platform, PlatformConfig, PluginConfig, Reloaded, Surroundings, Token};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::interrupt::Interrupt;
-use super::plugin_file::{compiler, no_store};
+use super::plugin_file::{compiler, loading_host};
 use crate::args::ServeArgs;
 use crate::exit::Exit;
 use crate::open_store;
@@ -70,7 +70,7 @@ fn read(args: &ServeArgs, screen: &Screen) -> anyhow::Result<Option<PlatformConf
 /// Says what is wrong with the configuration, and which plugins would be loaded.
 pub(super) async fn check(args: ServeArgs, out: &mut Out, screen: &Screen) -> anyhow::Result<Exit> {
     let Some(config) = read(&args, screen)? else { return Ok(Exit::Usage) };
-    let host = Host::builder(no_store()?).load_limits(config.load_limits.clone()).compile_with(compiler()?).build()?;
+    let host = loading_host(config.load_limits.clone())?;
     let mut documents = Vec::new();
     let mut exit = Exit::Done;
     for plugin in &config.plugins {
