@@ -75,7 +75,7 @@ impl Job {
         let most = self.limits.output_bytes;
         let output = Output::new(self.sink.clone(), self.events.clone(), most, redaction.clone());
         let live = LiveOutput::new(output.clone());
-        let end = AssertUnwindSafe(self.guest(output.clone(), &live)).catch_unwind().await;
+        let end = AssertUnwindSafe(Box::pin(self.guest(output.clone(), &live))).catch_unwind().await;
         claimed.close();
         let end = end.unwrap_or_else(|panic| End::Failed(describe_panic(&*panic)));
         output.finish();

@@ -85,7 +85,8 @@ pub(super) async fn carry_out(plugin: Plugin, request: RunRequest, caller: Calle
                 observed.tell(|observer| observer.run_begins(&service, waited));
             }
             let span = tracing::info_span!("run", task = %task.id, service);
-            let ended = job.run().instrument(span).await;
+            // On the heap, so that the whole of it is not moved with each future around it.
+            let ended = Box::pin(job.run()).instrument(span).await;
             observed.tell(|observer| observer.run_ended(&service, ended.status, begun.elapsed()));
             if let Err(error) = &ended.written {
                 observed.tell_error(error);
