@@ -85,8 +85,13 @@ pub(super) async fn carry_out(plugin: Plugin, request: RunRequest, caller: Calle
                 observed.tell(|observer| observer.run_begins(&service, waited));
             }
             let span = tracing::info_span!("run", task = %task.id, service);
-            // On the heap, so that the whole of it is not moved with each future around it.
-            let ended = Box::pin(job.run()).instrument(span).await;
+            let run = async {
+                // On the heap, so that the whole of it is not moved with each future around it.
+                let ended = Box::pin(job.run()).await;
+                tracing::debug!(status = %ended.status, "the run has ended");
+                ended
+            };
+            let ended = run.instrument(span).await;
             observed.tell(|observer| observer.run_ended(&service, ended.status, begun.elapsed()));
             if let Err(error) = &ended.written {
                 observed.tell_error(error);

@@ -44,16 +44,27 @@ impl Serving {
 
     /// The same with variables of the environment.
     pub(crate) async fn start_with(shell: Shell, config: &str, variables: &[(&str, &str)]) -> Result<Self> {
+        Self::start_as(shell, config, &[], variables).await
+    }
+
+    /// The same with arguments as well.
+    pub(crate) async fn start_as(
+        shell: Shell,
+        config: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         let shell = Arc::new(shell);
         let path = shell.directory().join("platform.toml");
         std::fs::write(&path, format!("listen = '127.0.0.1:0'\n{config}"))?;
         let mut command = shell.command(["serve", "--config", "platform.toml"]);
-        command.envs(variables.iter().copied());
+        command.args(arguments).envs(variables.iter().copied());
         let (running, address) = tokio::task::spawn_blocking(move || -> Result<_> {
             let mut running = Running::start(&mut command)?;
             let line = running.wait_for("listening at ")?;
-            let address = line.split_whitespace().last().context("no address")?.parse()?;
-            Ok((running, address))
+            let (_, address) = line.split_once("listening at ").context("no address")?;
+            let end = address.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(address.len());
+            Ok((running, address[..end].parse()?))
         })
         .await??;
         let url = StoreUrl::parse(shell.store())?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 use task_state_tests::command::Shell;
 use task_state_tests::guests::guest;
 use task_state_tests::tasks::Status;
@@ -33,6 +34,28 @@ fn a_check_says_what_would_be_loaded_and_opens_no_store() -> Result<()> {
     assert_eq!((finished.code, lines.len()), (Some(2), 2), "{finished:?}");
     assert!(lines[0].starts_with("error: platform.toml:1:10: invalid address \"here\""), "{finished:?}");
     assert!(lines[1].starts_with("error: platform.toml:3:13: invalid type: integer `1`"), "{finished:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_for_programs_is_one_object_a_line_that_names_the_task() -> Result<()> {
+    let traced = [("RUST_LOG", "task_state_host=debug,task_state_serve=debug")];
+    let arguments = ["--log-format", "json"];
+    let serving = Serving::start_as(Shell::new()?, &plugin(ANALYTICS, ""), &arguments, &traced).await?;
+    serving.run(&Task::to("t", "nothing")).await?;
+    serving.until("t", Status::Completed).await;
+    assert_eq!(serving.ask(Request::post("/tasks/cancel", &Task::to("t", "").cancellation())).await?.status, 404);
+    let stderr = serving.stop().await?.stderr;
+    let lines: Vec<Value> = stderr.lines().map(serde_json::from_str).collect::<Result<_, _>>().context(stderr)?;
+    for line in &lines {
+        for key in ["timestamp", "level", "message", "target"] {
+            assert!(line[key].is_string(), "{key}: {line}");
+        }
+    }
+    let said = |text: &str| lines.iter().any(|line| line["message"].as_str().is_some_and(|said| said.contains(text)));
+    assert!(said("listening at 127.0.0.1:") && said("stopping: "), "{lines:#?}");
+    let of_task = |line: &&Value| line["task"] == "t" || line["span"]["task"] == "t";
+    assert!(lines.iter().filter(of_task).count() >= 2, "{lines:#?}");
     Ok(())
 }
 

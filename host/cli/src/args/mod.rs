@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use task_state_host::store::StoreUrl;
 
 pub(crate) use author::{BuildArgs, DevArgs, NewArgs, TestArgs};
-pub(crate) use platform::{CompileArgs, PauseArgs, ResumeArgs, ServeArgs, SetPriorityArgs};
+pub(crate) use platform::{CompileArgs, LogFormat, PauseArgs, ResumeArgs, ServeArgs, SetPriorityArgs};
 pub(crate) use plugin::{CompileComponentArgs, InspectArgs, PluginArgs};
 pub(crate) use run::{RunArgs, TaskArgs};
 pub(crate) use tasks::{

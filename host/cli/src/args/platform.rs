@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use task_state_host::record::{Priority, Service, TaskId, UserId};
 use task_state_host::store::Pause;
 
@@ -31,6 +31,18 @@ pub(crate) struct ServeArgs {
     /// code 2 if anything is wrong)
     #[arg(long)]
     pub(crate) check: bool,
+    /// How the lines on standard error are written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How lines on standard error are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line, for a log collector
+    Json,
 }
 
 /// Compile plugins, so that whoever loads them need not

@@ -24,7 +24,7 @@ use task_state_host::record::TaskId;
 use task_state_host::store::{self, SharedStore};
 use task_state_host::{CompilerProcess, StartError};
 
-use crate::args::{self, Cli, Command, TaskCommand, TestArgs};
+use crate::args::{self, Cli, Command, LogFormat, TaskCommand, TestArgs};
 use crate::exit::Exit;
 use crate::open_store;
 use crate::output::{Out, Screen};
@@ -44,6 +44,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return not_understood(&error, &screen).into(),
     };
+    let screen = if logs_json(&cli.command) { screen.structured() } else { screen };
     let begun = screen.receive_traces(default_traces(&cli.command)).context("cannot start threads");
     let exit = begun.and_then(|()| execute(cli, &screen)).unwrap_or_else(|error| {
         screen.line(&format!("error: {}", args::flat(&format!("{error:#}"))));
@@ -60,6 +61,11 @@ fn default_traces(command: &Command) -> &'static str {
         Command::Serve(_) => "error,task_state_host=info,task_state_serve=info",
         _ => "error,task_state_host=warn",
     }
+}
+
+/// Whether a program is to read what the command says.
+fn logs_json(command: &Command) -> bool {
+    matches!(command, Command::Serve(args) if args.log_format == LogFormat::Json)
 }
 
 /// Shows the help that was asked for, or says on one line what is wrong with the arguments.

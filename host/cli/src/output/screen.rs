@@ -19,6 +19,7 @@ const MAX_HELD: usize = 4096;
 pub(crate) struct Screen {
     bars: MultiProgress,
     is_terminal: bool,
+    is_structured: bool,
     line: Arc<Mutex<Line>>,
     traces: Arc<Traces>,
 }
@@ -38,9 +39,15 @@ impl Screen {
         Self {
             bars: MultiProgress::new(),
             is_terminal: io::stderr().is_terminal(),
+            is_structured: false,
             line: Arc::default(),
             traces: Arc::default(),
         }
+    }
+
+    /// The same, for a program that reads it: each line is a JSON object.
+    pub(crate) fn structured(self) -> Self {
+        Self { is_structured: true, ..self }
     }
 
     /// Whether people watch it.
@@ -57,6 +64,7 @@ impl Screen {
     pub(crate) fn line(&self, line: &str) {
         let mut state = self.state();
         self.end_line(&mut state);
+        let line = if self.is_structured { structured(line) } else { line.to_owned() };
         self.put(format!("{line}\n").as_bytes());
     }
 
@@ -95,13 +103,12 @@ impl Screen {
                 drop(screen.state());
             }
         })?;
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_ansi(self.is_terminal && console::colors_enabled_stderr())
-            .with_target(false)
-            .with_writer(traces)
-            .log_internal_errors(false)
-            .init();
+        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(traces).log_internal_errors(false);
+        if self.is_structured {
+            lines.json().flatten_event(true).with_span_list(false).init();
+        } else {
+            lines.with_target(false).with_ansi(self.is_terminal && console::colors_enabled_stderr()).init();
+        }
         Ok(())
     }
 
@@ -137,4 +144,15 @@ impl Screen {
         }
         state
     }
+}
+
+/// A line that the command says, in the form of what is traced.
+fn structured(line: &str) -> String {
+    let (level, message) = match line.split_once(": ") {
+        Some(("error", message)) => ("ERROR", message),
+        Some(("warning", message)) => ("WARN", message),
+        _ => ("INFO", line),
+    };
+    let timestamp = format!("{:.6}", jiff::Timestamp::now());
+    serde_json::json!({"timestamp": timestamp, "level": level, "message": message, "target": "task_state"}).to_string()
 }
