@@ -24,6 +24,7 @@ pub const PAGE: &str = "hello";
 /// | `/redirect/URL` | a redirect there |
 /// | `/authorization` | what the request's header `authorization` holds |
 /// | `/take` | reads a body, and tells its length |
+/// | `/v1/traces` | nothing, and [keeps](HttpServer::kept) the body, as a collector of traces does |
 /// | `/endless` | a body without an end |
 /// | `/endless-head` | a head without an end |
 /// | `/drip` | a body without an end, slowly |
@@ -39,6 +40,7 @@ pub struct HttpServer {
 struct Shared {
     stop: AtomicBool,
     requests: Mutex<Vec<String>>,
+    kept: Mutex<Vec<Vec<u8>>>,
 }
 
 /// What a connection reads from and writes to.
@@ -97,6 +99,11 @@ impl HttpServer {
     pub fn requests(&self) -> Vec<String> {
         self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// The bodies that were sent to a collector of traces until now.
+    pub fn kept(&self) -> Vec<Vec<u8>> {
+        self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Drop for HttpServer {
@@ -140,6 +147,13 @@ impl Shared {
             "take" => {
                 let bytes = read_body(&mut stream, &header("content-length"))?;
                 page(stream.get_mut(), "200 OK", "", &format!("{bytes} bytes"))
+            }
+            "v1/traces" => {
+                let length = header("content-length").parse().map_err(std::io::Error::other)?;
+                let mut body = Vec::new();
+                stream.by_ref().take(length).read_to_end(&mut body)?;
+                self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(body);
+                page(stream.get_mut(), "200 OK", "", "")
             }
             "endless" => self.endless(stream.get_mut(), b"HTTP/1.1 200 OK\r\n\r\n", &[b'x'; 64 << 10], Duration::ZERO),
             "endless-head" => self.endless(stream.get_mut(), b"HTTP/1.1 200 OK\r\n", b"x: y\r\n", Duration::ZERO),

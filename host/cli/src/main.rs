@@ -8,6 +8,7 @@ mod commands;
 mod exit;
 mod open_store;
 mod output;
+mod telemetry;
 
 use std::process::ExitCode;
 

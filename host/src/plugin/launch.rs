@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
-use tracing::Instrument as _;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 use wasmtime_wasi::cli::StdinStream;
 
 use super::admission::Permit;
@@ -84,11 +85,16 @@ pub(super) async fn carry_out(plugin: Plugin, request: RunRequest, caller: Calle
             if let Some(waited) = waited {
                 observed.tell(|observer| observer.run_begins(&service, waited));
             }
-            let span = tracing::info_span!("run", task = %task.id, service);
+            let span = tracing::info_span!("run", task = %task.id, service, status = Empty, otel.status_code = Empty);
             let run = async {
                 // On the heap, so that the whole of it is not moved with each future around it.
                 let ended = Box::pin(job.run()).await;
-                tracing::debug!(status = %ended.status, "the run has ended");
+                let span = Span::current();
+                span.record("status", ended.status.as_str());
+                if ended.status == Status::Failed {
+                    span.record("otel.status_code", "ERROR");
+                }
+                tracing::debug!("the run has ended");
                 ended
             };
             let ended = run.instrument(span).await;

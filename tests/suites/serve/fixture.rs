@@ -16,7 +16,7 @@ use task_state_tests::tasks::{Access, Draft, JsonObject, Precondition, Service, 
 use task_state_tests::wait::eventually;
 
 /// How long an answer may take. It only bounds a test that fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The part of a configuration that names one plugin, which does what the parameter `do` of a task says.
 pub(crate) fn plugin(services: &str, more: &str) -> String {

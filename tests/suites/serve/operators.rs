@@ -1,16 +1,24 @@
 //! What operators see and do: the check of a configuration, metrics, and the commands that look after the queue.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use prost::Message;
 use serde_json::Value;
-use task_state_tests::command::Shell;
+use task_state_tests::command::{Shell, finish};
 use task_state_tests::guests::guest;
+use task_state_tests::http_server::HttpServer;
+use task_state_tests::port;
 use task_state_tests::tasks::Status;
 
-use crate::fixture::{Request, Serving, Task, plugin};
+use crate::fixture::{PATIENCE, Request, Serving, Task, plugin};
 
 const ANALYTICS: &str = "'analytics'";
 
@@ -57,6 +65,81 @@ async fn a_log_for_programs_is_one_object_a_line_that_names_the_task() -> Result
     let of_task = |line: &&Value| line["task"] == "t" || line["span"]["task"] == "t";
     assert!(lines.iter().filter(of_task).count() >= 2, "{lines:#?}");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_and_runs_are_exported_to_a_collector() -> Result<()> {
+    let collector = HttpServer::start()?;
+    let endpoint = collector.url("127.0.0.1", "");
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test"),
+        // What is logged says nothing of what is exported.
+        ("RUST_LOG", "off"),
+    ];
+    let serving = Serving::start_with(Shell::new()?, &plugin(ANALYTICS, ""), &variables).await?;
+    for (id, what, status) in [("t", "nothing", Status::Completed), ("f", "fail", Status::Failed)] {
+        serving.run(&Task::to(id, what)).await?;
+        serving.until(id, status).await;
+    }
+    assert_eq!(serving.ask(Request::get("/readyz")).await?.status, 200);
+    // The last spans are sent before the process ends.
+    let finished = tokio::time::timeout(PATIENCE, serving.stop()).await??;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+
+    let exports: Vec<ExportTraceServiceRequest> =
+        collector.kept().iter().map(|body| Message::decode(&body[..])).collect::<Result<_, _>>()?;
+    let resources: Vec<_> = exports.into_iter().flat_map(|export| export.resource_spans).collect();
+    let of_resource = &resources[0].resource.as_ref().context("no resource")?.attributes;
+    assert_eq!(text(of_resource, "service.name"), "task-state");
+    assert_eq!(text(of_resource, "deployment.environment"), "test");
+    let spans: Vec<Span> = resources.into_iter().flat_map(|of| of.scope_spans).flat_map(|of| of.spans).collect();
+    let runs: BTreeSet<(String, String, bool)> = spans
+        .iter()
+        .filter(|span| span.name == "run")
+        .map(|span| {
+            assert!(span.end_time_unix_nano > span.start_time_unix_nano);
+            let is_error = span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error);
+            (text(&span.attributes, "task"), text(&span.attributes, "status"), is_error)
+        })
+        .collect();
+    let expected = [("f", "failed", true), ("t", "completed", false)];
+    assert_eq!(runs, expected.map(|(task, status, error)| (task.to_owned(), status.to_owned(), error)).into());
+    let requests: Vec<String> = spans
+        .iter()
+        .filter(|span| span.name == "request")
+        .map(|span| format!("{} {}", text(&span.attributes, "http.request.method"), text(&span.attributes, "url.path")))
+        .collect();
+    // Probes are none of them.
+    assert_eq!(requests, ["POST /tasks/task"; 2]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_is_away_is_complained_of_and_holds_up_nothing() -> Result<()> {
+    let nobody = port::free()?;
+    let endpoint = format!("http://127.0.0.1:{nobody}");
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
+    let mut serving = Serving::start_with(Shell::new()?, &plugin(ANALYTICS, ""), &variables).await?;
+    serving.run(&Task::to("t", "nothing")).await?;
+    serving.until("t", Status::Completed).await;
+    serving.running.wait_for("the collector does not take spans; they are lost")?;
+    assert_eq!(tokio::time::timeout(PATIENCE, serving.stop()).await??.code, Some(0));
+    // What cannot be exported is said before anything begins.
+    let shell = Shell::new()?;
+    let mut command = shell.command(["serve", "--config", "none.toml"]);
+    let refused = finish(command.env("OTEL_TRACES_EXPORTER", "zipkin"))?;
+    assert_eq!(refused.stderr, "error: invalid OTEL_TRACES_EXPORTER \"zipkin\": it is otlp or none\n");
+    Ok(())
+}
+
+/// The value of an attribute, or nothing.
+fn text(attributes: &[KeyValue], key: &str) -> String {
+    let value = attributes.iter().find(|attribute| attribute.key == key);
+    match value.and_then(|attribute| attribute.value.as_ref()).and_then(|value| value.value.as_ref()) {
+        Some(any_value::Value::StringValue(text)) => text.clone(),
+        other => format!("{other:?}"),
+    }
 }
 
 /// As the README has it.

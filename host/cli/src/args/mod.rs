@@ -72,6 +72,7 @@ Environment:
   DMS_TIMEZONE                the zone in which times are written [default: Asia/Seoul]
   TASK_STATE_TOKEN            what a caller of a platform's /tasks/* has to show
   RUST_LOG                    what is traced on standard error, such as task_state_host=debug
+  OTEL_EXPORTER_OTLP_ENDPOINT a collector to which spans of runs and requests are sent, such as http://127.0.0.1:4318
 
 Example:
   task-state run quickstart.wasm --service analytics --user alice --task-id external-1

@@ -28,6 +28,7 @@ use crate::args::{self, Cli, Command, LogFormat, TaskCommand, TestArgs};
 use crate::exit::Exit;
 use crate::open_store;
 use crate::output::{Out, Screen};
+use crate::telemetry::Telemetry;
 
 /// What a command works with.
 struct Session {
@@ -45,8 +46,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => return not_understood(&error, &screen).into(),
     };
     let screen = if logs_json(&cli.command) { screen.structured() } else { screen };
-    let begun = screen.receive_traces(default_traces(&cli.command)).context("cannot start threads");
-    let exit = begun.and_then(|()| execute(cli, &screen)).unwrap_or_else(|error| {
+    let exit = traced(cli, &screen).unwrap_or_else(|error| {
         screen.line(&format!("error: {}", args::flat(&format!("{error:#}"))));
         Exit::of_error(&error)
     });
@@ -54,12 +54,23 @@ pub(crate) fn main() -> ExitCode {
     exit.into()
 }
 
+/// Carries out a command, and has what happens in it traced.
+fn traced(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
+    let telemetry = Telemetry::from_env()?;
+    screen.receive_traces(default_traces(&cli.command), telemetry.as_ref()).context("cannot start threads")?;
+    let exit = execute(cli, screen);
+    if let Some(telemetry) = telemetry {
+        telemetry.end();
+    }
+    exit
+}
+
 /// What is traced unless `RUST_LOG` says so: what a command does is on the screen already, and a platform has nothing
 /// else to say it with.
 fn default_traces(command: &Command) -> &'static str {
     match command {
-        Command::Serve(_) => "error,task_state_host=info,task_state_serve=info",
-        _ => "error,task_state_host=warn",
+        Command::Serve(_) => "error,task_state=info,task_state_host=info,task_state_serve=info",
+        _ => "error,task_state=warn,task_state_host=warn",
     }
 }
 

@@ -5,10 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use indicatif::MultiProgress;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
 use super::text;
 use super::traces::Traces;
+use crate::telemetry::Telemetry;
 
 /// The longest unfinished line of a guest that is held back from a terminal, in bytes.
 const MAX_HELD: usize = 4096;
@@ -92,9 +95,9 @@ impl Screen {
         self.end_line(&mut state);
     }
 
-    /// Sends what the libraries trace here as well: what `RUST_LOG` says, or this. Whoever traces never waits for a
-    /// reader.
-    pub(crate) fn receive_traces(&self, default: &str) -> io::Result<()> {
+    /// Sends what the libraries trace here as well, what `RUST_LOG` says, or this; and to a collector, if there is one.
+    /// Whoever traces never waits for a reader.
+    pub(crate) fn receive_traces(&self, default: &str, telemetry: Option<&Telemetry>) -> io::Result<()> {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
         let (traces, screen) = (self.traces.clone(), self.clone());
         thread::Builder::new().name("traces".to_owned()).spawn(move || {
@@ -103,12 +106,14 @@ impl Screen {
                 drop(screen.state());
             }
         })?;
-        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(traces).log_internal_errors(false);
-        if self.is_structured {
-            lines.json().flatten_event(true).with_span_list(false).init();
+        let lines = fmt::layer().with_writer(traces).log_internal_errors(false);
+        let lines = if self.is_structured {
+            lines.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed()
         } else {
-            lines.with_target(false).with_ansi(self.is_terminal && console::colors_enabled_stderr()).init();
-        }
+            let has_colors = self.is_terminal && console::colors_enabled_stderr();
+            lines.with_target(false).with_ansi(has_colors).with_filter(filter).boxed()
+        };
+        tracing_subscriber::registry().with(lines).with(telemetry.map(Telemetry::layer)).init();
         Ok(())
     }
 

@@ -25,6 +25,8 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use http::{Request, StatusCode};
 use task_state_host::dispatch::Dispatcher;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use crate::metrics::Metrics;
 
@@ -145,12 +147,30 @@ async fn with_token(State(shared): State<Shared>, request: Request<Body>, next: 
     }
 }
 
-/// Says of each request what it was answered.
+/// What probes and scrapers ask for, again and again.
+const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// Says of each request what it was answered. Its span has the names that OpenTelemetry gives to what a server sees.
 async fn traced(request: Request<Body>, next: Next) -> Response {
     let begun = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
-    let status = response.status().as_u16();
-    tracing::debug!(%method, path, status, seconds = begun.elapsed().as_secs_f64(), "answered");
-    response
+    let span = if PROBES.contains(&path.as_str()) {
+        Span::none()
+    } else {
+        tracing::info_span!(
+            "request",
+            otel.kind = "server",
+            http.request.method = %method,
+            url.path = path,
+            http.response.status_code = Empty,
+        )
+    };
+    let answered = async {
+        let response = next.run(request).await;
+        let status = response.status().as_u16();
+        Span::current().record("http.response.status_code", status);
+        tracing::debug!(%method, path, status, seconds = begun.elapsed().as_secs_f64(), "answered");
+        response
+    };
+    answered.instrument(span).await
 }
