@@ -35,6 +35,10 @@ macro_rules! wrap {
                 self.store.$name($($argument),*).await
             })*
 
+            fn changes(&self) -> BoxStream<'static, Changed> {
+                self.store.changes()
+            }
+
             fn queue(&self) -> &dyn TaskQueue {
                 self.store.queue()
             }
@@ -70,6 +74,11 @@ wrap! {
     fn count(scope: &Scope, owners: &Owners) -> Result<Counts>;
     fn users(service: &str) -> Result<Vec<String>>;
     fn follow(id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<News>>>;
+    fn put_input(id: &InputId, offset: u64, bytes: bytes::Bytes) -> Result<()>;
+    fn attach_input(id: &InputId, task: &TaskId, access: &Access) -> Result<()>;
+    fn input(task: &TaskId, offset: u64, most: usize) -> Result<Option<bytes::Bytes>>;
+    fn announce(host: &HostAbout, lives: std::time::Duration) -> Result<()>;
+    fn hosts() -> Result<Vec<HostSeen>>;
     fn check(repair: bool) -> Result<Report>;
     fn maintain() -> ();
     fn close() -> ();

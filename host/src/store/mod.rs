@@ -5,10 +5,13 @@
 
 mod access;
 mod cancellation;
+mod changes;
 mod error;
 mod free_id;
+mod input;
 mod open;
 mod orphan;
+mod presence;
 mod query;
 mod queue;
 pub mod redis;
@@ -20,11 +23,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 pub use access::{Access, Allowed, Denied, Owners, RunId};
+pub use changes::Changed;
 pub use error::{Error, Result};
+pub use input::{InputId, MAX_INPUT_BYTES, MAX_INPUT_PIECE};
 pub use open::open;
+pub use presence::{HostAbout, HostSeen, MAX_ABOUT_BYTES};
 pub use query::{
     Claim, Claimed, Counts, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, Mark, News, Page, Precondition, Query,
     Scope, Skipped,
@@ -146,6 +153,45 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// What happens to a task from now on, by whoever it is done: the first item is its present state with the entries
     /// after the first `skip`. Ends after the task has ended or is gone ([`Error::NotFound`]).
     async fn follow(&self, id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<News>>>;
+
+    /// Which tasks were written to, by whomever, soon after it: some 100 ms where the server tells of it, else within 2 s, or
+    /// later if so many tasks have not ended that looking at each takes longer. May name one for nothing, and one once for
+    /// many writes. The first item, and one after each gap in what could be heard, is [`Changed::All`]. Whoever is slow to
+    /// take what he is told is told less, and nobody is kept waiting for him.
+    ///
+    /// Never ends. All streams of a store share what they cost, and nothing is done while there is none. The first is to be
+    /// made on a runtime that outlives the others.
+    fn changes(&self) -> BoxStream<'static, Changed>;
+
+    /// Writes bytes of an input, behind those that are there: `offset` is how many they are. What is there already is no
+    /// conflict, so that whoever had no answer may ask again. An input that no task has is removed an hour after the last
+    /// write. No bytes at offset 0 make an empty one.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the input has not just so many bytes, or a task has it; [`Error::InvalidValue`] if it becomes
+    /// larger than [`MAX_INPUT_BYTES`].
+    async fn put_input(&self, id: &InputId, offset: u64, bytes: Bytes) -> Result<()>;
+
+    /// Gives an input to a task that has not ended, for as long as that has not: it is removed with the task's end, or with the
+    /// task. One that this task has already is given again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such task, or no such input; [`Error::Denied`]; [`Error::InvalidTransition`] if the
+    /// task has ended; [`Error::Conflict`] if it has another input.
+    async fn attach_input(&self, id: &InputId, task: &TaskId, access: &Access) -> Result<()>;
+
+    /// Some of the input of a task from an offset on, at most so many bytes and [`MAX_INPUT_PIECE`]: none after its end. None
+    /// if the task has no input, is gone or has ended.
+    async fn input(&self, task: &TaskId, offset: u64, most: usize) -> Result<Option<Bytes>>;
+
+    /// Says that a host process is there, for so long unless it says so again. What it said before is replaced.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] for a name that is none, or if there is too much to say.
+    async fn announce(&self, host: &HostAbout, lives: Duration) -> Result<()>;
+
+    /// The host processes that are there, by their names.
+    async fn hosts(&self) -> Result<Vec<HostSeen>>;
 
     /// The tasks that wait for a host.
     fn queue(&self) -> &dyn TaskQueue;

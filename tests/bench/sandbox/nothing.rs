@@ -117,6 +117,30 @@ impl TaskStore for Nothing {
         Ok(stream::pending().boxed())
     }
 
+    fn changes(&self) -> BoxStream<'static, Changed> {
+        stream::pending().boxed()
+    }
+
+    async fn put_input(&self, _: &InputId, _: u64, _: bytes::Bytes) -> Result<()> {
+        Ok(())
+    }
+
+    async fn attach_input(&self, _: &InputId, _: &TaskId, _: &Access) -> Result<()> {
+        Ok(())
+    }
+
+    async fn input(&self, _: &TaskId, _: u64, _: usize) -> Result<Option<bytes::Bytes>> {
+        Ok(None)
+    }
+
+    async fn announce(&self, _: &HostAbout, _: Duration) -> Result<()> {
+        Ok(())
+    }
+
+    async fn hosts(&self) -> Result<Vec<HostSeen>> {
+        Ok(Vec::new())
+    }
+
     async fn check(&self, _: bool) -> Result<Report> {
         Ok(Report::default())
     }

@@ -2,9 +2,10 @@
 //! queue: whose turn it is, and so which key is touched, shows in the step itself.
 
 use crate::record::Priority;
+use crate::store::InputId;
 
 /// What the ids, sets and records of the datastore begin with: shared with the Python package.
-const TASK: &str = "task:";
+pub(super) const TASK: &str = "task:";
 
 /// The set of all task ids.
 pub(super) const ALL_TASKS: &str = "index:tasks";
@@ -93,6 +94,34 @@ pub(super) const QUEUE_ARRIVALS: &str = "task-state:queue-arrivals";
 /// The services that have had something in the queue: a set.
 pub(super) const QUEUE_SERVICES: &str = "task-state:queue-services";
 
+/// What the keys begin with under which the inputs of tasks are. The metadata of a task names its own.
+pub(super) const INPUT: &str = "task-state:input:";
+
+/// An input that is uploaded, and that no task has yet: a string.
+pub(super) fn upload(id: &InputId) -> String {
+    format!("task-state:upload:{id}")
+}
+
+/// An input that a task has: a string.
+pub(super) fn input(id: &InputId) -> String {
+    format!("{INPUT}{id}")
+}
+
+/// The inputs that tasks have, each with the id of the task behind a space, by when they are to be looked after, in
+/// milliseconds: a sorted set.
+pub(super) const INPUTS: &str = "task-state:inputs";
+
+/// The host processes that have said that they are there, by the time until which they are, in milliseconds: a sorted set.
+pub(super) const HOSTS: &str = "task-state:hosts";
+
+/// What each of them has said: a hash.
+pub(super) const HOSTS_ABOUT: &str = "task-state:hosts:about";
+
+/// What one who listens for events writes, to hear whether the server tells of it.
+pub(super) fn probe(listener: &str) -> String {
+    format!("task-state:probe:{listener}")
+}
+
 /// Whether everything is paused, and which users: a string, shared with the DMS scheduler.
 pub(super) const BLOCKS_ALL: &str = "blocks:all";
 
@@ -119,6 +148,11 @@ pub(super) const SWEEP_TURN: &str = "task-state:sweep";
 pub(super) fn id_of_record(key: &str) -> Option<&str> {
     let id = key.strip_prefix(TASK)?;
     (key != SEQUENCE && !id.is_empty() && !id.ends_with(":metadata")).then_some(id)
+}
+
+/// The id of the task that a key is of: that of its record, or of what is remembered beside it.
+pub(super) fn id_of_task(key: &str) -> Option<&str> {
+    id_of_record(key.strip_suffix(":metadata").unwrap_or(key))
 }
 
 /// The type of the value that belongs under a key. None for keys that are somebody else's.
@@ -226,6 +260,16 @@ mod tests {
         assert_eq!(id_of_record("task:a:b"), Some("a:b"));
         for other in [SEQUENCE, "task:1:metadata", "task:", "task-state:sweep"] {
             assert_eq!(id_of_record(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_task_is_told_by_each_of_its_keys() {
+        for (key, id) in [("task:1", "1"), ("task:1:metadata", "1"), ("task:a:b:metadata", "a:b")] {
+            assert_eq!(id_of_task(key), Some(id), "{key}");
+        }
+        for other in [SEQUENCE, "task:", "task::metadata", "task:metadata:metadata:metadata", "index:tasks"] {
+            assert_eq!(id_of_task(other), None, "{other}");
         }
     }
 }

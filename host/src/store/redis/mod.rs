@@ -8,7 +8,7 @@
 //! | key | type | holds | lives |
 //! |---|---|---|---|
 //! | `task:{id}` | string | the record | T |
-//! | `task:{id}:metadata` | hash | `service`, `user_id`; ours: `run`, the run that holds the task, `lease_until` and `seen`, when its lease ends and was renewed last; `progress`, how far the task has come; `queue`, its place in the queue, `attempt` and `attempts`, how many attempts at it have begun and may | T + 60 s |
+//! | `task:{id}:metadata` | hash | `service`, `user_id`; ours: `run`, the run that holds the task, `lease_until` and `seen`, when its lease ends and was renewed last; `progress`, how far the task has come; `queue`, its place in the queue, `attempt` and `attempts`, how many attempts at it have begun and may; `input`, the key of its input | T + 60 s |
 //! | `index:tasks` | set | the ids of all tasks | T to T + 60 s |
 //! | `index:service:{s}` | set | the ids of a service's tasks | the same |
 //! | `index:service:{s}:users` | set | the **users** that have tasks with a service | the same |
@@ -24,6 +24,11 @@
 //! | `task-state:queue:{s}` | hash | ours: the turns of a service, counted | a day |
 //! | `task-state:queue-later`, `-taken` | sorted sets | ours: the places that nobody is to take before a time | T + 60 s |
 //! | `task-state:queue-services`, `-arrivals` | set, stream | ours: services with a queue; what has come, for those who wait | T + 60 s |
+//! | `task-state:upload:{input}` | string | ours: an input that no task has yet | an hour |
+//! | `task-state:input:{input}` | string | ours: the input of a task | to the task's end |
+//! | `task-state:inputs` | sorted set | ours: the inputs that tasks have, by when they are to be looked after | for ever |
+//! | `task-state:hosts`, `task-state:hosts:about` | sorted set, hash | ours: host processes, and what they say of themselves | as long as a host is there |
+//! | `task-state:probe:{listener}` | any | ours: what one who listens for events writes to hear of it | no time |
 //! | `blocks:all`, `blocks:user:{u}`, `blocks:service:{s}` | string | what is paused; the first two are the DMS scheduler's | for ever |
 //!
 //! A record is one JSON object without white space, its fields in this order: `task_id`, `service`, `user_id`, `status`,
@@ -67,7 +72,11 @@
 //! The Python package reads a record, changes it, and writes it back whole, with no guard. What it read before a write of
 //! ours and sets after it erases ours; the record is valid then, and our next change builds on what it finds.
 
+mod changes;
+mod events;
 mod follow;
+mod hosts;
+mod input;
 mod keys;
 mod listing;
 mod maintenance;
@@ -80,17 +89,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use options::RedisOptions;
 
+use self::hosts::Announced;
 use self::listing::Listings;
 use self::server::{Link, Session};
 use self::task::WriteQueues;
+use super::changes::Source;
 use super::{
-    Access, Claim, Claimed, Counts, Error, Mark, News, Owners, Page, Precondition, Query, Report, Result, RunId, Scope,
-    TaskQueue, TaskStore,
+    Access, Changed, Claim, Claimed, Counts, Error, HostAbout, HostSeen, InputId, Mark, News, Owners, Page,
+    Precondition, Query, Report, Result, RunId, Scope, TaskQueue, TaskStore,
 };
 use crate::record::{Change, Clock, Draft, Progress, Status, TaskId, TaskRecord, Timestamp};
 use crate::settings::check_ttl;
@@ -116,6 +128,8 @@ pub struct RedisStore {
     admission: Semaphore,
     queues: WriteQueues,
     listings: Listings,
+    changes: Source,
+    announced: Announced,
 }
 
 impl RedisStore {
@@ -136,6 +150,8 @@ impl RedisStore {
             listings: Listings::new(options.read_url.as_ref(), &options),
             ttl: ttl.to_string(),
             metadata_ttl: (ttl + OUTLIVES_SECONDS).to_string(),
+            changes: Source::default(),
+            announced: Announced::new(),
             options,
             clock,
             primary,
@@ -246,6 +262,35 @@ impl TaskStore for RedisStore {
         self.follow_task(id, skip, access).await
     }
 
+    fn changes(&self) -> BoxStream<'static, Changed> {
+        self.changes.watch(|feed| changes::keep_telling(self.primary.clone(), self.options.clone(), feed))
+    }
+
+    async fn put_input(&self, id: &InputId, offset: u64, bytes: Bytes) -> Result<()> {
+        let _admitted = self.admit()?;
+        self.write_input(id, offset, bytes).await
+    }
+
+    async fn attach_input(&self, id: &InputId, task: &TaskId, access: &Access) -> Result<()> {
+        let _admitted = self.admit()?;
+        self.give_input(id, task, access).await
+    }
+
+    async fn input(&self, task: &TaskId, offset: u64, most: usize) -> Result<Option<Bytes>> {
+        let _admitted = self.admit()?;
+        self.read_input(task, offset, most).await
+    }
+
+    /// Not kept waiting by calls, as a renewal.
+    async fn announce(&self, host: &HostAbout, lives: Duration) -> Result<()> {
+        self.announce_host(host, lives).await
+    }
+
+    async fn hosts(&self) -> Result<Vec<HostSeen>> {
+        let _admitted = self.admit()?;
+        self.hosts_seen().await
+    }
+
     fn queue(&self) -> &dyn TaskQueue {
         self
     }
@@ -259,7 +304,9 @@ impl TaskStore for RedisStore {
     }
 
     async fn close(&self) {
-        self.session.close(&self.primary, Instant::now() + CLOSE_DEADLINE.min(self.options.deadline)).await;
+        let deadline = Instant::now() + CLOSE_DEADLINE.min(self.options.deadline);
+        self.leave_hosts(deadline).await;
+        self.session.close(&self.primary, deadline).await;
     }
 
     fn now(&self) -> Timestamp {

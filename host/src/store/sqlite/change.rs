@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::fault::Step;
+use super::input;
 use super::queue;
 use super::task::{Policy, Stored};
 use super::write;
@@ -23,6 +24,7 @@ pub(super) fn apply_to(conn: &Connection, policy: &Policy, stored: &Stored, chan
     }
     if status.is_terminal() {
         queue::leave(conn, num)?;
+        input::leave(conn, num)?;
     }
     if change.finishes() {
         // The run is over: the task, saved anew, is free for the next.

@@ -15,7 +15,7 @@ use crate::store::Error;
 const LOG_BYTES: i64 = 16 << 20;
 
 /// Statements that a connection keeps compiled: more than the store has.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 96;
 
 thread_local! {
     /// How long this thread waits for a lock.

@@ -34,14 +34,14 @@ pub(super) struct Watch {
 }
 
 /// Differs whenever something was written in between: by another connection, or by the one that is asked.
-type Version = (i64, u64);
+pub(super) type Version = (i64, u64);
 
 impl Watch {
     pub(super) fn new(reads: Worker) -> Self {
         Self { reads, last: Arc::default() }
     }
 
-    async fn version(&self) -> Result<Version> {
+    pub(super) async fn version(&self) -> Result<Version> {
         let mut last = self.last.lock().await;
         if let Some((at, version)) = *last
             && at.elapsed() < FRESH

@@ -5,10 +5,13 @@
 //! expire by the machine's clock, which all users of the file share; an expired one is never found, and is removed soon.
 
 mod change;
+mod changes;
 mod check;
 mod connection;
 mod fault;
 mod follow;
+mod hosts;
+mod input;
 mod lease;
 mod list;
 mod options;
@@ -23,22 +26,26 @@ mod write;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use rusqlite::Connection;
 
 pub use self::options::SqliteOptions;
 
+use self::changes::Watcher;
 use self::fault::Fault;
 use self::follow::Watch;
 use self::queue::Arrivals;
 use self::task::{Policy, Stored};
 use self::worker::{Role, Worker};
+use super::changes::Source;
 use super::{
-    Access, Claim, Claimed, Counts, Error, MAX_FINDINGS, MAX_PAGE_TASKS, Mark, News, Owners, Page, Precondition, Query,
-    Report, Result, RunId, Scope, StoreUrl, TaskQueue, TaskStore,
+    Access, Changed, Claim, Claimed, Counts, Error, HostAbout, HostSeen, InputId, MAX_FINDINGS, MAX_PAGE_TASKS, Mark,
+    News, Owners, Page, Precondition, Query, Report, Result, RunId, Scope, StoreUrl, TaskQueue, TaskStore,
 };
 use crate::record::{Change, Clock, Draft, InvalidValue, Progress, Status, TaskId, TaskRecord, Timestamp};
 use crate::settings::check_ttl;
@@ -71,6 +78,11 @@ pub struct SqliteStore {
     listings: Worker,
     watch: Watch,
     arrivals: Arrivals,
+    changes: Arc<Source>,
+    /// Tells this process from others on the same file.
+    process: Arc<str>,
+    /// Whether it has said that a host is there.
+    announced: Arc<AtomicBool>,
 }
 
 impl SqliteStore {
@@ -116,7 +128,9 @@ impl SqliteStore {
         let [writes, reads, listings] = workers;
         let policy = Policy { ttl: options.task_ttl, clock, rule: options.rule };
         let watch = Watch::new(reads.clone());
-        Self { location, policy, writes, watch, reads, listings, arrivals: Arrivals::default() }
+        let (arrivals, changes) = (Arrivals::default(), Arc::default());
+        let process = uuid::Uuid::new_v4().simple().to_string().into();
+        Self { location, policy, writes, watch, reads, listings, arrivals, changes, process, announced: Arc::default() }
     }
 }
 
@@ -256,12 +270,48 @@ impl TaskStore for SqliteStore {
         check::check(&self.listings, &self.writes, &self.policy, repair).await
     }
 
+    fn changes(&self) -> BoxStream<'static, Changed> {
+        let (writes, reads, watch) = (self.writes.clone(), self.reads.clone(), self.watch.clone());
+        self.changes.watch(|feed| changes::keep_telling(Watcher { writes, reads, watch }, feed))
+    }
+
+    async fn put_input(&self, id: &InputId, offset: u64, bytes: Bytes) -> Result<()> {
+        let id = id.clone();
+        self.writes.run(move |conn| input::put(conn, &id, offset, &bytes)).await
+    }
+
+    async fn attach_input(&self, id: &InputId, task: &TaskId, access: &Access) -> Result<()> {
+        let (id, task, access) = (id.clone(), task.clone(), access.clone());
+        self.writes.run(move |conn| input::attach(conn, &id, &task, &access)).await
+    }
+
+    async fn input(&self, task: &TaskId, offset: u64, most: usize) -> Result<Option<Bytes>> {
+        let task = task.clone();
+        self.reads.run(move |conn| input::read(conn, &task, offset, most)).await
+    }
+
+    async fn announce(&self, host: &HostAbout, lives: Duration) -> Result<()> {
+        let (process, host) = (self.process.clone(), host.clone());
+        self.announced.store(true, Ordering::Relaxed);
+        self.writes.run(move |conn| hosts::announce(conn, &process, &host, lives)).await
+    }
+
+    async fn hosts(&self) -> Result<Vec<HostSeen>> {
+        let policy = self.policy.clone();
+        self.reads.run(move |conn| hosts::seen(conn, &policy)).await
+    }
+
     fn queue(&self) -> &dyn TaskQueue {
         self
     }
 
-    /// Nothing is kept for a process.
-    async fn close(&self) {}
+    async fn close(&self) {
+        if self.announced.swap(false, Ordering::Relaxed) {
+            let process = self.process.clone();
+            // It is over by itself soon.
+            let _ = self.writes.run(move |conn| hosts::leave(conn, &process)).await;
+        }
+    }
 
     /// The thread of the writes sweeps between them.
     async fn maintain(&self) {

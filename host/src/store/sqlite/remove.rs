@@ -7,7 +7,9 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::fault::Step;
+use super::input;
 use super::task::now_ms;
+use crate::store::MAX_INPUT_PIECE;
 
 /// How much one transaction removes, in entries of an ordinary size. It takes some tens of milliseconds.
 pub(super) const MAX_REMOVED: i64 = 10_000;
@@ -17,6 +19,9 @@ const TASK_COST: i64 = 20;
 
 /// What is larger than a page of the file costs as much as its pages.
 const PAGE_BYTES: i64 = 4_096;
+
+/// What a piece of an input costs, which is as large as they get.
+const PIECE_COST: i64 = MAX_INPUT_PIECE as i64 / PAGE_BYTES;
 
 /// How much a transaction may still remove.
 struct Budget(i64);
@@ -98,6 +103,9 @@ pub(super) fn sweep(conn: &Connection) -> Step<bool> {
             }
         }
     }
+    if budget.0 > 0 {
+        input::sweep(conn, budget.0 / PIECE_COST)?;
+    }
     has_expired(conn)
 }
 
@@ -115,5 +123,5 @@ pub(super) fn sweep_alone(conn: &Connection) -> Step<bool> {
 
 fn has_expired(conn: &Connection) -> Step<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM task WHERE expires_at <= ?1)";
-    Ok(conn.prepare_cached(sql)?.query_row([now_ms()], |row| row.get(0))?)
+    Ok(conn.prepare_cached(sql)?.query_row([now_ms()], |row| row.get(0))? || input::has_expired(conn)?)
 }

@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::fault::Step;
+use super::input;
 use super::queue;
 use super::task::{Policy, Stored};
 use super::write;
@@ -70,6 +71,7 @@ pub(super) fn save(
             let is_moved = stored.service != draft.service.as_str() || stored.user_id != draft.user_id.as_str();
             if is_moved || draft.status.is_terminal() {
                 queue::leave(conn, stored.num)?;
+                input::leave(conn, stored.num)?;
             }
         }
         None => {}

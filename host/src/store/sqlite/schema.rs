@@ -65,6 +65,12 @@ const TABLES: &str = "
 ///   taken by nobody before `ready_at`, and `token` is that of the ticket of the one who has it until then; `begun` attempts of `attempts` have begun.
 /// - `turn.at` orders the users that have tasks waiting; `turn_count.taken` counts the turns of a service.
 /// - `pause` has a row for each pause, of `kind` `all`, `service` or `user`.
+/// - `input` has a row for each input, which is some task's or expires at `expires_at`: at once, if it was a task's before.
+///   `input_piece` has its `bytes` in pieces of `size`, each from the byte `at` on.
+/// - `host` has a row for each host that says that it is there, until `until`.
+/// - `changed` has the last writes to tasks, of those at which `watched.until` was still to come: 10,000 of them. What is
+///   written to is noted by triggers, and so by every version of this program. A row of `task` that has a colon in its id is
+///   one that is about to be removed.
 /// - `successor.first` is the first row of a task that has had several, by which its followers know it.
 const LATER_TABLES: &str = "
     CREATE TABLE IF NOT EXISTS successor (
@@ -109,6 +115,54 @@ const LATER_TABLES: &str = "
         service TEXT PRIMARY KEY,
         taken   INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS input (
+        num        INTEGER PRIMARY KEY AUTOINCREMENT,
+        id         TEXT NOT NULL UNIQUE,
+        task       INTEGER UNIQUE REFERENCES task (num) ON DELETE SET NULL,
+        bytes      INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS input_by_expiry ON input (expires_at) WHERE task IS NULL;
+    CREATE TABLE IF NOT EXISTS input_piece (
+        num   INTEGER PRIMARY KEY,
+        input INTEGER NOT NULL REFERENCES input (num) ON DELETE CASCADE,
+        at    INTEGER NOT NULL,
+        size  INTEGER NOT NULL,
+        bytes BLOB NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX IF NOT EXISTS input_piece_in_order ON input_piece (input, at, size);
+    CREATE TABLE IF NOT EXISTS host (
+        process TEXT NOT NULL,
+        name    TEXT NOT NULL,
+        about   TEXT NOT NULL,
+        seen_at INTEGER NOT NULL,
+        until   INTEGER NOT NULL,
+        PRIMARY KEY (process, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS watched (
+        one   INTEGER PRIMARY KEY CHECK (one = 1),
+        until INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS changed (
+        seq     INTEGER PRIMARY KEY,
+        task_id TEXT NOT NULL
+    ) STRICT;
+    CREATE TRIGGER IF NOT EXISTS note_new AFTER INSERT ON task
+    WHEN (SELECT until FROM watched) > (julianday('now') - 2440587.5) * 86400000 BEGIN
+        INSERT INTO changed (task_id) VALUES (new.id);
+        DELETE FROM changed WHERE seq <= last_insert_rowid() - 10000;
+    END;
+    CREATE TRIGGER IF NOT EXISTS note_changed
+    AFTER UPDATE OF id, service, user_id, status, updated_at, last_seq ON task
+    WHEN (SELECT until FROM watched) > (julianday('now') - 2440587.5) * 86400000 AND instr(old.id, ':') = 0 BEGIN
+        INSERT INTO changed (task_id) VALUES (old.id);
+        DELETE FROM changed WHERE seq <= last_insert_rowid() - 10000;
+    END;
+    CREATE TRIGGER IF NOT EXISTS note_gone AFTER DELETE ON task
+    WHEN (SELECT until FROM watched) > (julianday('now') - 2440587.5) * 86400000 AND instr(old.id, ':') = 0 BEGIN
+        INSERT INTO changed (task_id) VALUES (old.id);
+        DELETE FROM changed WHERE seq <= last_insert_rowid() - 10000;
+    END;
     CREATE TABLE IF NOT EXISTS pause (
         kind TEXT NOT NULL,
         name TEXT NOT NULL,

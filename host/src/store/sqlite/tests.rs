@@ -1,6 +1,7 @@
 //! What only this engine does: its file, its waiting, and what it removes. The promises that every engine keeps are in
 //! the conformance suite.
 
+mod live;
 mod removal;
 
 use std::path::PathBuf;

@@ -77,6 +77,7 @@ fn succeed(conn: &Connection, old: i64, record: &TaskRecord, before: i64) -> Ste
         "UPDATE lease SET task = ?1 WHERE task = ?2",
         "UPDATE progress SET task = ?1 WHERE task = ?2",
         "UPDATE queued SET task = ?1 WHERE task = ?2",
+        "UPDATE input SET task = ?1 WHERE task = ?2",
         "INSERT INTO successor SELECT ?1, ifnull((SELECT first FROM successor WHERE task = ?2), ?2)",
     ] {
         conn.prepare_cached(sql)?.execute([num, old])?;

@@ -3,12 +3,15 @@
 
 mod access;
 mod change;
+mod changes;
 mod claim;
 mod concurrency;
 mod delete;
 mod expiry;
 mod fixture;
 mod follow;
+mod hosts;
+mod input;
 mod lease;
 mod listing;
 mod moves;

@@ -31,5 +31,9 @@ end
 if redis.call('EXISTS', KEYS[6]) == 0 then
   remove(5, ARGV[3])
 end
+local input = redis.pcall('HGET', KEYS[2], 'input')
+if type(input) == 'string' and string.sub(input, 1, 17) == 'task-state:input:' then
+  redis.call('DEL', input)
+end
 redis.call('DEL', KEYS[2])
 return passed_over

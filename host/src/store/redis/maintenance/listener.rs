@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::store::Result;
 use crate::store::redis::RedisStore;
+use crate::store::redis::events;
 use crate::store::redis::keys::{self, Owner};
 use crate::store::redis::server::Script;
 use crate::store::redis::task::metadata_owners;
@@ -67,20 +68,7 @@ impl RedisStore {
 
     /// Asks the server to tell of expired keys. It may have been told not to listen to us.
     async fn enable_events(&self) {
-        let mut read = redis::cmd("CONFIG");
-        read.arg("GET").arg("notify-keyspace-events");
-        let enable = async {
-            let (_, flags): (String, String) = self.primary.query(&read, self.deadline()).await?;
-            let has = |flag: char| flags.contains(flag);
-            if has('E') && (has('x') || has('A')) {
-                return Ok(());
-            }
-            let flags = format!("{flags}Ex");
-            let mut write = redis::cmd("CONFIG");
-            write.arg("SET").arg("notify-keyspace-events").arg(&flags);
-            Result::Ok(self.primary.query::<()>(&write, self.deadline()).await?)
-        };
-        if let Err(error) = enable.await {
+        if let Err(error) = self.primary.enable_events(events::EXPIRED, self.deadline()).await {
             tracing::warn!(%error, "cannot make sure that the server tells of expired keys; the sweep finds them later");
         }
     }

@@ -24,6 +24,11 @@ impl RedisStore {
     pub(super) async fn maintain_indexes(&self) {
         self.primary.move_here().await;
         let (missed, news) = watch::channel(Instant::now());
-        tokio::join!(self.keep_listening(&missed), self.keep_sweeping(news), self.keep_ending_orphans());
+        tokio::join!(
+            self.keep_listening(&missed),
+            self.keep_sweeping(news),
+            self.keep_ending_orphans(),
+            self.keep_inputs()
+        );
     }
 }

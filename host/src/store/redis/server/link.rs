@@ -28,6 +28,8 @@ pub(in crate::store::redis) struct Link {
     current: Mutex<Option<Arc<Connection>>>,
     /// Held while connecting, so that the callers who wait share one attempt.
     connecting: tokio::sync::Mutex<LastFailure>,
+    /// Held while what the server is set to is changed.
+    pub(in crate::store::redis) configuring: tokio::sync::Mutex<()>,
 }
 
 /// When connecting failed last, and how.
@@ -43,6 +45,7 @@ impl Link {
             options: options.clone(),
             current: Mutex::new(None),
             connecting: tokio::sync::Mutex::new(None),
+            configuring: tokio::sync::Mutex::new(()),
         }
     }
 

@@ -10,7 +10,7 @@ mod session;
 mod stream;
 
 pub(super) use link::Link;
-pub(super) use retry::{Answer, Failure, Next, is_wrong_type, parse, right_typed};
+pub(super) use retry::{Answer, Failure, Next, after as next_after, is_wrong_type, parse, right_typed};
 
 pub(super) use crate::jitter::random_fraction;
 pub(super) use script::Script;

@@ -111,6 +111,17 @@ local function leave_queue()
   end
 end
 
+-- Removes the input of the task.
+local function drop_input()
+  local input = redis.call('HGET', metadata, 'input')
+  if input then
+    if string.sub(input, 1, 17) == 'task-state:input:' then
+      redis.call('DEL', input)
+    end
+    redis.call('HDEL', metadata, 'input')
+  end
+end
+
 -- Adds a member to an index and sees to it that the index outlives the record by half of `beyond` at least, so that it
 -- needs no look for that long. Never shortens its life.
 local function index(key, member, ttl, beyond)

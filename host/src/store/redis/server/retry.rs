@@ -27,7 +27,7 @@ pub(in crate::store::redis) enum Next {
 /// The code of an error about a key that holds a value of another type.
 pub(super) const WRONG_TYPE: &str = "WRONGTYPE";
 
-pub(super) fn after(error: &RedisError) -> Next {
+pub(in crate::store::redis) fn after(error: &RedisError) -> Next {
     if is_wrong_type(error) {
         return Next::FailsByType;
     }

@@ -126,6 +126,9 @@ impl RedisStore {
         if change.status.is_some() && status.is_terminal() && access.run().is_none() && !change.finishes() {
             self.take_out(id).await?;
         }
+        if change.status.is_some() && status.is_terminal() && !change.finishes() {
+            self.drop_input(id.as_str()).await?;
+        }
         Ok(())
     }
 

@@ -78,8 +78,11 @@ impl RedisStore {
         let ticket = claim.ticket.as_ref().map(|ticket| (ticket, claim.attempts));
         let replacement =
             Replacement { expected: Expected::text(&found.text), lease, ticket, ..Replacement::of(&task) };
-        let written = self.replace_in_turn(id, replacement, deadline).await?;
-        Ok(written.map(|attempt| Claimed { task, is_new: false, attempt }))
+        let Some(attempt) = self.replace_in_turn(id, replacement, deadline).await? else { return Ok(None) };
+        if to.is_terminal() {
+            self.drop_input(id.as_str()).await?;
+        }
+        Ok(Some(Claimed { task, is_new: false, attempt }))
     }
 
     pub(super) async fn replace_in_turn(

@@ -22,6 +22,7 @@ end
 
 release(ARGV[6])
 leave_queue()
+drop_input()
 redis.call('DEL', record, metadata)
 redis.call('SREM', KEYS[5], ARGV[6])
 for i = 9, #ARGV do

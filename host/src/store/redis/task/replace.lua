@@ -93,6 +93,9 @@ if claims and place ~= '' then
 elseif (run ~= 'keep' and run ~= 'unheld') or place ~= '' or expected == '' or #ARGV > 18 or was_run then
   leave_queue()
 end
+if run == 'release' or run == 'end' or expected == '' or #ARGV > 18 then
+  drop_input()
+end
 redis.call('EXPIRE', metadata, ttl + beyond)
 index_all(5, ARGV[10], ARGV[9], ttl, beyond)
 local answer = done()

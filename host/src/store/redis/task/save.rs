@@ -71,6 +71,9 @@ impl RedisStore {
                 ..Replacement::of(&record)
             };
             if self.replace(replacement, &mut cached, deadline).await?.is_some() {
+                if look && draft.status.is_terminal() {
+                    self.drop_input(id.as_str()).await?;
+                }
                 return Ok(());
             } else if !look && *only_if == Precondition::Absent {
                 return Err(Error::Conflict);

@@ -129,6 +129,7 @@ end
 if ARGV[22] == '1' then
   release(ARGV[30])
   leave_queue()
+  drop_input()
 end
 if #KEYS > 4 then
   redis.call('HSET', metadata, 'service', ARGV[28], 'user_id', ARGV[29])

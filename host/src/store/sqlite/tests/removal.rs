@@ -176,7 +176,13 @@ async fn a_file_of_an_earlier_version_is_brought_up_to_date() {
     let (_directory, path) = place();
     save(&open(&path).await.unwrap(), "1").await;
     let conn = Connection::open(&path).unwrap();
-    conn.execute_batch("DROP TABLE successor").unwrap();
+    let later = ["successor", "input_piece", "input", "host", "watched", "changed"];
+    for trigger in ["note_new", "note_changed", "note_gone"] {
+        conn.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
+    }
+    for table in later {
+        conn.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+    }
     let store = open(&path).await.unwrap();
-    assert_eq!((store.check(false).await.unwrap().records, count(&conn, "successor")), (1, 0));
+    assert_eq!((store.check(false).await.unwrap().records, later.map(|table| count(&conn, table))), (1, [0; 6]));
 }
