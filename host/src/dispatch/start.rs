@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::pause::Pauses;
 use super::take::PATIENCE;
 use super::{Route, Shared};
-use crate::plugin::{RunRequest, StartError};
+use crate::plugin::{Input, RunRequest, StartError};
 use crate::record::{Change, Status};
 use crate::store::{Access, Error, Owners, Ticket};
 
@@ -37,6 +37,7 @@ pub(super) fn begin(shared: &Arc<Shared>, route: &Route, ticket: Ticket) {
 fn request(route: &Route, ticket: &Ticket) -> RunRequest {
     let mut request = RunRequest::new(ticket.service.clone(), ticket.user_id.clone());
     request.task_id = Some(ticket.task_id.clone());
+    request.input = Input::OfTask;
     request.ticket = Some(ticket.clone());
     request.attempts = route.attempts.max(1);
     request.backoff = route.backoff;

@@ -18,7 +18,8 @@ const PIECE: usize = 64 << 10;
 /// waits for its writer.
 pub(super) async fn open(input: Input) -> Result<Box<dyn StdinStream + Sync>> {
     Ok(match input {
-        Input::Empty => Box::new(tokio::io::empty()),
+        // That of a task is opened where the store is known.
+        Input::Empty | Input::OfTask => Box::new(tokio::io::empty()),
         Input::Bytes(bytes) => Box::new(AsyncStdinStream::new(Cursor::new(bytes))),
         Input::Stdin => Box::new(std::io::stdin()),
         Input::File(path) => {

@@ -17,6 +17,7 @@ use super::events::Events;
 use super::execute::Job;
 use super::registry::Slot;
 use super::retry::Retry;
+use super::stored_input::StoredInput;
 use super::{Input, Outcome, Plugin, Run, RunRequest, StartError, input, leases, run};
 use crate::record::{Status, TaskId};
 use crate::store::{Access, Claim, Claimed, Error, Owners, RunId};
@@ -123,7 +124,7 @@ enum Begun {
 
 async fn begin(plugin: Plugin, request: RunRequest, events: &Events) -> Result<Begun, StartError> {
     let limits = request.limits.as_ref().unwrap_or(&plugin.host.default_limits).countable();
-    let input = open(request.input.clone()).await?;
+    let input = open(request.input.clone(), &plugin, request.task_id.as_ref()).await?;
     let opened = Opened::open(&plugin.capabilities).await?;
     let run_id = RunId::of_host(&plugin.host.name);
     let lease_end = leases::end(Instant::now(), plugin.host.lease);
@@ -150,7 +151,14 @@ async fn begin(plugin: Plugin, request: RunRequest, events: &Events) -> Result<B
     })))
 }
 
-async fn open(input: Input) -> Result<Box<dyn StdinStream + Sync>, StartError> {
+async fn open(input: Input, plugin: &Plugin, task: Option<&TaskId>) -> Result<Box<dyn StdinStream + Sync>, StartError> {
+    if matches!(input, Input::OfTask) {
+        return Ok(match task {
+            Some(task) => Box::new(StoredInput::new(plugin.host.store.clone(), task.clone())),
+            // A new task has none.
+            None => Box::new(tokio::io::empty()),
+        });
+    }
     let path = match &input {
         Input::File(path) => path.clone(),
         _ => PathBuf::from("-"),

@@ -32,6 +32,7 @@ mod request;
 mod retry;
 mod run;
 mod sink;
+mod stored_input;
 mod supervise;
 mod turns;
 

@@ -108,6 +108,10 @@ pub enum Input {
     File(PathBuf),
     /// The standard input of this process. Of several runs at once each byte goes to one.
     Stdin,
+    /// What the store keeps as the [input](crate::store::TaskStore::input) of the task, from its first byte on; nothing if the
+    /// task has none. It is read in pieces as the guest reads, and not at all if that does not. While the store is away the
+    /// guest waits.
+    OfTask,
 }
 
 /// A function that is given what a guest prints.

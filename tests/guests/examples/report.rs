@@ -29,6 +29,7 @@ impl Plugin for Report {
             }
             "log-until-told" => log_until_told()?,
             "count-input" => println!("{} bytes", std::io::copy(&mut input, &mut std::io::sink())?),
+            "log-input" => log_input(input)?,
             "stop-when-asked" => stop_when_asked("stopping")?,
             "print-until-asked" => print_until_asked(),
             "heed-in-answers" => heed_in_answers()?,
@@ -233,6 +234,17 @@ fn beat_until_asked() -> task_state_guest::Result<()> {
 fn log_steadily(entries: usize) -> task_state_guest::Result<()> {
     for number in 0..entries {
         current_task::log(format!("entry {number}"))?;
+        current_task::flush()?;
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+/// Logs each line of its input, acknowledged before the next is read.
+fn log_input(input: impl BufRead) -> Result<(), Failure> {
+    for line in input.lines() {
+        let line = line?;
+        current_task::log(line.split_whitespace().next().unwrap_or_default())?;
         current_task::flush()?;
         std::thread::sleep(Duration::from_millis(5));
     }

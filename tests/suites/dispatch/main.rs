@@ -4,6 +4,7 @@ mod adoption;
 mod blind_writers;
 mod cancellation;
 mod failures;
+mod input;
 mod processes;
 mod sharing;
 mod submission;

@@ -14,10 +14,10 @@ on_both_engines! {
 const TASKS: usize = 12;
 
 /// A dispatcher in another process. It is killed when this is dropped.
-struct Process(Child);
+pub(super) struct Process(Child);
 
 impl Process {
-    fn start(url: &str, attempts: u32) -> Self {
+    pub(super) fn start(url: &str, attempts: u32) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dispatch-process"))
             .arg(url)
             .arg(guest("report"))
