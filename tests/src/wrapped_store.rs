@@ -71,6 +71,9 @@ wrap! {
     fn progress(id: &TaskId, access: &Access) -> Result<Option<Progress>>;
     fn delete(id: &TaskId, access: &Access) -> Result<bool>;
     fn list(query: &Query) -> Result<Page>;
+    fn heads(query: &Query) -> Result<HeadPage>;
+    fn matching(query: &Query) -> Result<Counts>;
+    fn tally(scope: &Scope, owners: &Owners) -> Result<Vec<Tally>>;
     fn count(scope: &Scope, owners: &Owners) -> Result<Counts>;
     fn users(service: &str) -> Result<Vec<String>>;
     fn follow(id: &TaskId, skip: usize, access: &Access) -> Result<BoxStream<'static, Result<News>>>;

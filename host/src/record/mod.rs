@@ -5,6 +5,7 @@
 
 mod change;
 mod draft;
+mod head;
 mod id;
 mod json;
 mod opening;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use change::{Change, Entry, InvalidTransition, OutputChange, StatusChange, apply};
 pub use draft::Draft;
+pub use head::Head;
 pub use id::{MAX_NAME_BYTES, Service, TaskId, UserId};
 pub use json::{JsonObject, MAX_DEPTH, MAX_INTEGER_DIGITS};
 pub use order::compare_ids;

@@ -344,7 +344,7 @@ impl Encoded {
 const LOG_OPENING: &str = "\",\"logs\":[";
 
 /// The same, without the quote.
-const LOG_FIELD: &str = ",\"logs\":[";
+pub(super) const LOG_FIELD: &str = ",\"logs\":[";
 
 /// Bytes of the names of all fields and what stands between them, at most.
 const FIELD_NAME_BYTES: usize = 256;

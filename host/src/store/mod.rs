@@ -33,8 +33,8 @@ pub use input::{InputId, MAX_INPUT_BYTES, MAX_INPUT_PIECE};
 pub use open::open;
 pub use presence::{HostAbout, HostSeen, MAX_ABOUT_BYTES};
 pub use query::{
-    Claim, Claimed, Counts, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, Mark, News, Page, Precondition, Query,
-    Scope, Skipped,
+    Claim, Claimed, Counts, HeadPage, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, Mark, News, Order, Page,
+    Precondition, Query, Scope, Skipped, Tally,
 };
 pub use queue::{HeldTask, MAX_TAKEN, Pause, TaskQueue, Ticket, Waiting, Wanted};
 pub use report::{Finding, FindingKind, MAX_FINDINGS, Report};
@@ -137,12 +137,25 @@ pub trait TaskStore: std::fmt::Debug + Send + Sync + 'static {
     /// [`Error::NotFound`] (a change never brings a task back), [`Error::Denied`], [`Error::InvalidTransition`].
     async fn change(&self, id: &TaskId, change: Change, access: &Access) -> Result<Status>;
 
-    /// One page of tasks, in the order of [`compare_ids`](crate::record::compare_ids). Leaves out what the query's owners
+    /// One page of tasks, in the order that the query asks for. Leaves out what the query's owners
     /// do not cover and what cannot be read; the latter is named in [`Page::skipped`].
     ///
     /// # Errors
     /// [`Error::InvalidValue`] for a limit that is not between 1 and [`MAX_PAGE_TASKS`].
     async fn list(&self, query: &Query) -> Result<Page>;
+
+    /// The same without parameters, entries and results, at a cost that does not grow with them.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    async fn heads(&self, query: &Query) -> Result<HeadPage>;
+
+    /// How many tasks a query shows, on all its pages, in each status: its limit and cursor do not count. Statuses that none
+    /// is in are left out.
+    async fn matching(&self, query: &Query) -> Result<Counts>;
+
+    /// How many tasks of a scope are in each status, for each service and user among these owners, by service and user.
+    async fn tally(&self, scope: &Scope, owners: &Owners) -> Result<Vec<Tally>>;
 
     /// How many tasks of a scope are in each status, among those of these owners. Statuses that none is in are left out.
     async fn count(&self, scope: &Scope, owners: &Owners) -> Result<Counts>;

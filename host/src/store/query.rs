@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{Owners, RunId, Ticket};
 use crate::record::{
-    Draft, JsonObject, Priority, Progress, Service, Status, TaskId, TaskRecord, Timestamp, Unreadable, UserId,
+    Draft, Head, InvalidValue, JsonObject, Priority, Progress, Service, Status, TaskId, TaskRecord, Timestamp,
+    Unreadable, UserId,
 };
 
 /// The most tasks that one page of a listing holds.
@@ -63,8 +64,12 @@ pub struct Query {
     pub scope: Scope,
     /// Whose tasks may be shown.
     pub owners: Owners,
-    /// Only those in this status.
-    pub status: Option<Status>,
+    /// Only those in one of these statuses; in any, if there are none.
+    pub statuses: BTreeSet<Status>,
+    /// Only those whose id holds this text, whatever its ASCII letters' case.
+    pub text: Option<String>,
+    /// Which come first.
+    pub order: Order,
     /// At most this many: 1 to [`MAX_PAGE_TASKS`].
     pub limit: usize,
     /// The [`Page::next`] of an earlier page.
@@ -74,8 +79,48 @@ pub struct Query {
 impl Query {
     /// The first page of a scope, as large as pages get, for an operator.
     pub fn new(scope: Scope) -> Self {
-        Self { scope, owners: Owners::ANY, status: None, limit: MAX_PAGE_TASKS, cursor: None }
+        Self {
+            scope,
+            owners: Owners::ANY,
+            statuses: BTreeSet::new(),
+            text: None,
+            order: Order::default(),
+            limit: MAX_PAGE_TASKS,
+            cursor: None,
+        }
     }
+
+    /// # Errors
+    /// If its limit is out of range.
+    pub(super) fn check(&self) -> Result<(), InvalidValue> {
+        if (1..=MAX_PAGE_TASKS).contains(&self.limit) {
+            return Ok(());
+        }
+        let why = format!("a page holds 1 to {MAX_PAGE_TASKS} tasks");
+        Err(InvalidValue::new("limit", &self.limit.to_string(), why))
+    }
+
+    /// Whether it shows tasks in a status.
+    pub(crate) fn shows(&self, status: Status) -> bool {
+        self.statuses.is_empty() || self.statuses.contains(&status)
+    }
+
+    /// Whether it shows a task with an id, as far as that decides it.
+    pub(crate) fn matches(&self, id: &str) -> bool {
+        let Some(text) = &self.text else { return true };
+        let (id, text) = (id.as_bytes(), text.as_bytes());
+        text.is_empty() || id.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
+    }
+}
+
+/// Which tasks of a listing come first, by [`compare_ids`](crate::record::compare_ids): numbers by their value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Those with the lowest numbers: the oldest ones, of those that have their ids from the store's sequence.
+    #[default]
+    Oldest,
+    /// The other way round.
+    Newest,
 }
 
 /// One page of a listing.
@@ -90,6 +135,30 @@ pub struct Page {
     pub skipped: Vec<Skipped>,
     /// How many more were.
     pub more_skipped: usize,
+}
+
+/// One page of heads.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct HeadPage {
+    /// The heads.
+    pub heads: Vec<Head>,
+    /// Where the next page starts; absent on the last page.
+    pub next: Option<String>,
+    /// Records that were left out because they cannot be read: at most [`MAX_PAGE_SKIPPED`].
+    pub skipped: Vec<Skipped>,
+}
+
+/// How many tasks a user has with a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tally {
+    /// The service.
+    pub service: String,
+    /// The user.
+    pub user_id: String,
+    /// The tasks in each status.
+    pub counts: Counts,
 }
 
 /// How many tasks are in each status.

@@ -105,6 +105,18 @@ impl TaskStore for Nothing {
         Ok(Page::default())
     }
 
+    async fn heads(&self, _: &Query) -> Result<HeadPage> {
+        Ok(HeadPage::default())
+    }
+
+    async fn matching(&self, _: &Query) -> Result<Counts> {
+        Ok(Counts::default())
+    }
+
+    async fn tally(&self, _: &Scope, _: &Owners) -> Result<Vec<Tally>> {
+        Ok(Vec::new())
+    }
+
     async fn count(&self, _: &Scope, _: &Owners) -> Result<Counts> {
         Ok(Counts::default())
     }

@@ -114,7 +114,7 @@ fn draft(tasks: &mut Tasks, id: String, task: Task) -> Option<Draft> {
 /// Panics unless the counts are those of the tasks, and so are the users of a service.
 async fn counts(store: &SqliteStore, query: &Query, tasks: &Tasks) {
     let mut any_status = query.clone();
-    (any_status.status, any_status.cursor) = (None, None);
+    (any_status.statuses, any_status.cursor) = (BTreeSet::new(), None);
     let mut expected = BTreeMap::new();
     for (_, task) in tasks.iter().filter(|(id, task)| belongs(&any_status, id, task)) {
         *expected.entry(task.2).or_insert(0) += 1;
@@ -140,7 +140,7 @@ fn belongs(query: &Query, id: &str, &(service, user, status): &Task) -> bool {
     in_scope
         && granted(&query.owners.services, service)
         && granted(&query.owners.users, user)
-        && query.status.is_none_or(|wanted| wanted == status)
+        && (query.statuses.is_empty() || query.statuses.contains(&status))
         && query.cursor.as_deref().is_none_or(|cursor| compare_ids(id, cursor).is_gt())
 }
 
@@ -188,7 +188,7 @@ fn query(bytes: &mut Unstructured<'_>, tasks: &Tasks) -> Result<Query> {
     };
     let mut query = Query::new(scope);
     query.owners = Owners { services: allowed(bytes, &SERVICES)?, users: allowed(bytes, &USERS)? };
-    query.status = bytes.ratio(1, 3)?.then_some(status);
+    query.statuses = bytes.ratio(1, 3)?.then_some(status).into_iter().collect();
     query.limit = if bytes.ratio(1, 32)? { bytes.arbitrary()? } else { bytes.int_in_range(1..=5)? };
     query.cursor = match bytes.int_in_range(0..=3)? {
         0 => Some(id(bytes)?),

@@ -40,7 +40,7 @@ async fn records_in_other_shapes_are_listed_filtered_and_counted() {
         fixture.run::<()>(&["SET", &format!("task:{id}"), &text]).await;
     }
     let mut running = Query::new(service_scope("analytics"));
-    running.status = Some(Status::Running);
+    running.statuses = [Status::Running].into();
     running.owners = Owners { services: Allowed::only(["analytics"]), users: Allowed::Any };
     assert_eq!(ids(&pages(&fixture.store, running).await), ["1", "2", "3", "5"]);
     let counts = fixture.store.count(&Scope::All, &Owners::ANY).await.unwrap();
@@ -124,7 +124,7 @@ async fn records_of_another_status_are_passed_over_without_reading_them_whole() 
     fixture.store.change(&task_id("3"), Change::status(Status::Running), &Access::ANY).await.unwrap();
     let before = fixture.proxy.counts().bytes_down;
     let mut query = Query::new(Scope::All);
-    query.status = Some(Status::Running);
+    query.statuses = [Status::Running].into();
     assert_eq!(ids(&pages(&host, query).await), ["3"]);
     let read = fixture.proxy.counts().bytes_down - before;
     assert!(read < (1 << 20) + 20_000, "{read} bytes for one record of a megabyte");
@@ -209,7 +209,7 @@ async fn of_a_status_that_is_given_twice_the_last_counts_in_every_question() {
     assert_eq!(get(&fixture.store, &id).await.status(), Status::Failed);
     for (status, found) in [(Status::Failed, 1), (Status::Pending, 0)] {
         let mut query = Query::new(Scope::All);
-        query.status = Some(status);
+        query.statuses = [status].into();
         assert_eq!(fixture.store.list(&query).await.unwrap().tasks.len(), found, "{status}");
         let counts = fixture.store.count(&Scope::All, &Owners::ANY).await.unwrap();
         assert_eq!(counts.get(&status).copied().unwrap_or_default(), found as u64, "{status}");

@@ -44,7 +44,7 @@ fn query(args: ListArgs) -> Query {
         (None, Some(user)) => Scope::User(user),
         (Some(service), Some(user)) => Scope::ServiceUser(service, user),
     });
-    query.status = args.status;
+    query.statuses = args.status.into_iter().collect();
     query.cursor = args.cursor;
     query
 }

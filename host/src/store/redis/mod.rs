@@ -101,8 +101,8 @@ use self::server::{Link, Session};
 use self::task::WriteQueues;
 use super::changes::Source;
 use super::{
-    Access, Changed, Claim, Claimed, Counts, Error, HostAbout, HostSeen, InputId, Mark, News, Owners, Page,
-    Precondition, Query, Report, Result, RunId, Scope, TaskQueue, TaskStore,
+    Access, Changed, Claim, Claimed, Counts, Error, HeadPage, HostAbout, HostSeen, InputId, Mark, News, Owners, Page,
+    Precondition, Query, Report, Result, RunId, Scope, Tally, TaskQueue, TaskStore,
 };
 use crate::record::{Change, Clock, Draft, Progress, Status, TaskId, TaskRecord, Timestamp};
 use crate::settings::check_ttl;
@@ -246,6 +246,21 @@ impl TaskStore for RedisStore {
     async fn list(&self, query: &Query) -> Result<Page> {
         let _admitted = self.admit()?;
         self.list_tasks(query).await
+    }
+
+    async fn heads(&self, query: &Query) -> Result<HeadPage> {
+        let _admitted = self.admit()?;
+        self.list_heads(query).await
+    }
+
+    async fn matching(&self, query: &Query) -> Result<Counts> {
+        let _admitted = self.admit()?;
+        self.count_matching(query).await
+    }
+
+    async fn tally(&self, scope: &Scope, owners: &Owners) -> Result<Vec<Tally>> {
+        let _admitted = self.admit()?;
+        self.tally_tasks(scope, owners).await
     }
 
     async fn count(&self, scope: &Scope, owners: &Owners) -> Result<Counts> {

@@ -3,43 +3,91 @@
 //! The rows come from an index in the order of the listing, so that a page costs what it shows, and no more than one
 //! record is in memory besides those on the page.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use rusqlite::{Connection, params};
 
 use super::fault::{Fault, Step};
 use super::task::{Policy, Stored, now_ms, select};
-use crate::record::sort_key;
-use crate::store::{Allowed, Counts, Error, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, Owners, Page, Query, Scope, Skipped};
+use crate::record::{Status, sort_key};
+use crate::store::{
+    Allowed, Counts, Error, HeadPage, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, Order, Owners, Page, Query, Scope, Skipped,
+    Tally,
+};
 
 /// One page of a listing.
 pub(super) fn list(conn: &Connection, policy: &Policy, query: &Query) -> Step<Page> {
-    // Sorts before every id.
-    let start = query.cursor.as_deref().map_or_else(Vec::new, sort_key);
     let mut builder = Builder { conn, policy, query, page: Page::default(), bytes: 0, last: None };
+    walk(conn, query, |stored| builder.offer(stored))?;
+    Ok(builder.page)
+}
+
+/// One page of heads.
+pub(super) fn heads(conn: &Connection, policy: &Policy, query: &Query) -> Step<HeadPage> {
+    let (mut page, mut last) = (HeadPage::default(), None);
+    walk(conn, query, |stored| {
+        if page.heads.len() == query.limit || page.skipped.len() == MAX_PAGE_SKIPPED {
+            page.next = last.take();
+            return Ok(ControlFlow::Break(()));
+        }
+        match stored.head(conn, policy) {
+            Ok(head) => page.heads.push(head),
+            Err(Fault(Error::Unreadable { id, why })) => page.skipped.push(Skipped { id, why }),
+            Err(fault) => return Err(fault),
+        }
+        last = Some(stored.id);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(page)
+}
+
+/// Gives the tasks that a query shows, in its order, from its cursor on, until that breaks off.
+fn walk(conn: &Connection, query: &Query, mut give: impl FnMut(Stored) -> Step<ControlFlow<()>>) -> Step<()> {
+    let is_shown = |stored: &Stored| {
+        let status = query.statuses.is_empty() || query.statuses.iter().any(|status| status.as_str() == stored.status);
+        status && query.matches(&stored.id) && query.owners.check(&stored.service, &stored.user_id).is_ok()
+    };
+    let start = query.cursor.as_deref().map(sort_key);
     if let Scope::Ids(ids) = &query.scope {
         let mut ids: Vec<(Vec<u8>, &String)> = ids.iter().map(|id| (sort_key(id), id)).collect();
-        ids.retain(|(place, _)| *place > start);
         ids.sort_unstable();
-        for (_, id) in ids {
+        if query.order == Order::Newest {
+            ids.reverse();
+        }
+        let is_ahead = |place: &Vec<u8>| match (&start, query.order) {
+            (None, _) => true,
+            (Some(start), Order::Oldest) => place > start,
+            (Some(start), Order::Newest) => place < start,
+        };
+        for (_, id) in ids.into_iter().filter(|(place, _)| is_ahead(place)) {
             if let Some(stored) = Stored::find(conn, id)?
-                && builder.offer(stored)?.is_break()
+                && is_shown(&stored)
+                && give(stored)?.is_break()
             {
                 break;
             }
         }
-    } else {
-        let (service, user) = narrow(&query.scope, &query.owners);
-        let sql = select(&format!("AND {} AND place > ?4 ORDER BY place", owned_by(service, user)));
-        let mut statement = conn.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![now_ms(), service, user, start])?;
-        while let Some(row) = rows.next()? {
-            if builder.offer(Stored::read(row)?)?.is_break() {
-                break;
-            }
+        return Ok(());
+    }
+    let (service, user) = narrow(&query.scope, &query.owners);
+    // A parameter that is not used has to be named all the same.
+    let (ahead, order) = match (&start, query.order) {
+        (None, Order::Oldest) => ("?4 IS NULL", "ORDER BY place"),
+        (None, Order::Newest) => ("?4 IS NULL", "ORDER BY place DESC"),
+        (Some(_), Order::Oldest) => ("place > ?4", "ORDER BY place"),
+        (Some(_), Order::Newest) => ("place < ?4", "ORDER BY place DESC"),
+    };
+    let sql = select(&format!("AND {} AND {ahead} {order}", owned_by(service, user)));
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![now_ms(), service, user, start])?;
+    while let Some(row) = rows.next()? {
+        let stored = Stored::read(row)?;
+        if is_shown(&stored) && give(stored)?.is_break() {
+            break;
         }
     }
-    Ok(builder.page)
+    Ok(())
 }
 
 /// The one service and the one user that a query comes down to, if it does, so that their index can be used.
@@ -81,14 +129,9 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Puts a task on the page, if it belongs there. Breaks off when it belongs on the next one.
+    /// Puts a task on the page. Breaks off when it belongs on the next one.
     fn offer(&mut self, stored: Stored) -> Step<ControlFlow<()>> {
-        let query = self.query;
-        let other_status = query.status.is_some_and(|status| stored.status != status.as_str());
-        if other_status || query.owners.check(&stored.service, &stored.user_id).is_err() {
-            return Ok(ControlFlow::Continue(()));
-        }
-        if self.page.tasks.len() == query.limit || self.page.skipped.len() == MAX_PAGE_SKIPPED {
+        if self.page.tasks.len() == self.query.limit || self.page.skipped.len() == MAX_PAGE_SKIPPED {
             return Ok(self.end());
         }
         match stored.record(self.conn, self.policy) {
@@ -116,11 +159,54 @@ impl Builder<'_> {
 /// How many tasks of a scope are in each status.
 pub(super) fn count(conn: &Connection, scope: &Scope, owners: &Owners) -> Step<Counts> {
     let mut counts = Counts::new();
+    each_owner(conn, scope, owners, |_, _, status, tasks| *counts.entry(status).or_default() += tasks)?;
+    Ok(counts)
+}
+
+/// How many tasks of a scope are in each status, for each owner.
+pub(super) fn tally(conn: &Connection, scope: &Scope, owners: &Owners) -> Step<Vec<Tally>> {
+    let mut tally = BTreeMap::<(String, String), Counts>::new();
+    each_owner(conn, scope, owners, |service, user, status, tasks| {
+        let counts = tally.entry((service.to_owned(), user.to_owned())).or_default();
+        *counts.entry(status).or_default() += tasks;
+    })?;
+    let one = |((service, user_id), counts)| Tally { service, user_id, counts };
+    Ok(tally.into_iter().map(one).collect())
+}
+
+/// How many tasks a query shows, in each status.
+pub(super) fn matching(conn: &Connection, query: &Query) -> Step<Counts> {
+    let mut counts = Counts::new();
+    if query.text.is_none() {
+        each_owner(conn, &query.scope, &query.owners, |_, _, status, tasks| {
+            if query.shows(status) {
+                *counts.entry(status).or_default() += tasks;
+            }
+        })?;
+        return Ok(counts);
+    }
+    let of_all = Query { cursor: None, order: Order::Oldest, ..query.clone() };
+    walk(conn, &of_all, |stored| {
+        if let Ok(status) = stored.status.parse() {
+            *counts.entry(status).or_default() += 1;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(counts)
+}
+
+/// Tells how many tasks of a scope each of these owners has in each status.
+fn each_owner(
+    conn: &Connection,
+    scope: &Scope,
+    owners: &Owners,
+    mut tell: impl FnMut(&str, &str, Status, u64),
+) -> Step<()> {
     let mut add = |service: &str, user: &str, status: &str, tasks: u64| {
         if owners.check(service, user).is_ok()
             && let Ok(status) = status.parse()
         {
-            *counts.entry(status).or_default() += tasks;
+            tell(service, user, status, tasks);
         }
     };
     if let Scope::Ids(ids) = scope {
@@ -129,7 +215,7 @@ pub(super) fn count(conn: &Connection, scope: &Scope, owners: &Owners) -> Step<C
                 add(&stored.service, &stored.user_id, &stored.status, 1);
             }
         }
-        return Ok(counts);
+        return Ok(());
     }
     let (service, user) = narrow(scope, owners);
     let sql = format!(
@@ -142,7 +228,7 @@ pub(super) fn count(conn: &Connection, scope: &Scope, owners: &Owners) -> Step<C
         let (service, user, status): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         add(&service, &user, &status, row.get::<_, u32>(3)?.into());
     }
-    Ok(counts)
+    Ok(())
 }
 
 /// The users that have tasks with a service, by code point.

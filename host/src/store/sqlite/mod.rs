@@ -44,10 +44,10 @@ use self::task::{Policy, Stored};
 use self::worker::{Role, Worker};
 use super::changes::Source;
 use super::{
-    Access, Changed, Claim, Claimed, Counts, Error, HostAbout, HostSeen, InputId, MAX_FINDINGS, MAX_PAGE_TASKS, Mark,
-    News, Owners, Page, Precondition, Query, Report, Result, RunId, Scope, StoreUrl, TaskQueue, TaskStore,
+    Access, Changed, Claim, Claimed, Counts, Error, HeadPage, HostAbout, HostSeen, InputId, MAX_FINDINGS, Mark, News,
+    Owners, Page, Precondition, Query, Report, Result, RunId, Scope, StoreUrl, Tally, TaskQueue, TaskStore,
 };
-use crate::record::{Change, Clock, Draft, InvalidValue, Progress, Status, TaskId, TaskRecord, Timestamp};
+use crate::record::{Change, Clock, Draft, Progress, Status, TaskId, TaskRecord, Timestamp};
 use crate::settings::check_ttl;
 
 /// How often a host looks for tasks whose hosts are gone.
@@ -243,11 +243,24 @@ impl TaskStore for SqliteStore {
         self.writes.run(apply).await
     }
 
+    async fn heads(&self, query: &Query) -> Result<HeadPage> {
+        query.check()?;
+        let (policy, query) = (self.policy.clone(), query.clone());
+        self.listings.run(move |conn| list::heads(conn, &policy, &query)).await
+    }
+
+    async fn matching(&self, query: &Query) -> Result<Counts> {
+        let query = query.clone();
+        self.listings.run(move |conn| list::matching(conn, &query)).await
+    }
+
+    async fn tally(&self, scope: &Scope, owners: &Owners) -> Result<Vec<Tally>> {
+        let (scope, owners) = (scope.clone(), owners.clone());
+        self.listings.run(move |conn| list::tally(conn, &scope, &owners)).await
+    }
+
     async fn list(&self, query: &Query) -> Result<Page> {
-        if !(1..=MAX_PAGE_TASKS).contains(&query.limit) {
-            let why = format!("it is a number from 1 to {MAX_PAGE_TASKS}");
-            return Err(InvalidValue::new("limit", &query.limit.to_string(), why).into());
-        }
+        query.check()?;
         let (policy, query) = (self.policy.clone(), query.clone());
         self.listings.run(move |conn| list::list(conn, &policy, &query)).await
     }

@@ -6,8 +6,13 @@ use std::time::{Duration, SystemTime};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Step;
-use crate::record::{Clock, Progress, Status, TaskRecord, Timestamp, TransitionRule, Unreadable};
+use crate::record::{
+    Clock, Head, OPENING_END_BYTES, Progress, Status, TaskRecord, Timestamp, TransitionRule, Unreadable,
+};
 use crate::store::{Access, Error, Mark};
+
+/// How much of a record is read for its head. One with more parameters than that is read whole, but for its entries.
+const HEAD_BYTES: i64 = 4_096;
 
 /// What holds for every task of a store.
 #[derive(Debug, Clone)]
@@ -113,6 +118,22 @@ impl Stored {
         let mut statement = conn.prepare_cached("SELECT text FROM progress WHERE task = ?1")?;
         let text: Option<String> = statement.query_row([self.num], |row| row.get(0)).optional()?;
         Ok(text.and_then(|text| Progress::decode(&text)))
+    }
+
+    /// The head of the record.
+    pub(super) fn head(&self, conn: &Connection, policy: &Policy) -> Step<Head> {
+        let sql =
+            "SELECT substr(CAST(record AS BLOB), 1, ?2), substr(CAST(record AS BLOB), -?3) FROM body WHERE task = ?1";
+        let parts: Option<(Vec<u8>, Vec<u8>)> = conn
+            .prepare_cached(sql)?
+            .query_row(params![self.num, HEAD_BYTES, OPENING_END_BYTES as i64], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let mut record = match parts.and_then(|(text, end)| Head::record(&text, &end, policy.clock.zone())) {
+            Some(record) => record,
+            None => self.body(conn, policy)?,
+        };
+        record.set_updated_at(self.updated_at(policy)?);
+        Ok(Head { status: self.status()?, ..Head::of(&record, self.progress(conn)?) })
     }
 
     /// The record without its entries.

@@ -1,8 +1,8 @@
 //! Listings: their order, their pages, and what they leave out.
 
 use serde_json::Value;
-use task_state_host::record::compare_ids;
-use task_state_host::store::{MAX_PAGE_BYTES, MAX_PAGE_TASKS};
+use task_state_host::record::{Head, JsonObject, Priority, Progress, compare_ids};
+use task_state_host::store::{Counts, MAX_PAGE_BYTES, MAX_PAGE_TASKS, Order};
 
 use super::fixture::*;
 use super::{Engine, promises};
@@ -18,6 +18,11 @@ promises! {
     a_page_ends_at_its_bound_of_bytes,
     a_page_shows_a_task_that_is_larger_than_its_bound,
     only_tasks_in_the_status_asked_for_are_listed,
+    heads_are_those_of_the_records,
+    the_newest_come_first_if_asked_for,
+    ids_that_hold_a_text_are_found,
+    tasks_are_counted_by_owner,
+    a_head_costs_nothing_of_a_long_record,
     a_listing_goes_on_when_tasks_come_and_go,
     a_cursor_that_was_made_up_only_says_where_to_begin,
     a_cursor_names_no_task_that_the_owners_do_not_cover,
@@ -176,11 +181,149 @@ async fn only_tasks_in_the_status_asked_for_are_listed<E: Engine>() {
         for scope in scopes(&all) {
             for limit in [1, 2, 1_000] {
                 let mut query = paged(scope.clone(), limit);
-                query.status = Some(status);
+                query.statuses = [status].into();
                 assert_eq!(listed(&store, query).await, expected);
             }
         }
     }
+}
+
+/// All heads of a query, page by page.
+async fn all_heads(store: &SharedStore, mut query: Query) -> Vec<Head> {
+    let mut heads = Vec::new();
+    loop {
+        let page = store.heads(&query).await.unwrap();
+        assert!(page.heads.len() <= query.limit && page.skipped.is_empty(), "{page:?}");
+        heads.extend(page.heads);
+        match page.next {
+            Some(next) => query.cursor = Some(next),
+            None => return heads,
+        }
+    }
+}
+
+async fn heads_are_those_of_the_records<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    for (number, status) in Status::ALL.into_iter().cycle().take(20).enumerate() {
+        let mut draft = draft_in(&number.to_string(), status);
+        draft.priority = if number % 3 == 0 { Priority::High } else { Priority::Low };
+        // Some have more parameters than are read at first, and some more than are read then.
+        let text = "\"],\"logs\":[".repeat(number * 800);
+        draft.parameters = JsonObject::parse("parameters", &serde_json::json!({"text": text}).to_string()).unwrap();
+        draft.logs = vec!["t,an entry".to_owned(); number];
+        draft.result.launcher_output = Some("o".repeat(number * 100));
+        save(&store, draft).await;
+    }
+    let progress = Progress::new(3, Some(10), Some("half way".to_owned())).unwrap();
+    store.change(&task_id("1"), Change::default().progress(progress.clone()), &Access::ANY).await.unwrap();
+    let mut expected: Vec<Head> = pages(&store, Query::new(Scope::All))
+        .await
+        .iter()
+        .flat_map(|page| &page.tasks)
+        .map(|record| Head::of(record, None))
+        .collect();
+    expected[1].progress = Some(progress);
+    let all: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+    for scope in scopes(&all) {
+        for limit in [1, 3, 20, 1_000] {
+            assert_eq!(all_heads(&store, paged(scope.clone(), limit)).await, expected, "{scope:?} {limit}");
+        }
+    }
+    let mut failed = paged(Scope::All, 2);
+    failed.statuses = [Status::Failed, Status::Completed].into();
+    let expected: Vec<Head> = expected.into_iter().filter(|head| failed.statuses.contains(&head.status)).collect();
+    assert_eq!(all_heads(&store, failed.clone()).await, expected);
+    failed.owners = Owners::only("analytics", "bob");
+    assert_eq!(all_heads(&store, failed).await, []);
+    let mut none = Query::new(Scope::All);
+    none.limit = 0;
+    assert_fails!(store.heads(&none).await, Error::InvalidValue(_));
+}
+
+async fn the_newest_come_first_if_asked_for<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    let saved = ["1", "2", "10", "9", "a", "b-1", "007"];
+    save_all(&store, saved).await;
+    let mut oldest = listed_in(&store, Scope::All).await;
+    oldest.reverse();
+    for scope in scopes(&saved) {
+        for limit in [1, 2, 1_000] {
+            let mut query = paged(scope.clone(), limit);
+            query.order = Order::Newest;
+            assert_eq!(listed(&store, query.clone()).await, oldest, "{scope:?} {limit}");
+            let heads: Vec<String> = all_heads(&store, query).await.into_iter().map(|head| head.task_id).collect();
+            assert_eq!(heads, oldest, "{scope:?} {limit}");
+        }
+    }
+    // A walk goes on although the task that its cursor names is gone.
+    let mut query = paged(Scope::All, 2);
+    query.order = Order::Newest;
+    let page = store.heads(&query).await.unwrap();
+    query.cursor = page.next;
+    store.delete(&task_id(&page.heads[1].task_id), &Access::ANY).await.unwrap();
+    assert_eq!(listed(&store, query).await, oldest[2..]);
+}
+
+async fn ids_that_hold_a_text_are_found<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    save_all(&store, ["1", "Job-1", "job-21", "x", "\u{e9}t\u{e9}"]).await;
+    for (text, found) in [
+        ("JOB", &["Job-1", "job-21"][..]),
+        ("1", &["1", "Job-1", "job-21"]),
+        ("\u{e9}", &["\u{e9}t\u{e9}"]),
+        ("_", &[]),
+        ("", &["1", "Job-1", "job-21", "x", "\u{e9}t\u{e9}"]),
+    ] {
+        let mut query = paged(Scope::All, 1);
+        query.text = Some(text.to_owned());
+        assert_eq!(listed(&store, query.clone()).await, found, "{text}");
+        let heads: Vec<String> = all_heads(&store, query.clone()).await.into_iter().map(|head| head.task_id).collect();
+        assert_eq!(heads, found, "{text}");
+        let counts = store.matching(&query).await.unwrap();
+        assert_eq!(counts.values().sum::<u64>(), found.len() as u64, "{text}");
+        query.statuses = [Status::Failed].into();
+        assert_eq!(store.matching(&query).await.unwrap(), [].into(), "{text}");
+    }
+}
+
+async fn tasks_are_counted_by_owner<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    for (id, service, user, status) in [
+        ("1", "sync", "bob", Status::Failed),
+        ("2", "analytics", "bob", Status::Running),
+        ("3", "analytics", "alice", Status::Running),
+        ("4", "analytics", "alice", Status::Running),
+        ("5", "analytics", "alice", Status::Completed),
+    ] {
+        let mut draft = draft_in(id, status);
+        (draft.service, draft.user_id) = (Service::new(service).unwrap(), UserId::new(user).unwrap());
+        save(&store, draft).await;
+    }
+    let tally = async |scope: &Scope, owners: &Owners| -> Vec<(String, String, Counts)> {
+        let tally = store.tally(scope, owners).await.unwrap();
+        tally.into_iter().map(|of| (of.service, of.user_id, of.counts)).collect()
+    };
+    let of = |service: &str, user: &str, counts: &[(Status, u64)]| {
+        (service.to_owned(), user.to_owned(), counts.iter().copied().collect::<Counts>())
+    };
+    let alice = of("analytics", "alice", &[(Status::Running, 2), (Status::Completed, 1)]);
+    let bob = of("analytics", "bob", &[(Status::Running, 1)]);
+    let all = [alice.clone(), bob.clone(), of("sync", "bob", &[(Status::Failed, 1)])];
+    assert_eq!(tally(&Scope::All, &Owners::ANY).await, all);
+    assert_eq!(tally(&service_scope("analytics"), &Owners::ANY).await, [alice.clone(), bob]);
+    assert_eq!(tally(&Scope::All, &Owners::only("analytics", "alice")).await, [alice]);
+    assert_eq!(tally(&service_scope("none"), &Owners::ANY).await, []);
+}
+
+async fn a_head_costs_nothing_of_a_long_record<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    // More than a page may hold of records.
+    for number in 0..3 {
+        let mut large = draft(&number.to_string());
+        large.result.launcher_output = Some("o".repeat(MAX_PAGE_BYTES));
+        save(&store, large).await;
+    }
+    assert_eq!(store.heads(&Query::new(Scope::All)).await.unwrap().heads.len(), 3);
 }
 
 async fn a_listing_goes_on_when_tasks_come_and_go<E: Engine>() {

@@ -1,19 +1,22 @@
 //! Listings, counts and users: the ids come from the indexes, what else is asked from the records, where listings are read.
 
+mod heads;
 mod ids;
 mod page;
 mod replica;
 
+use std::collections::BTreeMap;
+
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 
 pub(super) use self::ids::Listings;
-use self::page::MAX_READ;
+use self::page::{MAX_READ, ahead};
 use crate::record::{OPENING_END_BYTES, Opening, Status, TaskRecord};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys;
 use crate::store::redis::server::{is_wrong_type, right_typed};
 use crate::store::redis::task::OPENING_BYTES;
-use crate::store::{Counts, Error, Owners, Result, Scope};
+use crate::store::{Counts, Error, Order, Owners, Query, Result, Scope, Tally};
 
 /// How many records are read whole in one go to be counted.
 const COUNT_READ: usize = 16;
@@ -21,12 +24,57 @@ const COUNT_READ: usize = 16;
 impl RedisStore {
     pub(in crate::store::redis) async fn count_tasks(&self, scope: &Scope, owners: &Owners) -> Result<Counts> {
         let mut counts = Counts::new();
-        let mut add = |service: &str, user: &str, status: Status| {
-            if covers(scope, owners, service, user) {
+        let ids = self.ids(scope, false).await?;
+        self.each_owner(&ids, scope, owners, |_, _, status| *counts.entry(status).or_default() += 1).await?;
+        Ok(counts)
+    }
+
+    pub(in crate::store::redis) async fn count_matching(&self, query: &Query) -> Result<Counts> {
+        let mut counts = Counts::new();
+        let ids = self.ids(&query.scope, false).await?;
+        let of_all = Query { cursor: None, order: Order::Oldest, ..query.clone() };
+        self.each_owner(&ahead(&ids, &of_all), &query.scope, &query.owners, |_, _, status| {
+            if query.shows(status) {
                 *counts.entry(status).or_default() += 1;
             }
+        })
+        .await?;
+        Ok(counts)
+    }
+
+    pub(in crate::store::redis) async fn tally_tasks(&self, scope: &Scope, owners: &Owners) -> Result<Vec<Tally>> {
+        let mut tally = BTreeMap::<String, BTreeMap<String, Counts>>::new();
+        let ids = self.ids(scope, false).await?;
+        self.each_owner(&ids, scope, owners, |service, user, status| {
+            // Names are copied once for each owner, and not once for each task.
+            if !tally.get(service).is_some_and(|users| users.contains_key(user)) {
+                tally.entry(service.to_owned()).or_default().insert(user.to_owned(), Counts::new());
+            }
+            if let Some(counts) = tally.get_mut(service).and_then(|users| users.get_mut(user)) {
+                *counts.entry(status).or_default() += 1;
+            }
+        })
+        .await?;
+        let of_service = |(service, users): (String, BTreeMap<String, Counts>)| {
+            users.into_iter().map(move |(user_id, counts)| Tally { service: service.clone(), user_id, counts })
         };
-        for ids in self.ids(scope, false).await?.chunks(MAX_READ) {
+        Ok(tally.into_iter().flat_map(of_service).collect())
+    }
+
+    /// Tells whose each of these tasks is that belongs into a scope and is one of these owners', and how it stands.
+    async fn each_owner(
+        &self,
+        ids: &[String],
+        scope: &Scope,
+        owners: &Owners,
+        mut tell: impl FnMut(&str, &str, Status),
+    ) -> Result<()> {
+        let mut add = |service: &str, user: &str, status: Status| {
+            if covers(scope, owners, service, user) {
+                tell(service, user, status);
+            }
+        };
+        for ids in ids.chunks(MAX_READ) {
             let mut openings = self.read_openings(ids).await?;
             self.forget_unsettled(ids, &mut openings).await?;
             // The beginning does not tell of a record in another shape. Such ones may be large: a few at a time.
@@ -45,14 +93,14 @@ impl RedisStore {
                 }
             }
         }
-        Ok(counts)
+        Ok(())
     }
 
     /// Empties the beginnings of those records whose ends do not show that they tell the whole: a field may be given
     /// twice, and then the last one counts.
     async fn forget_unsettled(&self, ids: &[String], openings: &mut [Vec<u8>]) -> Result<()> {
-        let ends = self.read_each::<Vec<u8>>(ids, |pipeline, key| {
-            pipeline.cmd("GETRANGE").arg(key).arg(-(OPENING_END_BYTES as i64)).arg(-1);
+        let ends = self.read_each::<Vec<u8>>(ids, |pipeline, id| {
+            pipeline.cmd("GETRANGE").arg(keys::record(id)).arg(-(OPENING_END_BYTES as i64)).arg(-1);
         });
         for (opening, end) in openings.iter_mut().zip(ends.await?) {
             if !Opening::is_settled(&end.unwrap_or_default()) {
@@ -71,8 +119,8 @@ impl RedisStore {
 
     /// The beginnings of records: empty for those that are not there, or are no strings.
     async fn read_openings(&self, ids: &[String]) -> Result<Vec<Vec<u8>>> {
-        let openings = self.read_each(ids, |pipeline, key| {
-            pipeline.cmd("GETRANGE").arg(key).arg(0).arg(OPENING_BYTES);
+        let openings = self.read_each(ids, |pipeline, id| {
+            pipeline.cmd("GETRANGE").arg(keys::record(id)).arg(0).arg(OPENING_BYTES);
         });
         Ok(openings.await?.into_iter().map(Option::unwrap_or_default).collect())
     }
@@ -80,19 +128,19 @@ impl RedisStore {
     /// The texts of records: empty for those that are not there, or are no strings.
     async fn read_records(&self, ids: &[impl AsRef<str>]) -> Result<Vec<Vec<u8>>> {
         // One command each, so that none keeps the server for long.
-        let texts = self.read_each(ids, |pipeline, key| {
-            pipeline.cmd("GET").arg(key);
+        let texts = self.read_each(ids, |pipeline, id| {
+            pipeline.cmd("GET").arg(keys::record(id));
         });
         let texts: Vec<Option<Option<Vec<u8>>>> = texts.await?;
         Ok(texts.into_iter().map(|text| text.flatten().unwrap_or_default()).collect())
     }
 
-    /// Asks something of each of several records, where listings are read: the replica, or the primary while there is
+    /// Asks something about each of several tasks, where listings are read: the replica, or the primary while there is
     /// none that is linked. None for those that are no strings.
     async fn read_each<T: FromRedisValue>(
         &self,
         ids: &[impl AsRef<str>],
-        ask: impl Fn(&mut Pipeline, String),
+        ask: impl Fn(&mut Pipeline, &str),
     ) -> Result<Vec<Option<T>>> {
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -101,7 +149,7 @@ impl RedisStore {
         // Of keys of another type, the others' answers are still good.
         pipeline.ignore_errors();
         for id in ids {
-            ask(&mut pipeline, keys::record(id.as_ref()));
+            ask(&mut pipeline, id.as_ref());
         }
         if let Some((replica, link)) = self.listings.replica().await {
             match link.query_all::<Vec<_>>(&pipeline, replica.deadline()).await {

@@ -1,15 +1,19 @@
 //! One page of a listing: what is looked at, what is read, and where the page ends.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
 use super::covers;
-use crate::record::{InvalidValue, Opening, TaskRecord, Unreadable, compare_ids};
+use crate::record::{Opening, TaskRecord, Unreadable, compare_ids};
 use crate::store::redis::RedisStore;
-use crate::store::{MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, Owners, Page, Query, Result, Skipped};
+use crate::store::redis::keys;
+use crate::store::{MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, Order, Owners, Page, Query, Result, Skipped};
 
 /// How many records are looked at in one go, at the most.
 pub(super) const MAX_READ: usize = 200;
 
 /// How many records of another status a page passes over before it ends early.
-const MAX_PASSED: usize = 10_000;
+pub(super) const MAX_PASSED: usize = 10_000;
 
 /// What a first look at a record tells of its place in a listing.
 enum Look {
@@ -62,7 +66,7 @@ impl<'a> Filling<'a> {
                     return;
                 }
                 self.last_seen = Some(id);
-                if self.query.status.is_none_or(|status| status == record.status()) {
+                if self.query.shows(record.status()) {
                     self.page.tasks.push(record);
                     self.bytes += size;
                 } else {
@@ -85,20 +89,31 @@ impl<'a> Filling<'a> {
     }
 }
 
+/// The ids that a query has still to look at, in its order, of those of its scope in theirs.
+pub(super) fn ahead<'a>(ids: &'a [String], query: &Query) -> Cow<'a, [String]> {
+    let place = |is_before: fn(Ordering) -> bool| {
+        query.cursor.as_ref().map(|cursor| ids.partition_point(|id| is_before(compare_ids(id, cursor))))
+    };
+    match (query.order, &query.text) {
+        (Order::Oldest, None) => Cow::Borrowed(&ids[place(Ordering::is_le).unwrap_or(0)..]),
+        (Order::Oldest, Some(_)) => {
+            ids[place(Ordering::is_le).unwrap_or(0)..].iter().filter(|id| query.matches(id)).cloned().collect()
+        }
+        (Order::Newest, _) => {
+            let ids = &ids[..place(Ordering::is_lt).unwrap_or(ids.len())];
+            ids.iter().rev().filter(|id| query.matches(id)).cloned().collect()
+        }
+    }
+}
+
 impl RedisStore {
     pub(in crate::store::redis) async fn list_tasks(&self, query: &Query) -> Result<Page> {
-        if !(1..=MAX_PAGE_TASKS).contains(&query.limit) {
-            let why = format!("a page holds 1 to {MAX_PAGE_TASKS} tasks");
-            return Err(InvalidValue::new("limit", &query.limit.to_string(), why).into());
-        }
+        query.check()?;
         let ids = self.ids(&query.scope, query.cursor.is_some()).await?;
-        let start = match &query.cursor {
-            None => 0,
-            Some(cursor) => ids.partition_point(|id| compare_ids(id, cursor).is_le()),
-        };
+        let ids = ahead(&ids, query);
         let page = Page::default();
         let mut filling = Filling { query, page, bytes: 0, passed: 0, last_seen: None };
-        let mut next = start;
+        let mut next = 0;
         while next < ids.len() {
             let step = &ids[next..ids.len().min(next + MAX_READ)];
             let looks = self.look_at(query, step).await?;
@@ -128,13 +143,13 @@ impl RedisStore {
 
     /// What can be said of records before they are read whole: their size and, where that matters, owner and status.
     async fn look_at(&self, query: &Query, ids: &[String]) -> Result<Vec<Look>> {
-        let filtered = query.status.is_some() || query.owners != Owners::ANY;
-        let sizes = self.read_each(ids, |pipeline, key| {
-            pipeline.cmd("STRLEN").arg(key);
+        let filtered = !query.statuses.is_empty() || query.owners != Owners::ANY;
+        let sizes = self.read_each(ids, |pipeline, id| {
+            pipeline.cmd("STRLEN").arg(keys::record(id));
         });
         let sizes: Vec<Option<usize>> = sizes.await?;
         let mut openings = if filtered { self.read_openings(ids).await? } else { vec![Vec::new(); ids.len()] };
-        if query.status.is_some() {
+        if !query.statuses.is_empty() {
             self.forget_unsettled(ids, &mut openings).await?;
         }
         let look = |((id, size), opening): ((&String, Option<usize>), Vec<u8>)| match (size, Opening::read(&opening)) {
@@ -147,7 +162,7 @@ impl RedisStore {
             (Some(size), Some(Opening { service, user_id, status, .. })) => {
                 if !covers(&query.scope, &query.owners, &service, &user_id) {
                     Look::Hidden
-                } else if query.status.is_some_and(|wanted| wanted != status) {
+                } else if !query.shows(status) {
                     Look::Passed
                 } else {
                     Look::Wanted(size)
