@@ -72,7 +72,10 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
         || cause.is::<LoadError>()
         || cause.is::<ManifestError>()
         || cause.is::<ConfigError>()
-        || matches!(cause.downcast_ref(), Some(ServeError::File { .. } | ServeError::Plugins(_)));
+        || matches!(
+            cause.downcast_ref(),
+            Some(ServeError::File { .. } | ServeError::Plugins(_) | ServeError::Token(_) | ServeError::Open(_))
+        );
     is_usage.then_some(Exit::Usage)
 }
 

@@ -26,12 +26,14 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod access;
 pub mod config;
 pub mod http;
 mod metrics;
 mod platform;
 mod server;
 
+pub use access::{Caller, Operator, Role, Tokens};
 pub use config::{ConfigError, PlatformConfig, PluginConfig, Problem};
 pub use http::{Contract, Held, Readiness, Token, router};
 pub use metrics::Metrics;

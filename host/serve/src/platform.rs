@@ -12,6 +12,7 @@ use task_state_host::store::SharedStore;
 use task_state_host::{CompilerProcess, Host, HostError, LoadError};
 use tokio::net::TcpListener;
 
+use crate::access::{TokenError, Tokens, is_private};
 use crate::config::{ConfigError, PlatformConfig, PluginConfig};
 use crate::http::{Contract, Held, Token, router};
 use crate::metrics::Metrics;
@@ -58,6 +59,15 @@ pub enum ServeError {
     /// Plugins cannot be loaded.
     #[error("{}", lines(.0))]
     Plugins(Vec<NotLoaded>),
+    /// A token cannot be read.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// It would be open to everybody.
+    #[error(
+        "without tokens a platform listens on this machine alone, and {0} is reached from others: name tokens in the \
+         configuration ([[tokens]]), or listen at 127.0.0.1"
+    )]
+    Open(SocketAddr),
     /// It cannot listen where it is to.
     #[error("cannot listen at {address}: {error}")]
     Listen {
@@ -128,6 +138,7 @@ impl Platform {
     pub async fn start(config: PlatformConfig, surroundings: Surroundings) -> Result<Self, ServeError> {
         let Surroundings { store, compiler, token: given_token, time_zone, listen } = surroundings;
         let token = token(&config, given_token.as_ref())?;
+        let tokens = Tokens::read(&config.tokens)?;
         let identity = Held::new(read_identity(&config)?);
         let metrics = Metrics::new(config.max_concurrent_runs)
             .inspect_err(|error| tracing::error!(%error, "nothing is counted"))
@@ -147,6 +158,9 @@ impl Platform {
             return Err(ServeError::Plugins(failed));
         }
         let at = listen.unwrap_or(config.listen);
+        if token.is_none() && tokens.is_empty() && !is_private(at) {
+            return Err(ServeError::Open(at));
+        }
         let bound = TcpListener::bind(at).await;
         let listener = bound.map_err(|error| ServeError::Listen { address: at, error })?;
         let dispatcher = Dispatcher::builder(host)
@@ -156,6 +170,8 @@ impl Platform {
             .build();
         let mut contract = Contract::new(dispatcher, time_zone);
         contract.token = Held::new(token);
+        contract.tokens = Held::new(tokens);
+        contract.is_secure = config.tls.is_some();
         contract.metrics = metrics;
         contract.dispatcher.set_routes(only_routes(&routes));
         let started = Server::start(listener, router(contract.clone()), identity.clone());
@@ -167,6 +183,18 @@ impl Platform {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// Who may call what: a line for each group of routes.
+    pub fn access(&self) -> Vec<String> {
+        let (tokens, scheduler) = (self.contract.tokens.get(), self.contract.token.get());
+        if self.contract.is_open() {
+            return vec!["open to everybody on this machine: there are no tokens".to_owned()];
+        }
+        let of_scheduler = if scheduler.is_some() { "its token, and operators' tokens" } else { "operators' tokens" };
+        let of_rest =
+            if tokens.is_empty() { "nobody: there are no tokens for it" } else { "the tokens of operators and users" };
+        vec![format!("/tasks/* is open to {of_scheduler}"), format!("the page and /api are open to {of_rest}")]
     }
 
     /// What takes the tasks.
@@ -191,6 +219,15 @@ impl Platform {
         let mut problems: Vec<String> = kept(&before, &config).collect();
         match token(&config, self.given_token.as_ref()) {
             Ok(token) => self.contract.token.change(|held| *held = token),
+            Err(error) => problems.push(error.to_string()),
+        }
+        match Tokens::read(&config.tokens) {
+            Ok(tokens)
+                if tokens.is_empty() && !self.contract.tokens.get().is_empty() && !is_private(self.address()) =>
+            {
+                problems.push(ServeError::Open(self.address()).to_string() + "; the ones from before are good");
+            }
+            Ok(tokens) => self.contract.tokens.change(|held| *held = tokens),
             Err(error) => problems.push(error.to_string()),
         }
         match read_identity(&config) {

@@ -205,7 +205,10 @@ impl Request {
 
     /// Its text on the wire.
     fn encode(&self) -> Vec<u8> {
-        let mut head = format!("{} {} HTTP/1.1\r\nhost: platform\r\nconnection: close\r\n", self.method, self.path);
+        let mut head = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", self.method, self.path);
+        if !self.headers.iter().any(|(name, _)| name == "host") {
+            head.push_str("host: localhost\r\n");
+        }
         for (name, value) in &self.headers {
             let _ = write!(head, "{name}: {value}\r\n");
         }

@@ -14,8 +14,7 @@ use super::values::stored_id;
 #[command(after_help = "\
 Takes tasks from the queue of the store, and answers the HTTP contract of the DMS scheduler, whose frontend puts them there. \
 SIGHUP has the configuration read anew; no run is dropped. Ctrl-C or SIGTERM lets runs end for the time that the configuration \
-gives them; a second one exits at once. With $TASK_STATE_TOKEN, or a token file in the configuration, a caller of /tasks/* has \
-to show that token.
+gives them; a second one exits at once. Without tokens ($TASK_STATE_TOKEN, token-file, [[tokens]]) it listens on loopback alone.
 
 Example:
   task-state serve --config platform.toml

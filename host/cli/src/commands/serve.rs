@@ -33,6 +33,7 @@ pub(super) async fn serve(args: ServeArgs, store: Option<StoreUrl>, screen: &Scr
     };
     let platform = started?;
     screen.line(&format!("{plugins} plugins of {}", args.config.display()));
+    platform.access().iter().for_each(|line| screen.line(line));
     screen.line(&format!("listening at {}", platform.address()));
     until_stopped(&platform, &mut hangups, &mut interrupt, screen).await;
     screen.line("stopping: runs may end by themselves, a second signal ends this command at once");

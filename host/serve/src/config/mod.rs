@@ -5,6 +5,7 @@
 mod plugins;
 mod source;
 mod tables;
+mod tokens;
 
 use std::fmt;
 use std::io;
@@ -20,6 +21,8 @@ pub use source::Problem;
 
 use source::Source;
 
+use crate::access::Role;
+
 /// Where `serve` listens unless the configuration says otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:9000";
 
@@ -32,12 +35,25 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:9000";
 /// let text = r#"
 ///     store = "redis://127.0.0.1:6379/0"   # the command's default if absent
 ///     listen = "127.0.0.1:9000"            # this if absent
-///     token-file = "token"                 # whoever knows it may call /tasks/*; anyone, if absent
+///     token-file = "token"                 # whoever knows it may call /tasks/*
 ///     max-concurrent-runs = 256            # of this process, over all plugins
 ///     max-waiting-tasks = 1000000          # a submission beyond that is refused
 ///     settle = "2s"                        # how long a task waits for its frontend's last word
 ///     adopt-after = "1m"                   # when a task that its frontend left behind is taken on
 ///     drain = "30s"                        # what runs may take to end when the process is to stop
+///
+///     [[tokens]]                           # what opens the rest; without tokens, loopback alone
+///     file = "operator.token"              # or env = "NAME", a variable that holds it
+///     role = "operator"
+///
+///     [[tokens]]
+///     env = "ALICE_TOKEN"
+///     role = "user"
+///     services = ["analytics"]             # any, if absent
+///     users = ["alice"]
+///
+///     [frontend]
+///     open-user-routes = false             # whether the frontend's routes for users need no token
 ///
 ///     [tls]
 ///     certificate = "server.pem"
@@ -88,6 +104,10 @@ pub struct PlatformConfig {
     pub tls: Option<TlsConfig>,
     /// The file that holds the token, which a caller of `/tasks/*` has to show.
     pub token_file: Option<PathBuf>,
+    /// The tokens that open the rest, and what each opens.
+    pub tokens: Vec<TokenConfig>,
+    /// Whether the routes that the DMS frontend has for users need no token, as there.
+    pub open_user_routes: bool,
     /// How many runs may be under way at once, over all plugins. 256 unless set.
     pub max_concurrent_runs: usize,
     /// How many tasks may wait. 1,000,000 unless set.
@@ -113,6 +133,34 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+}
+
+/// A token, by where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenConfig {
+    /// Where it is.
+    pub source: TokenSource,
+    /// What it opens.
+    pub role: Role,
+}
+
+/// Where a token is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    /// A file that holds it.
+    File(PathBuf),
+    /// A variable of the environment that holds it.
+    Variable(String),
+}
+
+impl fmt::Display for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{path:?}"),
+            Self::Variable(name) => write!(f, "the variable {name}"),
+        }
+    }
 }
 
 /// A configuration that cannot be used.

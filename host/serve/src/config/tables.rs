@@ -16,7 +16,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::plugins;
 use super::source::{Source, Span};
-use super::{DEFAULT_LISTEN, PlatformConfig, TlsConfig};
+use super::tokens::TokenTable;
+use super::{DEFAULT_LISTEN, PlatformConfig, TlsConfig, tokens};
 
 /// What numbers of runs and tasks may be.
 pub(super) const COUNTS: RangeInclusive<i64> = 1..=1_000_000;
@@ -36,12 +37,22 @@ struct PlatformTable {
     adopt_after: Option<Spanned<String>>,
     drain: Option<Spanned<String>>,
     tls: Option<TlsTable>,
+    #[serde(default)]
+    tokens: Vec<Spanned<TokenTable>>,
+    frontend: Option<FrontendTable>,
     /// Here to be named among the keys: it was taken out before.
     #[serde(rename = "loading")]
     _loading: Option<IgnoredAny>,
     /// The same.
     #[serde(rename = "plugins")]
     _plugins: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FrontendTable {
+    #[serde(default)]
+    open_user_routes: bool,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +108,7 @@ impl PlatformTable {
             let [certificate, key] = [certificate, key].map(|file| file_path(source, directory, file));
             Some(TlsConfig { certificate: certificate?, key: key? })
         });
+        let tokens = self.tokens.into_iter().filter_map(|token| tokens::read(source, directory, token)).collect();
         let max_concurrent_runs = number(source, "number of runs", self.max_concurrent_runs, COUNTS);
         let max_waiting_tasks = number(source, "number of tasks", self.max_waiting_tasks, 1..=1_000_000_000);
         let store = self.store.map(|url| source.right(&url.span(), StoreUrl::parse(url.get_ref())));
@@ -107,6 +119,8 @@ impl PlatformTable {
             listen: source.right(&listen.span(), address(listen.get_ref()))?,
             tls,
             token_file,
+            tokens,
+            open_user_routes: self.frontend.is_some_and(|frontend| frontend.open_user_routes),
             max_concurrent_runs: max_concurrent_runs.unwrap_or(256),
             max_waiting_tasks: max_waiting_tasks.unwrap_or(1_000_000),
             settle,

@@ -1,11 +1,12 @@
 //! Answers as the scheduler gives them.
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
 use super::json::Json;
+use super::problem::Problem;
 
 /// An answer with a document.
 pub(super) fn json(status: StatusCode, body: &Json) -> Response {
@@ -13,6 +14,19 @@ pub(super) fn json(status: StatusCode, body: &Json) -> Response {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// An answer with a document of the platform's own interface.
+pub(crate) fn document(status: StatusCode, body: &impl serde::Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => {
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = status;
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }
+        Err(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, line(error)).into_response(),
+    }
 }
 
 /// An answer with a text as its `detail`.

@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod json;
 mod model;
+mod problem;
 mod state;
 mod tasks;
 mod token;
@@ -28,9 +29,13 @@ use task_state_host::dispatch::Dispatcher;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
+use crate::access::{self, Caller, Tokens};
 use crate::metrics::Metrics;
 
+pub use problem::Problem;
 pub use token::Token;
+
+pub(crate) use answer::document;
 
 /// How long a store may take to say that it is there.
 const STORE_TIME: Duration = Duration::from_secs(2);
@@ -41,8 +46,13 @@ const STORE_TIME: Duration = Duration::from_secs(2);
 pub struct Contract {
     /// What takes the tasks.
     pub dispatcher: Dispatcher,
-    /// What a caller of `/tasks/*` has to show: nothing, if none.
+    /// What a caller of `/tasks/*` has to show, unless he shows an operator's: nothing, if there are no tokens at all.
     pub token: Held<Option<Token>>,
+    /// The tokens that open the rest, and what each opens. Without any, and without one for `/tasks/*`, every caller is an
+    /// operator, who has to ask by a name of this machine.
+    pub tokens: Held<Tokens>,
+    /// Whether callers come by TLS alone, so that sessions do too.
+    pub is_secure: bool,
     /// The name of the zone in which times are written.
     pub time_zone: String,
     /// What `/metrics` tells; without it there is no such page.
@@ -52,11 +62,18 @@ pub struct Contract {
 }
 
 impl Contract {
+    /// Whether everybody who reaches it may do everything.
+    pub(crate) fn is_open(&self) -> bool {
+        self.token.get().is_none() && self.tokens.get().is_empty()
+    }
+
     /// A contract without a token, whose process counts nothing.
     pub fn new(dispatcher: Dispatcher, time_zone: impl Into<String>) -> Self {
         Self {
             dispatcher,
             token: Held::default(),
+            tokens: Held::default(),
+            is_secure: false,
             time_zone: time_zone.into(),
             metrics: None,
             readiness: Held::default(),
@@ -107,7 +124,7 @@ impl<T: Clone> Held<T> {
     }
 }
 
-type Shared = Arc<Contract>;
+pub(crate) type Shared = Arc<Contract>;
 
 /// The routes of the contract, for a platform that serves them itself. Bounds on heads, connections and their times are
 /// the server's; those of bodies are here.
@@ -122,29 +139,28 @@ pub fn router(contract: Contract) -> Router {
         .route("/tasks/users/{user}/block", post(admin::block_user))
         .route("/tasks/users/{user}/enable", post(admin::enable_user))
         .route_layer(from_fn_with_state(shared.clone(), with_token));
-    tasks
+    let router = tasks
+        .merge(access::session_routes())
         .route("/healthz", get(state::healthz))
         .route("/readyz", get(state::readyz))
         .route("/metrics", get(state::metrics))
         .route("/help", get(state::help))
         .fallback(async || answer::detail(StatusCode::NOT_FOUND, "Not Found"))
-        .method_not_allowed_fallback(async || answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
-        .layer(axum::middleware::from_fn(traced))
-        .with_state(shared)
+        .method_not_allowed_fallback(async || answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"));
+    access::guarded(router, &shared).layer(axum::middleware::from_fn(traced)).with_state(shared)
 }
 
 /// Lets a request pass that shows the token. What one that does not is answered is what does the least harm: the
 /// frontend sets a task `failed` whose submission gets 403, and leaves one alone whose cancellation gets 404.
-async fn with_token(State(shared): State<Shared>, request: Request<Body>, next: Next) -> Response {
-    match shared.token.get() {
-        Some(token) if !token.is_shown(request.headers()) => {
-            tracing::warn!(path = request.uri().path(), "refused: the request does not show the token");
-            let is_cancellation = request.uri().path() == "/tasks/cancel";
-            let status = if is_cancellation { StatusCode::NOT_FOUND } else { StatusCode::FORBIDDEN };
-            answer::detail(status, "The request does not show the platform's token")
-        }
-        _ => next.run(request).await,
+async fn with_token(State(shared): State<Shared>, caller: Caller, request: Request<Body>, next: Next) -> Response {
+    let is_shown = shared.token.get().is_some_and(|token| token.is_shown(request.headers()));
+    if caller.is_operator() || is_shown {
+        return next.run(request).await;
     }
+    tracing::warn!(path = request.uri().path(), "refused: the request does not show the token");
+    let is_cancellation = request.uri().path() == "/tasks/cancel";
+    let status = if is_cancellation { StatusCode::NOT_FOUND } else { StatusCode::FORBIDDEN };
+    answer::detail(status, "The request does not show the platform's token")
 }
 
 /// What probes and scrapers ask for, again and again.

@@ -31,9 +31,19 @@ impl Token {
 
     /// Whether a request shows it: `Authorization: Bearer TOKEN`, or the password of `Basic`, as a client sends it
     /// whose URL is `http://user:TOKEN@host`. What is compared takes as long whatever is wrong with it.
-    pub(super) fn is_shown(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn is_shown(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(AUTHORIZATION).and_then(|value| shown(value.as_bytes()));
-        shown.is_some_and(|shown| shown.as_slice().ct_eq(self.0.as_bytes()).into())
+        self.is(shown.as_deref())
+    }
+
+    /// Whether it is this text.
+    pub(crate) fn is(&self, text: Option<&[u8]>) -> bool {
+        text.is_some_and(|text| text.ct_eq(self.0.as_bytes()).into())
+    }
+
+    /// Its bytes, to prove that one knows it.
+    pub(crate) fn secret(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
