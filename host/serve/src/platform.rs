@@ -171,6 +171,7 @@ impl Platform {
         let mut contract = Contract::new(dispatcher, time_zone);
         contract.token = Held::new(token);
         contract.tokens = Held::new(tokens);
+        contract.open_user_routes = Held::new(config.open_user_routes);
         contract.is_secure = config.tls.is_some();
         contract.metrics = metrics;
         contract.dispatcher.set_routes(only_routes(&routes));
@@ -221,6 +222,7 @@ impl Platform {
             Ok(token) => self.contract.token.change(|held| *held = token),
             Err(error) => problems.push(error.to_string()),
         }
+        self.contract.open_user_routes.change(|open| *open = config.open_user_routes);
         match Tokens::read(&config.tokens) {
             Ok(tokens)
                 if tokens.is_empty() && !self.contract.tokens.get().is_empty() && !is_private(self.address()) =>

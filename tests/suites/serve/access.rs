@@ -179,11 +179,11 @@ async fn a_platform_without_tokens_listens_on_its_own_machine_alone() -> Result<
         assert!(finished.stderr.contains(&said) && finished.stderr.contains("[[tokens]]"), "{finished:?}");
     }
     // What is open to whom is said at the start.
-    let mut serving = with_tokens().await?;
-    serving.running.wait_for("/tasks/* is open to operators' tokens")?;
-    serving.running.wait_for("the page and /api are open to the tokens of operators and users")?;
-    let mut open = Serving::on_sqlite(&plugin(ANALYTICS, "")).await?;
-    open.running.wait_for("open to everybody on this machine: there are no tokens")?;
+    let said = with_tokens().await?.stop().await?.stderr;
+    assert!(said.contains("\n/tasks/* is open to operators' tokens\n"), "{said}");
+    assert!(said.contains("\nthe page and /api are open to the tokens of operators and users\n"), "{said}");
+    let said = Serving::on_sqlite(&plugin(ANALYTICS, "")).await?.stop().await?.stderr;
+    assert!(said.contains("\nopen to everybody on this machine: there are no tokens\n"), "{said}");
     Ok(())
 }
 

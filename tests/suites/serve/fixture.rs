@@ -242,7 +242,23 @@ fn converse(mut stream: impl Read + Write, request: &[u8]) -> Result<Answer> {
     let text = String::from_utf8(bytes)?;
     let (head, body) = text.split_once("\r\n\r\n").with_context(|| format!("no answer: {text:?}"))?;
     let status = head.split(' ').nth(1).context("no status")?.parse()?;
-    Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
+    let is_chunked = head.to_ascii_lowercase().contains("\r\ntransfer-encoding: chunked");
+    let body = if is_chunked { whole(body).context("a chunk is missing")? } else { body.to_owned() };
+    Ok(Answer { status, head: head.to_owned(), body })
+}
+
+/// A body that was sent in chunks. None if it broke off.
+fn whole(mut chunks: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (length, rest) = chunks.split_once("\r\n")?;
+        let length = usize::from_str_radix(length, 16).ok()?;
+        if length == 0 {
+            return Some(body);
+        }
+        body.push_str(rest.get(..length)?);
+        chunks = rest.get(length..)?.strip_prefix("\r\n")?;
+    }
 }
 
 /// An answer.

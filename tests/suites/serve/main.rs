@@ -6,6 +6,7 @@ mod bounds;
 mod contract;
 mod fixture;
 mod frontend;
+mod frontend_contract;
 mod life;
 mod operators;
 mod peers;

@@ -47,6 +47,14 @@ impl Checkout {
         .await
     }
 
+    /// The frontend's own client, which is to ask all that its help tells of.
+    pub(crate) fn client(&self, url: &str, token: &str) -> Command {
+        let mut command = Command::new(&self.python);
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/serve/dms.py");
+        command.arg(program).arg(&self.path).args([url, token]).env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+
     /// The frontend, on a Redis server, in front of a scheduler.
     pub(crate) async fn frontend(&self, redis: &str, scheduler: &str) -> Result<Peer> {
         Peer::start(async |port| {
@@ -70,6 +78,7 @@ impl Checkout {
                 ("DMS_REDIS_REQUIRE_KEYEVENT_NOTIFICATIONS", "false"),
                 ("DMS_SCHEDULER_BASE_URL", scheduler),
                 ("DMS_EVENT_WORKER_COUNT", "32"),
+                ("DMS_OPERATOR_TOKEN", "t0ken"),
                 ("DMS_LOG_LEVEL", "CRITICAL"),
                 ("PYTHONDONTWRITEBYTECODE", "1"),
             ]);

@@ -6,6 +6,7 @@
 mod admin;
 mod answer;
 mod body;
+mod frontend;
 mod json;
 mod model;
 mod problem;
@@ -51,6 +52,8 @@ pub struct Contract {
     /// The tokens that open the rest, and what each opens. Without any, and without one for `/tasks/*`, every caller is an
     /// operator, who has to ask by a name of this machine.
     pub tokens: Held<Tokens>,
+    /// Whether the routes that the DMS frontend has for users need no token, as there.
+    pub open_user_routes: Held<bool>,
     /// Whether callers come by TLS alone, so that sessions do too.
     pub is_secure: bool,
     /// The name of the zone in which times are written.
@@ -73,6 +76,7 @@ impl Contract {
             dispatcher,
             token: Held::default(),
             tokens: Held::default(),
+            open_user_routes: Held::default(),
             is_secure: false,
             time_zone: time_zone.into(),
             metrics: None,
@@ -141,6 +145,7 @@ pub fn router(contract: Contract) -> Router {
         .route_layer(from_fn_with_state(shared.clone(), with_token));
     let router = tasks
         .merge(access::session_routes())
+        .merge(frontend::routes())
         .route("/healthz", get(state::healthz))
         .route("/readyz", get(state::readyz))
         .route("/metrics", get(state::metrics))

@@ -10,6 +10,10 @@ use super::answer::{detail, json};
 use super::json::Json;
 use super::{Contract, Shared};
 
+/// What is said of a store that does not answer. Its own words may name an address, and what is said here is shown to
+/// users.
+pub(super) const STORE_AWAY: &str = "The store is unavailable";
+
 /// The name by which the platform goes where the scheduler tells its own.
 const SERVICE_NAME: &str = "task-state";
 
@@ -72,7 +76,7 @@ impl Contract {
     }
 
     /// Whether the store answers. Why not is for the log alone: it may name an address.
-    async fn store_answers(&self) -> bool {
+    pub(super) async fn store_answers(&self) -> bool {
         let asked = self.dispatcher.host().store().peek_next_task_id();
         match tokio::time::timeout(super::STORE_TIME, asked).await {
             Ok(Ok(_)) => return true,

@@ -20,10 +20,7 @@ use super::answer::{detail, json, line, short};
 use super::body::{Unread, read};
 use super::json::Json;
 use super::model::{CancelRequest, TaskRequest};
-
-/// What is said of a store that does not answer. Its own words may name an address, and what is said here is shown to
-/// users.
-const STORE_AWAY: &str = "The store is unavailable";
+use super::state::STORE_AWAY;
 
 /// How long an answer to a submission may take. The frontend gives up after ten seconds.
 const SUBMISSION_TIME: Duration = Duration::from_secs(8);
