@@ -54,6 +54,10 @@ impl Looker {
     pub(super) async fn tell(&mut self, feed: &Feed, time: Duration) {
         let end = Instant::now() + time;
         let mut complaint = None;
+        if !self.begun {
+            // The first look at all tasks may take a while: what is there now can be shown before it is over.
+            feed.tell(&Changed::All);
+        }
         while Instant::now() < end {
             match self.look().await {
                 Ok(changed) if self.begun => {
