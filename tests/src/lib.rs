@@ -13,6 +13,7 @@ pub mod proxy;
 pub mod redis_server;
 pub mod redis_store;
 pub mod resp;
+pub mod sentinel;
 pub mod tasks;
 pub mod tls;
 pub mod wait;

@@ -11,6 +11,15 @@ use crate::record::InvalidValue;
 /// The port of a server whose URL names none.
 const DEFAULT_PORT: u16 = 6_379;
 
+/// The port of a sentinel whose URL names none.
+const SENTINEL_PORT: u16 = 26_379;
+
+/// What a URL of sentinels begins with.
+const SENTINEL_SCHEME: &str = "redis+sentinel://";
+
+/// What one looks like.
+const SENTINEL_FORM: &str = "redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...]/MASTER[/DB]";
+
 /// What a URL of Redis looks like.
 const REDIS_FORM: &str = "redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS";
 
@@ -39,6 +48,13 @@ pub enum StoreUrl {
     /// `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS. As the Python package's client does, it
     /// takes `?username=`, `?password=` and `?db=` too: the database counts before that of the path, user and password
     /// where there are none before the host.
+    ///
+    /// Or `redis+sentinel://[user:password@]host[:port][,host[:port]…]/master[/database]`: sentinels are asked, one after the
+    /// other, which server is the primary by that name, whenever a connection to it is made. User and password are those of
+    /// the server.
+    ///
+    /// With `?replicas=N` a task is accepted into the queue, and ended by its run, once so many replicas have that, and is
+    /// [`Unavailable`](super::Error::Unavailable) otherwise: what was accepted, and ended, survives the loss of the primary then.
     Redis(RedisUrl),
     /// `sqlite:PATH`: a file, made if it is missing.
     Sqlite(PathBuf),
@@ -50,8 +66,21 @@ pub enum StoreUrl {
 #[derive(Clone)]
 pub struct RedisUrl {
     info: Arc<ConnectionInfo>,
+    /// Who knows where the server is, rather than the URL.
+    sentinels: Option<Arc<Sentinels>>,
+    /// How many replicas have to have a task before it is accepted.
+    replicas: u32,
     /// The URL as it is shown.
     shown: String,
+}
+
+/// Sentinels, and the name by which they know the primary.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Sentinels {
+    /// Their hosts and ports.
+    pub(crate) hosts: Vec<(String, u16)>,
+    /// The name of the primary.
+    pub(crate) primary: String,
 }
 
 impl StoreUrl {
@@ -62,19 +91,22 @@ impl StoreUrl {
     /// password may stand in any place.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text.split_once(':') {
-            Some(("redis" | "rediss", _)) => Self::parse_redis(text),
+            Some(("redis" | "rediss" | "redis+sentinel", _)) => Self::parse_redis(text),
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
             Some(("memory", "")) => Ok(Self::Memory),
-            _ => Err(invalid(format!("it must be one of {REDIS_FORM}, sqlite:PATH and memory:"))),
+            _ => Err(invalid(format!("it must be one of {REDIS_FORM}, {SENTINEL_FORM}, sqlite:PATH and memory:"))),
         }
     }
 
-    /// Reads a `redis://` or `rediss://` URL.
+    /// Reads a `redis://`, `rediss://` or `redis+sentinel://` URL.
     ///
     /// # Errors
     /// As [`parse`](Self::parse), and for every other scheme.
     pub fn parse_redis(text: &str) -> Result<Self, InvalidValue> {
-        RedisUrl::parse(text).map(Self::Redis)
+        match text.strip_prefix(SENTINEL_SCHEME) {
+            Some(rest) => RedisUrl::parse_sentinels(rest).map(Self::Redis),
+            None => RedisUrl::parse(text).map(Self::Redis),
+        }
     }
 }
 
@@ -83,6 +115,43 @@ fn invalid(why: impl Into<String>) -> InvalidValue {
 }
 
 impl RedisUrl {
+    /// Reads what follows the scheme of a URL of sentinels.
+    fn parse_sentinels(text: &str) -> Result<Self, InvalidValue> {
+        let misshapen = || invalid(format!("it has the form {SENTINEL_FORM}; other characters are percent-encoded"));
+        let (start, query) = text.split_once('?').map_or((text, None), |(start, query)| (start, Some(query)));
+        let (login, rest) = start.rsplit_once('@').map_or((None, start), |(login, rest)| (Some(login), rest));
+        let mut parts = rest.split('/');
+        let hosts = parts.next().unwrap_or_default();
+        let (primary, db) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if primary.is_empty() || !primary.chars().all(is_name) || parts.next().is_some() {
+            return Err(misshapen());
+        }
+        let mut addresses = Vec::new();
+        for host in hosts.split(',') {
+            // As a URL of its own, a host is read as everywhere.
+            let url = parse_redis_url(&format!("redis://{host}")).ok_or_else(misshapen)?;
+            let is_host = url.username().is_empty() && url.password().is_none() && url.path().is_empty();
+            let name = url.host_str().filter(|name| is_host && !name.is_empty()).ok_or_else(misshapen)?;
+            let name = name.trim_matches(['[', ']']).to_owned();
+            addresses.push((name, url.port().unwrap_or(SENTINEL_PORT)));
+        }
+        let login = login.map(|login| format!("{login}@")).unwrap_or_default();
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        let server = Self::parse(&format!("redis://{login}primary/{db}{query}"))?;
+        let hosts: Vec<String> = addresses.iter().map(|(host, port)| in_url(host, *port)).collect();
+        let (login, db) = (server.login(), server.info.redis_settings().db());
+        let shown = format!("{SENTINEL_SCHEME}{login}{}/{primary}/{db}", hosts.join(","));
+        let sentinels = Some(Arc::new(Sentinels { hosts: addresses, primary: primary.to_owned() }));
+        Ok(Self { sentinels, shown, ..server })
+    }
+
+    /// The login as it is shown.
+    fn login(&self) -> &str {
+        let rest = self.shown.split_once("://").map_or("", |(_, rest)| rest);
+        rest.rfind('@').map_or("", |end| &rest[..=end])
+    }
+
     fn parse(text: &str) -> Result<Self, InvalidValue> {
         let misshapen = || invalid(format!("it has the form {REDIS_FORM}; other characters are percent-encoded"));
         if !(text.starts_with("redis://") || text.starts_with("rediss://")) {
@@ -94,12 +163,13 @@ impl RedisUrl {
         // The path is one more parameter, after those that count before it.
         let query = format!("{}&db={}", url.query().unwrap_or_default(), url.path().replace('&', "%26"));
         url.set_query(Some(&query));
-        let [mut user, mut password, mut db] = [const { String::new() }; 3];
+        let [mut user, mut password, mut db, mut replicas] = [const { String::new() }; 4];
         for (name, value) in url.query_pairs().filter(|(_, value)| !value.is_empty()) {
             let option = match &*name {
                 "username" => &mut user,
                 "password" => &mut password,
                 "db" => &mut db,
+                "replicas" => &mut replicas,
                 name if TUNING.contains(&name) => continue,
                 _ if doubtful => return Err(misshapen()),
                 name => return Err(invalid(format!("the parameter {name:?} is not supported"))),
@@ -113,6 +183,10 @@ impl RedisUrl {
             number => number
                 .parse::<u32>()
                 .map_err(|_| invalid(format!("its database is not a number; the form is {REDIS_FORM}")))?,
+        };
+        let replicas = match &*replicas {
+            "" => 0,
+            number => number.parse().map_err(|_| invalid("its number of replicas is not one"))?,
         };
         url.set_path("");
         url.set_query(None);
@@ -135,13 +209,28 @@ impl RedisUrl {
         if let Some(password) = password {
             settings = settings.set_password(password);
         }
-        Ok(Self { info: Arc::new(info.set_redis_settings(settings)), shown })
+        Ok(Self { info: Arc::new(info.set_redis_settings(settings)), sentinels: None, replicas, shown })
     }
 
-    /// How to connect to the server.
+    /// How to connect to the server, wherever it is.
     pub(crate) fn connection_info(&self) -> &ConnectionInfo {
         &self.info
     }
+
+    /// Who knows where the server is.
+    pub(crate) fn sentinels(&self) -> Option<&Arc<Sentinels>> {
+        self.sentinels.as_ref()
+    }
+
+    /// How many replicas have to have a task before it is accepted.
+    pub(crate) fn replicas(&self) -> u32 {
+        self.replicas
+    }
+}
+
+/// A host and port as they stand in a URL.
+fn in_url(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 impl PartialEq for RedisUrl {
@@ -150,7 +239,7 @@ impl PartialEq for RedisUrl {
             let settings = url.info.redis_settings();
             [settings.username(), settings.password()].map(|text| text.map(str::to_owned))
         };
-        self.shown == other.shown && login(self) == login(other)
+        self.shown == other.shown && self.replicas == other.replicas && login(self) == login(other)
     }
 }
 
@@ -201,6 +290,11 @@ mod tests {
             ("redis://h", "redis://h:6379/0"),
             ("redis://u:p@h:1/2", "redis://u:***@h:1/2"),
             ("rediss://[::1]:6380/0", "rediss://[::1]:6380/0"),
+            ("redis+sentinel://h/m", "redis+sentinel://h:26379/m/0"),
+            (
+                "redis+sentinel://u:p@a:1,b,[::1]:3/my-primary/2",
+                "redis+sentinel://u:***@a:1,b:26379,[::1]:3/my-primary/2",
+            ),
             ("sqlite:a/b.db", "sqlite:a/b.db"),
             ("sqlite:/x", "sqlite:/x"),
             ("memory:", "memory:"),
@@ -213,6 +307,29 @@ mod tests {
             let error = StoreUrl::parse(text).unwrap_err().to_string();
             assert!(error.starts_with("invalid store URL (not shown"), "{error}");
         }
+        for text in [
+            "redis+sentinel://",
+            "redis+sentinel://h",
+            "redis+sentinel://h/",
+            "redis+sentinel:///m",
+            "redis+sentinel://a,,b/m",
+            "redis+sentinel://a:x/m",
+            "redis+sentinel://a/m/x",
+            "redis+sentinel://a/m/0/1",
+            "redis+sentinel://a/m m",
+            "redis://h?replicas=many",
+            "redis://h?replicas=-1",
+        ] {
+            let error = StoreUrl::parse(text).unwrap_err().to_string();
+            assert!(error.starts_with("invalid store URL (not shown"), "{text}: {error}");
+        }
+        let url = redis("redis+sentinel://u:p@a:1,b/m/2?replicas=1");
+        assert_eq!(url.replicas(), 1);
+        let sentinels = url.sentinels().unwrap();
+        assert_eq!(sentinels.hosts, [("a".to_owned(), 1), ("b".to_owned(), 26_379)]);
+        assert_eq!(sentinels.primary, "m");
+        let settings = url.connection_info().redis_settings();
+        assert_eq!((settings.username(), settings.password(), settings.db()), (Some("u"), Some("p"), 2));
         assert_eq!(StoreUrl::parse("redis://h"), StoreUrl::parse("redis://h:6379/0"));
         assert_ne!(StoreUrl::parse("redis://u:a@h"), StoreUrl::parse("redis://u:b@h"));
     }
@@ -250,6 +367,11 @@ mod tests {
             "redis://h?password=PW",
             "redis://u@h?password=PW",
             "redis://u:x@h?password=PW",
+            "redis+sentinel://u:PW@h/m",
+            "redis+sentinel://u:PW@h:x/m",
+            "redis+sentinel://u:x@PW@h,i/m/1",
+            "redis+sentinel://h/m?password=PW",
+            "redis+sentinel://h/PW@i/m",
             "redis//u:PW@h",
             "u:PW@h:6379",
             "redis:/:PW@h",

@@ -4,6 +4,7 @@
 mod access;
 mod bounds;
 mod contract;
+mod failover;
 mod fixture;
 mod frontend;
 mod frontend_contract;

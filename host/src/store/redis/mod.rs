@@ -240,7 +240,12 @@ impl TaskStore for RedisStore {
 
     async fn change(&self, id: &TaskId, change: Change, access: &Access) -> Result<Status> {
         let _admitted = self.admit()?;
-        self.change_in_turn(id, change, access).await
+        let (replicas, ends) = (self.options.write_url.replicas(), change.finishes());
+        let status = self.change_in_turn(id, change, access).await?;
+        if replicas > 0 && ends {
+            self.primary.replicated(replicas, self.deadline()).await?;
+        }
+        Ok(status)
     }
 
     async fn list(&self, query: &Query) -> Result<Page> {

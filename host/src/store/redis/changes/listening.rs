@@ -55,7 +55,7 @@ struct Ears {
 impl Listener {
     pub(super) async fn open(link: &Link, options: &RedisOptions) -> Result<Self, NotTold> {
         let unreachable = |error: RedisError| NotTold::Unreachable(error.to_string());
-        let client = link.push_client().map_err(unreachable)?;
+        let client = link.push_client().await.map_err(unreachable)?;
         let channels = format!("__keyspace@{}__:", client.get_connection_info().redis_settings().db());
         let ears = Arc::new(Ears {
             probe: keys::probe(&uuid::Uuid::new_v4().simple().to_string()),

@@ -91,7 +91,7 @@ impl RedisStore {
             }
             std::result::Result::<(), RedisError>::Ok(())
         };
-        let client = self.primary.push_client()?;
+        let client = self.primary.push_client().await?;
         let database = client.get_connection_info().redis_settings().db();
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.options.connect_timeout))

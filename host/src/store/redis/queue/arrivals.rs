@@ -65,7 +65,7 @@ async fn connect(link: &Link, options: &RedisOptions) -> RedisResult<Multiplexed
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(options.connect_timeout))
         .set_response_timeout(Some(BLOCK + options.response_timeout));
-    link.push_client()?.get_multiplexed_async_connection_with_config(&config).await
+    link.push_client().await?.get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// Reads until the connection is lost.

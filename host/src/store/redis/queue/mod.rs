@@ -85,7 +85,13 @@ impl TaskQueue for RedisStore {
             let operation = Operation { script: &ENQUEUE, id: id.as_str(), keys: &keys, args: &args, staged: None };
             match self.session.carry_out(&self.primary, operation, deadline).await? {
                 // A later copy of the operation is not told; the first one was.
-                Outcome::Done(is_new) => return Ok(is_new != Some(0)),
+                Outcome::Done(is_new) => {
+                    let replicas = self.options.write_url.replicas();
+                    if replicas > 0 {
+                        self.primary.replicated(replicas, deadline).await?;
+                    }
+                    return Ok(is_new != Some(0));
+                }
                 _ => self.once_more(deadline)?,
             }
         }

@@ -13,7 +13,9 @@ use redis::{
 use super::auto_pipeline::Request;
 use super::connection::Connection;
 use super::retry::{Answer, Backoff, Failure, Next, after, parse};
+use super::sentinel;
 use crate::store::redis::options::RedisOptions;
+use crate::store::url::Sentinels;
 use crate::store::{Error, RedisUrl, Result};
 
 /// How long nothing must have come for a call whose deadline passes to take the connection for broken.
@@ -23,6 +25,8 @@ const MIN_SILENCE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(in crate::store::redis) struct Link {
     info: ConnectionInfo,
+    /// Who knows where the server is, if it is not where the URL says.
+    sentinels: Option<Arc<Sentinels>>,
     location: String,
     options: RedisOptions,
     current: Mutex<Option<Arc<Connection>>>,
@@ -41,6 +45,7 @@ impl Link {
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             info: url.connection_info().clone(),
+            sentinels: url.sentinels().cloned(),
             location: url.to_string(),
             options: options.clone(),
             current: Mutex::new(None),
@@ -55,9 +60,29 @@ impl Link {
     }
 
     /// A client of the same server, for a connection over which it may speak unasked.
-    pub(in crate::store::redis) fn push_client(&self) -> RedisResult<Client> {
+    pub(in crate::store::redis) async fn push_client(&self) -> RedisResult<Client> {
         let settings = self.info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        Client::open(self.info.clone().set_redis_settings(settings))
+        Client::open(self.found().await?.set_redis_settings(settings))
+    }
+
+    /// Where the server is now.
+    async fn found(&self) -> RedisResult<ConnectionInfo> {
+        match &self.sentinels {
+            Some(sentinels) => sentinel::find(sentinels, &self.info, &self.options).await,
+            None => Ok(self.info.clone()),
+        }
+    }
+
+    /// Waits until so many replicas have what was written over the present connection until now.
+    pub(in crate::store::redis) async fn replicated(&self, replicas: u32, deadline: Instant) -> Result<()> {
+        // It keeps the connection's other requests waiting, so it is not to wait for long.
+        let patience = self.options.response_timeout / 2;
+        let mut wait = redis::cmd("WAIT");
+        wait.arg(replicas).arg(patience.as_millis().to_string());
+        match self.query::<u32>(&wait, deadline).await? {
+            reached if reached >= replicas => Ok(()),
+            reached => Err(Error::Unavailable(format!("{reached} replicas have it, and {replicas} have to"))),
+        }
     }
 
     /// The connection that requests go over now.
@@ -225,7 +250,14 @@ impl Link {
 
     async fn open(&self) -> Answer<Connection> {
         let patience = self.options.connect_timeout + self.options.response_timeout;
-        let connected = tokio::time::timeout(patience, Connection::open(&self.info)).await;
+        let open = async {
+            let connection = Connection::open(&self.found().await?).await?;
+            if self.sentinels.is_some() {
+                sentinel::check(&connection).await?;
+            }
+            Ok(connection)
+        };
+        let connected = tokio::time::timeout(patience, open).await;
         connected.map_err(|_| self.late("take a connection", Next::Again))?.map_err(|error| self.failure(&error))
     }
 

@@ -6,6 +6,7 @@ mod connection;
 mod link;
 mod retry;
 mod script;
+mod sentinel;
 mod session;
 mod stream;
 
