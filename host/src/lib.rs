@@ -58,7 +58,7 @@ pub mod record;
 mod redaction;
 mod settings;
 pub mod store;
-mod tls;
+pub mod tls;
 mod units;
 
 pub use observer::Observer;

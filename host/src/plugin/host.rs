@@ -282,6 +282,11 @@ impl Host {
         &self.0.store
     }
 
+    /// How large a component may be, and what its compilation may take.
+    pub fn load_limits(&self) -> &LoadLimits {
+        &self.0.loading.limits
+    }
+
     /// How many runs may be under way at once.
     pub(crate) fn max_concurrent_runs(&self) -> usize {
         self.0.max_concurrent_runs
