@@ -4,7 +4,8 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use task_state_host::record::{InvalidValue, Status};
-use task_state_host::{BadVariable, LoadError, ManifestError, StartError, store};
+use task_state_host::{BadVariable, ManifestError, StartError, store};
+use task_state_registry::{ComponentError, RegistryError, Why};
 use task_state_serve::{ConfigError, ServeError};
 
 use crate::author::BuildFailed;
@@ -22,9 +23,9 @@ pub(crate) enum Exit {
     Cancelled = 3,
     /// There is no such task.
     NoSuchTask = 4,
-    /// The store could not be reached.
+    /// The store, or a registry, could not be reached.
     Unreachable = 5,
-    /// A transition, a precondition, a grant or another run stands against it.
+    /// A transition, a precondition, a grant, another run or a registry stands against it.
     Refused = 6,
     /// The store holds or answered something that trying again will not mend, or the system failed the command.
     Broken = 7,
@@ -63,13 +64,20 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
     if let Some(error) = cause.downcast_ref::<StartError>() {
         return Some(of_start_error(error));
     }
+    match cause.downcast_ref::<ComponentError>() {
+        Some(ComponentError::Registry(error)) => return Some(of_registry_error(error)),
+        Some(_) => return Some(Exit::Usage),
+        None => {}
+    }
+    if let Some(error) = cause.downcast_ref::<RegistryError>() {
+        return Some(of_registry_error(error));
+    }
     if cause.is::<BuildFailed>() {
         return Some(Exit::Failed);
     }
     let is_usage = cause.is::<Misuse>()
         || cause.is::<InvalidValue>()
         || cause.is::<BadVariable>()
-        || cause.is::<LoadError>()
         || cause.is::<ManifestError>()
         || cause.is::<ConfigError>()
         || matches!(
@@ -87,6 +95,14 @@ fn of_store_error(error: &store::Error) -> Exit {
         Denied(_) | Conflict | InvalidTransition(_) | Held => Exit::Refused,
         Unavailable(_) => Exit::Unreachable,
         _ => Exit::Broken,
+    }
+}
+
+fn of_registry_error(error: &RegistryError) -> Exit {
+    match error.why {
+        Why::Unreachable { .. } | Why::Slow { .. } => Exit::Unreachable,
+        Why::NoCredentials { .. } | Why::Refused { .. } => Exit::Refused,
+        _ => Exit::Usage,
     }
 }
 

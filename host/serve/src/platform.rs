@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use task_state_host::dispatch::{Dispatcher, Route};
 use task_state_host::store::SharedStore;
 use task_state_host::{CompilerProcess, Host, HostError, LoadError};
+use task_state_registry::{Component, ComponentError, Registry};
 use tokio::net::TcpListener;
 
 use crate::access::{TokenError, Tokens, is_private};
@@ -32,12 +33,15 @@ pub struct Surroundings {
     pub time_zone: String,
     /// Where to listen rather than where the configuration says.
     pub listen: Option<SocketAddr>,
+    /// The way to registries, for plugins that are there.
+    pub registry: Registry,
 }
 
 impl Surroundings {
-    /// A store alone, which writes times in a zone of this name.
+    /// A store alone, which writes times in a zone of this name. Registries are reached as the user's environment has it.
     pub fn new(store: SharedStore, time_zone: impl Into<String>) -> Self {
-        Self { store, compiler: None, token: None, time_zone: time_zone.into(), listen: None }
+        let (time_zone, registry) = (time_zone.into(), Registry::from_env());
+        Self { store, compiler: None, token: None, time_zone, listen: None, registry }
     }
 }
 
@@ -83,16 +87,16 @@ pub enum ServeError {
 #[non_exhaustive]
 pub struct NotLoaded {
     /// Its component.
-    pub component: PathBuf,
+    pub component: Component,
     /// Why not.
-    pub error: LoadError,
+    pub error: ComponentError,
 }
 
 impl fmt::Display for NotLoaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.error {
-            error @ LoadError::File { .. } => error.fmt(f),
-            error => write!(f, "{:?} is not loaded: {error}", self.component),
+            error @ (ComponentError::Load(LoadError::File { .. }) | ComponentError::Registry(_)) => error.fmt(f),
+            error => write!(f, "{:?} is not loaded: {error}", self.component.to_string()),
         }
     }
 }
@@ -116,6 +120,7 @@ pub struct Reloaded {
 pub struct Platform {
     contract: Contract,
     given_token: Option<Token>,
+    registry: Registry,
     identity: Held<Identity>,
     server: Server,
     state: Mutex<State>,
@@ -127,7 +132,7 @@ pub struct Platform {
 struct State {
     config: PlatformConfig,
     /// Each with its component.
-    routes: Vec<(PathBuf, Route)>,
+    routes: Vec<(Component, Route)>,
 }
 
 impl Platform {
@@ -136,7 +141,7 @@ impl Platform {
     /// # Errors
     /// [`ServeError`]; nothing goes on then.
     pub async fn start(config: PlatformConfig, surroundings: Surroundings) -> Result<Self, ServeError> {
-        let Surroundings { store, compiler, token: given_token, time_zone, listen } = surroundings;
+        let Surroundings { store, compiler, token: given_token, time_zone, listen, registry } = surroundings;
         let token = token(&config, given_token.as_ref())?;
         let tokens = Tokens::read(&config.tokens)?;
         let identity = Held::new(read_identity(&config)?);
@@ -153,7 +158,7 @@ impl Platform {
             host = host.observe(metrics.clone());
         }
         let host = host.build()?;
-        let (routes, failed) = load(&host, &config).await;
+        let (routes, failed) = load(&host, &config, &registry).await;
         if !failed.is_empty() {
             return Err(ServeError::Plugins(failed));
         }
@@ -178,7 +183,7 @@ impl Platform {
         let started = Server::start(listener, router(contract.clone()), identity.clone());
         let server = started.map_err(|error| ServeError::Listen { address: at, error })?;
         let state = Mutex::new(State { config, routes });
-        Ok(Self { contract, given_token, identity, server, state, reloading: tokio::sync::Mutex::default() })
+        Ok(Self { contract, given_token, registry, identity, server, state, reloading: tokio::sync::Mutex::default() })
     }
 
     /// Where it listens.
@@ -204,7 +209,7 @@ impl Platform {
     }
 
     /// Reads the configuration anew and goes on with it. What runs goes on as it began. A plugin that does not load
-    /// leaves the one in place that came from the same file before, and a configuration that cannot be read leaves all
+    /// leaves the one in place that came from the same file or repository before, and a configuration that cannot be read leaves all
     /// as it was.
     pub async fn reload(&self) -> Reloaded {
         let _alone = self.reloading.lock().await;
@@ -236,11 +241,11 @@ impl Platform {
             Ok(identity) => self.identity.change(|held| *held = identity),
             Err(error) => problems.push(error.to_string()),
         }
-        let (mut routes, failed) = load(self.dispatcher().host(), &config).await;
+        let (mut routes, failed) = load(self.dispatcher().host(), &config, &self.registry).await;
         for failed in &failed {
             // Behind what the new configuration says: of two that serve a task, the first one runs it.
             let state = self.state();
-            let old = state.routes.iter().filter(|(component, _)| *component == failed.component);
+            let old = state.routes.iter().filter(|(component, _)| component.is_beside(&failed.component));
             let before = routes.len();
             routes.extend(old.cloned());
             let instead = if routes.len() > before { "the one from before goes on" } else { "its tasks are refused" };
@@ -270,8 +275,8 @@ impl Platform {
 
 /// Loads the plugins of a configuration: the routes with their components, in the order of the file, and what was not
 /// loaded.
-async fn load(host: &Host, config: &PlatformConfig) -> (Vec<(PathBuf, Route)>, Vec<NotLoaded>) {
-    let loading = config.plugins.iter().map(|plugin| host.load_file(&plugin.component, plugin.load_request()));
+async fn load(host: &Host, config: &PlatformConfig, registry: &Registry) -> (Vec<(Component, Route)>, Vec<NotLoaded>) {
+    let loading = config.plugins.iter().map(|plugin| plugin.component.load(host, plugin.load_request(), registry));
     let (mut routes, mut failed) = (Vec::new(), Vec::new());
     for (plugin, loaded) in config.plugins.iter().zip(join_all(loading).await) {
         let component = plugin.component.clone();
@@ -294,7 +299,7 @@ fn route(config: &PluginConfig, plugin: task_state_host::Plugin, room: usize) ->
     route
 }
 
-fn only_routes(routes: &[(PathBuf, Route)]) -> Vec<Route> {
+fn only_routes(routes: &[(Component, Route)]) -> Vec<Route> {
     routes.iter().map(|(_, route)| route.clone()).collect()
 }
 

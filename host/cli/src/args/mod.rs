@@ -5,6 +5,7 @@ mod author;
 mod capabilities;
 mod platform;
 mod plugin;
+mod registry;
 mod run;
 mod tasks;
 mod usage;
@@ -16,6 +17,7 @@ use task_state_host::store::StoreUrl;
 pub(crate) use author::{BuildArgs, DevArgs, NewArgs, TestArgs};
 pub(crate) use platform::{CompileArgs, LogFormat, PauseArgs, ResumeArgs, ServeArgs, SetPriorityArgs};
 pub(crate) use plugin::{CompileComponentArgs, InspectArgs, PluginArgs};
+pub(crate) use registry::{PullArgs, PushArgs, WayArgs};
 pub(crate) use run::{RunArgs, TaskArgs};
 pub(crate) use tasks::{
     AppendLogArgs, CheckArgs, IdArgs, ListArgs, LogsArgs, SaveArgs, SetActiveJobsArgs, SetStatusArgs, UpdateResultArgs,
@@ -59,8 +61,8 @@ Exit codes:
   2  usage, or a value that cannot be used
   3  the task was cancelled
   4  there is no such task
-  5  the store could not be reached
-  6  refused: a transition, a precondition, a grant, or a task that is already running
+  5  the store, or a registry, could not be reached
+  6  refused: a transition, a precondition, a grant, a task that is already running, or by a registry
   7  the store holds or answered something that trying again will not mend
   124  `wait --timeout` ran out
   130  interrupted a second time
@@ -70,6 +72,8 @@ Environment:
   DMS_REDIS_READ_URL          where its listings are read [default: the same]
   DMS_REDIS_TASK_TTL_SECONDS  seconds that a record lives after a change [default: 7776000]
   DMS_TIMEZONE                the zone in which times are written [default: Asia/Seoul]
+  DOCKER_CONFIG               the folder of the file with credentials for registries [default: ~/.docker]
+  REGISTRY_AUTH_FILE          that file, and no other
   TASK_STATE_TOKEN            what a caller of a platform's /tasks/* has to show
   RUST_LOG                    what is traced on standard error, such as task_state_host=debug
   OTEL_EXPORTER_OTLP_ENDPOINT a collector to which spans of runs and requests are sent, such as http://127.0.0.1:4318
@@ -85,6 +89,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     Compile(CompileArgs),
     Inspect(InspectArgs),
+    Push(PushArgs),
+    Pull(PullArgs),
     New(NewArgs),
     Build(BuildArgs),
     Test(TestArgs),

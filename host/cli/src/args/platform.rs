@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use task_state_host::record::{Priority, Service, TaskId, UserId};
 use task_state_host::store::Pause;
+use task_state_registry::Component;
 
-use super::values::stored_id;
+use super::WayArgs;
+use super::values::{component, stored_id};
 
 /// Run the tasks of a platform on its plugins
 #[derive(Debug, Args)]
@@ -53,12 +55,14 @@ Example:
   task-state compile quickstart.wasm csv-profile.wasm
   task-state compile --config platform.toml")]
 pub(crate) struct CompileArgs {
-    /// The components
-    #[arg(value_name = "PLUGIN.wasm", required_unless_present = "config")]
-    pub(crate) plugins: Vec<PathBuf>,
+    /// The components: files, or references to such in a registry
+    #[arg(value_name = "PLUGIN.wasm", required_unless_present = "config", value_parser = component())]
+    pub(crate) plugins: Vec<Component>,
     /// The plugins of this platform
     #[arg(long, value_name = "FILE", conflicts_with = "plugins")]
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) way: WayArgs,
 }
 
 /// What is held back, or no longer.

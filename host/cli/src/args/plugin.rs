@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use task_state_registry::Component;
 
-use super::values::limit;
+use super::WayArgs;
+use super::values::{component, limit};
 
 /// A component, and what it may take to load it.
 #[derive(Debug, Args)]
 pub(crate) struct PluginArgs {
-    /// The component
-    #[arg(value_name = "PLUGIN.wasm")]
-    pub(crate) plugin: PathBuf,
+    /// The component: a file, or oci://REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST] for one in a registry
+    #[arg(value_name = "PLUGIN.wasm", value_parser = component())]
+    pub(crate) plugin: Component,
     /// Grants, capabilities and limits, a TOML file [default: the file beside the component with the ending .toml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
@@ -19,6 +21,8 @@ pub(crate) struct PluginArgs {
     /// repeated. `task-state inspect` shows all of them
     #[arg(long = "limit", value_name = "KEY=VALUE", value_parser = limit)]
     pub(crate) limits: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) way: WayArgs,
 }
 
 /// Show what a component imports and exports, and whether it is a plugin

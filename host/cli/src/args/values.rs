@@ -1,6 +1,13 @@
 //! How values are read from the command line. Each error names the value.
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use task_state_host::record::{InvalidValue, JsonObject, Status, TaskId};
+use task_state_registry::Component;
+
+/// A component, in a file or in a registry.
+pub(super) fn component() -> impl TypedValueParser<Value = Component> {
+    OsStringValueParser::new().try_map(|text| Component::parse(&text))
+}
 
 /// An id of a task that is there already, however strange.
 pub(super) fn stored_id(text: &str) -> Result<TaskId, InvalidValue> {

@@ -1,46 +1,58 @@
 //! `compile`: compiles plugins, so that whoever loads them later finds them in the cache.
 
-use std::path::PathBuf;
-
 use serde_json::json;
-use task_state_host::{Grants, Host, LoadRequest};
+use task_state_host::Grants;
+use task_state_registry::Registry;
 use task_state_serve::PlatformConfig;
 
-use super::plugin_file::{PluginFile, loading_host, no_store};
-use super::run::not_loaded;
+use super::plugin_file::{PluginFile, loading_host, no_store, not_loaded};
 use crate::args::CompileArgs;
 use crate::exit::Exit;
-use crate::output::{Out, name};
+use crate::output::{Out, Screen, name};
 
-pub(super) async fn compile(args: CompileArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    let mut compiled = Vec::new();
-    for (host, path, request) in plugins(args)? {
-        let loaded = host.load_file(&path, request).await;
-        loaded.map_err(|error| not_loaded(&path, error))?;
-        let shown = path.display().to_string();
-        if !out.is_json() {
-            out.result(&format!("{}: compiled", name(&shown)), &())?;
+pub(super) async fn compile(args: CompileArgs, out: &mut Out, screen: &Screen) -> anyhow::Result<Exit> {
+    let mut compiled = Compiled { out, names: Vec::new() };
+    match args.config {
+        Some(config) => {
+            let (config, registry) = (PlatformConfig::read(&config)?, Registry::from_env());
+            let host = loading_host(config.load_limits.clone())?;
+            for plugin in &config.plugins {
+                let loaded = plugin.component.load(&host, plugin.load_request(), &registry).await;
+                loaded.map_err(|error| not_loaded(&plugin.component, error))?;
+                compiled.add(plugin.component.to_string())?;
+            }
         }
-        compiled.push(shown);
+        // Each by a host with the limits that it will be loaded with.
+        None => {
+            for component in args.plugins {
+                let file = PluginFile::of(component, args.way.clone(), Grants::none())?;
+                file.load(&file.host(no_store()?)?, screen).await?;
+                compiled.add(file.component.to_string())?;
+            }
+        }
     }
-    if out.is_json() {
-        out.result("", &json!({"compiled": compiled}))?;
-    }
-    Ok(Exit::Done)
+    compiled.tell()
 }
 
-/// What is to be compiled, each by a host with the limits that it will be loaded with.
-fn plugins(args: CompileArgs) -> anyhow::Result<Vec<(Host, PathBuf, LoadRequest)>> {
-    let Some(config) = args.config else {
-        let file = |path: PathBuf| {
-            let file = PluginFile::beside(&path, Grants::none())?;
-            Ok((file.host(no_store()?)?, path, file.manifest.into()))
-        };
-        return args.plugins.into_iter().map(file).collect();
-    };
-    let config = PlatformConfig::read(&config)?;
-    let host = loading_host(config.load_limits.clone())?;
-    let plugin =
-        |plugin: &task_state_serve::PluginConfig| (host.clone(), plugin.component.clone(), plugin.load_request());
-    Ok(config.plugins.iter().map(plugin).collect())
+/// What was compiled so far, which people are told at once.
+struct Compiled<'o> {
+    out: &'o mut Out,
+    names: Vec<String>,
+}
+
+impl Compiled<'_> {
+    fn add(&mut self, component: String) -> anyhow::Result<()> {
+        if !self.out.is_json() {
+            self.out.result(&format!("{}: compiled", name(&component)), &())?;
+        }
+        self.names.push(component);
+        Ok(())
+    }
+
+    fn tell(self) -> anyhow::Result<Exit> {
+        if self.out.is_json() {
+            self.out.result("", &json!({"compiled": self.names}))?;
+        }
+        Ok(Exit::Done)
+    }
 }

@@ -9,11 +9,12 @@ mod interrupt;
 mod listing;
 mod plugin_file;
 mod queue;
+mod registry;
 mod run;
 mod serve;
 mod show;
 
-pub(crate) use run::not_loaded;
+pub(crate) use plugin_file::not_loaded;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ use clap::error::ErrorKind;
 use task_state_host::record::TaskId;
 use task_state_host::store::{self, SharedStore};
 use task_state_host::{CompilerProcess, StartError};
+use task_state_registry::{ComponentError, RegistryError};
 
 use crate::args::{self, Cli, Command, LogFormat, TaskCommand, TestArgs};
 use crate::exit::Exit;
@@ -110,10 +112,12 @@ async fn dispatch(cli: Cli, screen: &Screen) -> anyhow::Result<Exit> {
             return author::test(&args, &mut Out::new(cli.output), screen).await;
         }
         Command::Test(args) => Work::Record(args),
-        Command::Compile(args) => return compile::compile(args, &mut Out::new(cli.output)).await,
+        Command::Compile(args) => return compile::compile(args, &mut Out::new(cli.output), screen).await,
         Command::Serve(args) if args.check => return serve::check(args, &mut Out::new(cli.output), screen).await,
         Command::Serve(args) => return serve::serve(args, cli.store, screen).await,
-        Command::Inspect(args) => return inspect::inspect(args, &mut Out::new(cli.output)).await,
+        Command::Inspect(args) => return inspect::inspect(args, &mut Out::new(cli.output), screen).await,
+        Command::Push(args) => return registry::push(args, &mut Out::new(cli.output), screen).await,
+        Command::Pull(args) => return registry::pull(args, &mut Out::new(cli.output)).await,
         // It was carried out before there were any threads.
         Command::CompileComponent(_) => return Ok(Exit::Done),
         Command::Tasks(command) => Work::Tasks(command),
@@ -165,7 +169,12 @@ impl Session {
     /// Says which store it was that could not be reached.
     fn located<T>(&self, result: anyhow::Result<T>) -> anyhow::Result<T> {
         result.map_err(|error| match Exit::of_error(&error) {
-            Exit::Unreachable => open_store::located(error, &self.store.location()),
+            // A registry is no store, and its errors name it.
+            Exit::Unreachable
+                if !error.chain().any(|cause| cause.is::<RegistryError>() || cause.is::<ComponentError>()) =>
+            {
+                open_store::located(error, &self.store.location())
+            }
             _ => error,
         })
     }

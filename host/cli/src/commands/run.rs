@@ -11,7 +11,7 @@ use futures_util::stream::BoxStream;
 use serde::de::IgnoredAny;
 use task_state_host::record::{JsonObject, Service, UserId};
 use task_state_host::store::{self, Access, News};
-use task_state_host::{Grants, Input, Limits, LoadError, Outcome, OutputSink, Run, RunEvent, RunEvents, RunRequest};
+use task_state_host::{Grants, Input, Limits, Outcome, OutputSink, Run, RunEvent, RunEvents, RunRequest};
 
 use super::interrupt::Interrupt;
 use super::plugin_file::PluginFile;
@@ -92,15 +92,14 @@ pub(super) async fn run_until(mut job: Job, mut interrupt: Interrupt, session: &
     job.request.output = OutputSink::callback(move |bytes| screen.guest(bytes));
     let events = job.request.events();
     let host = job.plugin.host(session.store.clone())?;
-    let path = job.plugin.path;
     let loaded = tokio::select! {
-        loaded = host.load_file(&path, job.plugin.manifest) => loaded,
+        loaded = job.plugin.load(&host, &session.screen) => loaded,
         () = interrupt.requested() => {
             session.screen.line("interrupted before the task was started");
             return Ok(Exit::Cancelled);
         }
     };
-    let plugin = loaded.map_err(|error| not_loaded(&path, error))?;
+    let plugin = loaded?;
     let asked_for = job.request.task_id.clone();
     let started = plugin.start(job.request).await;
     let run = match &asked_for {
@@ -122,14 +121,6 @@ pub(super) async fn run_until(mut job: Job, mut interrupt: Interrupt, session: &
         }
     }
     Ok(Exit::of_status(outcome.status))
-}
-
-/// Names the file in an error that is about a component.
-pub(crate) fn not_loaded(path: &Path, error: LoadError) -> anyhow::Error {
-    match error {
-        LoadError::File { .. } => error.into(),
-        _ => anyhow::Error::new(error).context(format!("{path:?} is not loaded")),
-    }
 }
 
 /// Shows a run until its end, and passes an interrupt on to it.

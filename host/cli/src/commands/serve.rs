@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use task_state_host::Settings;
 use task_state_host::store::StoreUrl;
+use task_state_registry::Registry;
 use task_state_serve::{ConfigError, Platform, PlatformConfig, PluginConfig, Reloaded, Surroundings, Token};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -71,12 +72,15 @@ fn read(args: &ServeArgs, screen: &Screen) -> anyhow::Result<Option<PlatformConf
 /// Says what is wrong with the configuration, and which plugins would be loaded.
 pub(super) async fn check(args: ServeArgs, out: &mut Out, screen: &Screen) -> anyhow::Result<Exit> {
     let Some(config) = read(&args, screen)? else { return Ok(Exit::Usage) };
-    let host = loading_host(config.load_limits.clone())?;
+    let (host, registry) = (loading_host(config.load_limits.clone())?, Registry::from_env());
     let mut documents = Vec::new();
     let mut exit = Exit::Done;
     for plugin in &config.plugins {
-        let inspected = host.inspect_file(&plugin.component, plugin.load_request()).await;
-        let refusal = inspected.map_or_else(Some, |inspection| inspection.refusal).map(|error| error.to_string());
+        let inspected = plugin.component.inspect(&host, plugin.load_request(), &registry).await;
+        let refusal = match inspected {
+            Ok(inspection) => inspection.refusal.map(|error| error.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
         if refusal.is_some() {
             exit = Exit::Usage;
         }
@@ -92,7 +96,7 @@ pub(super) async fn check(args: ServeArgs, out: &mut Out, screen: &Screen) -> an
 }
 
 fn line(plugin: &PluginConfig, refusal: Option<&str>) -> String {
-    let component = name(&plugin.component.display().to_string()).to_string();
+    let component = name(&plugin.component.to_string()).to_string();
     let services = plugin.services.iter().map(|service| name(service).to_string()).collect::<Vec<_>>().join(", ");
     match refusal {
         None => format!("{component}: loads, for {services}"),
@@ -101,5 +105,5 @@ fn line(plugin: &PluginConfig, refusal: Option<&str>) -> String {
 }
 
 fn document(plugin: &PluginConfig, refusal: Option<&str>) -> Value {
-    json!({"component": plugin.component.display().to_string(), "services": plugin.services, "refusal": refusal})
+    json!({"component": plugin.component.to_string(), "services": plugin.services, "refusal": refusal})
 }

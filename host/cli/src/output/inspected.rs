@@ -12,7 +12,8 @@ use super::text::name;
 
 /// A component that was inspected, with its manifest, if there is one.
 pub(crate) struct Inspected<'a> {
-    pub(crate) path: &'a Path,
+    /// Where it is.
+    pub(crate) component: String,
     pub(crate) inspection: &'a Inspection,
     pub(crate) manifest: Option<(&'a Path, &'a Manifest)>,
 }
@@ -22,7 +23,7 @@ impl Inspected<'_> {
     pub(crate) fn text(&self) -> String {
         let of = self.inspection;
         let mut rows = Rows::default();
-        rows.add("component", name(&self.path.to_string_lossy()));
+        rows.add("component", name(&self.component));
         rows.add("size", size(of.size));
         rows.add("sha256", of.sha256.to_string());
         rows.all("language", of.languages.iter().map(tool));
@@ -61,7 +62,7 @@ impl Inspected<'_> {
         let is_operation = |need: &Need| matches!(need, Need::Operation(_));
         let object = |pairs: Vec<(&'static str, String)>| -> Value { pairs.into_iter().collect() };
         json!({
-            "component": self.path.to_string_lossy(),
+            "component": self.component,
             "size": of.size,
             "sha256": of.sha256.to_string(),
             "languages": tools(&of.languages),

@@ -65,7 +65,7 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:9000";
 ///     compile-time = "2m"
 ///
 ///     [[plugins]]
-///     component = "csv_profile.wasm"       # relative to this file, as every path is
+///     component = "csv_profile.wasm"       # relative to this file, as every path is; or oci://…@sha256:…
 ///     services = ["analytics"]             # whose tasks it runs
 ///     users = ["alice"]                    # anyone's, if absent
 ///     concurrency = 8                      # of this process; as many as there is room for, if absent

@@ -1,7 +1,7 @@
 //! The tables `[[plugins]]`: which component, whose tasks it runs, and what it may do and use.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use task_state_host::record::{InvalidValue, Service, UserId};
 use task_state_host::store::Allowed;
 use task_state_host::{Grants, LoadRequest, Manifest};
+use task_state_registry::{Artifact, Component, Reference};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
@@ -25,8 +26,9 @@ pub(super) const NONE: &str = "it names no plugin: each is a table [[plugins]] w
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PluginConfig {
-    /// The component.
-    pub component: PathBuf,
+    /// The component: a file, or an artifact in a registry. One that is not pinned is refused when it is loaded, with the
+    /// digest that it has then.
+    pub component: Component,
     /// The services whose tasks it runs: at least one.
     pub services: BTreeSet<String>,
     /// The users whose tasks it runs.
@@ -61,6 +63,7 @@ struct PluginTable {
     per_user_concurrency: Option<Spanned<i64>>,
     attempts: Option<Spanned<i64>>,
     backoff: Option<Spanned<String>>,
+    plain_http: Option<Spanned<bool>>,
     /// Here to be named among the keys, as those that follow: they were taken out before.
     #[serde(rename = "sha256")]
     _sha256: Option<IgnoredAny>,
@@ -156,7 +159,7 @@ impl PluginTable {
         }
         let attempts = number(source, "number of attempts", self.attempts, 1..=1_000);
         Some(PluginConfig {
-            component: file_path(source, directory, self.component)?,
+            component: component(source, directory, self.component, self.plain_http)?,
             services,
             users,
             concurrency: number(source, "number of runs", self.concurrency, COUNTS),
@@ -166,6 +169,24 @@ impl PluginTable {
             manifest,
         })
     }
+}
+
+/// Where a component is: a path relative to the directory that the file is in, or a reference.
+fn component(
+    source: &mut Source<'_>,
+    directory: &Path,
+    text: Spanned<String>,
+    plain_http: Option<Spanned<bool>>,
+) -> Option<Component> {
+    if Reference::is_meant(text.get_ref()) {
+        let mut artifact = Artifact::new(source.right(&text.span(), text.get_ref().parse())?);
+        artifact.plain_http = plain_http.is_some_and(Spanned::into_inner);
+        return Some(Component::Artifact(artifact));
+    }
+    if let Some(said) = plain_http {
+        source.wrong(&said.span(), "`plain-http` is said of a component in a registry, and this one is a file");
+    }
+    file_path(source, directory, text).map(Component::File)
 }
 
 /// A list of names, each there once.

@@ -3,6 +3,8 @@ use std::collections::BTreeSet;
 use task_state_host::Operation;
 use task_state_host::store::Allowed;
 
+use task_state_registry::Component;
+
 use super::*;
 
 fn parse(text: &str) -> Result<PlatformConfig, String> {
@@ -23,7 +25,7 @@ fn what_a_platform_leaves_out_takes_its_default() {
     assert_eq!([config.settle, config.adopt_after, config.drain].map(|time| time.as_secs()), [2, 60, 30]);
     assert_eq!(config.load_limits, LoadLimits::default());
     let [plugin] = &config.plugins[..] else { panic!("{:?}", config.plugins) };
-    assert_eq!(plugin.component, Path::new("conf/a.wasm"));
+    assert_eq!(plugin.component, Component::File("conf/a.wasm".into()));
     assert_eq!((plugin.users.clone(), plugin.concurrency, plugin.per_user_concurrency), (Allowed::Any, None, None));
     assert_eq!((plugin.attempts, plugin.backoff.as_secs()), (1, 10));
     assert!(plugin.manifest.capabilities.is_empty());
@@ -55,7 +57,7 @@ fn every_key_is_read() {
     assert_eq!((loading.component_bytes, loading.compile_memory_bytes), (6 << 20, 7));
     assert_eq!(loading.compile_time.as_secs(), 8);
     let [first, second] = &config.plugins[..] else { panic!("{:?}", config.plugins) };
-    assert_eq!(first.component, Path::new("/a.wasm"));
+    assert_eq!(first.component, Component::File("/a.wasm".into()));
     assert_eq!(
         (first.services.clone(), first.users.clone()),
         (["s", "t"].map(String::from).into(), Allowed::only(["u"]))
@@ -180,4 +182,26 @@ fn no_task_has_two_plugins() {
     }
     assert!(two("users = ['u']", "services = ['s']\nusers = ['v']").is_ok());
     assert!(two("", "services = ['t']").is_ok());
+}
+
+#[test]
+fn a_component_in_a_registry_is_read_and_one_that_cannot_be_is_named_with_its_place() {
+    let sum = "0".repeat(64);
+    let at = |component: &str, more: &str| format!("[[plugins]]\ncomponent = '{component}'\nservices = ['s']\n{more}");
+    let pinned = format!("oci://registry.example.com/plugins/a:1.0@sha256:{sum}");
+    for (component, more, is_plain) in [(pinned.as_str(), "", false), ("oci://r/a:1", "plain-http = true", true)] {
+        let config = parse(&at(component, more)).unwrap();
+        let Component::Artifact(artifact) = &config.plugins[0].component else { panic!("{config:?}") };
+        assert_eq!((artifact.reference.to_string().as_str(), artifact.plain_http), (component, is_plain));
+    }
+    for (component, more, said) in [
+        ("oci://r", "", "2:13: invalid reference \"oci://r\": it has the form oci://REGISTRY/REPOSITORY"),
+        ("oci://r/a@sha256:1", "", "2:13: invalid digest \"sha256:1\""),
+        ("oci://u:hunter2@r/a", "", "2:13: invalid reference (not shown, as it may hold a password)"),
+        ("a.wasm", "plain-http = true", "4:14: `plain-http` is said of a component in a registry"),
+        ("oci://r/a", "plain-http = 'yes'", "4:14: invalid type"),
+    ] {
+        let error = parse(&at(component, more)).unwrap_err();
+        assert!(error.contains(said) && !error.contains("hunter2"), "{error}");
+    }
 }

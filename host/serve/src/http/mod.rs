@@ -15,7 +15,6 @@ mod tasks;
 mod token;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -27,6 +26,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use http::{Request, StatusCode};
 use task_state_host::dispatch::Dispatcher;
+use task_state_registry::Component;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
@@ -90,7 +90,7 @@ impl Contract {
 #[non_exhaustive]
 pub struct Readiness {
     /// Components of the configuration that were not loaded.
-    pub missing: Vec<PathBuf>,
+    pub missing: Vec<Component>,
     /// Whether the process is about to end.
     pub is_draining: bool,
 }

@@ -39,7 +39,7 @@ pub(super) async fn readyz(State(shared): State<Shared>) -> Response {
     let answers = shared.store_answers().await;
     // What did not load after a start has left what was there before in its place.
     let is_ready = answers && !state.is_draining;
-    let missing = state.missing.iter().map(|path| Json::text(path.display().to_string())).collect();
+    let missing = state.missing.iter().map(|component| Json::text(component.to_string())).collect();
     let body = Json::object([
         ("ready", Json::Bool(is_ready)),
         ("store", Json::text(if answers { "ok" } else { "unavailable" })),

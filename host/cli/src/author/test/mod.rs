@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use task_state_host::record::TaskId;
 use task_state_host::store::{self, Access, Precondition, SharedStore, StoreUrl};
 use task_state_host::{BadVariable, Host, LoadRequest, Manifest, OutputSink, RunRequest, Settings};
+use task_state_registry::Component;
 
 pub(crate) use record::record;
 pub(crate) use report::Report;
@@ -46,7 +47,8 @@ pub(crate) async fn test(
         let store = store::open(&StoreUrl::Memory, &settings()?).await?;
         let host = host(store.clone())?;
         let plugin = host.load_file(component, load).await;
-        let plugin = plugin.map_err(|error| crate::commands::not_loaded(component, error))?;
+        let plugin =
+            plugin.map_err(|error| crate::commands::not_loaded(&Component::File(component.to_owned()), error))?;
         let output = Tail::default();
         let mut request = fixture.request(path.parent().unwrap_or(folder))?;
         request.limits = Some(manifest.limits.clone());
