@@ -139,8 +139,8 @@ fn the_examples_of_every_help_work_as_they_stand() -> Result<()> {
     }
     let platform = "[[plugins]]\ncomponent = \"quickstart.wasm\"\nservices = [\"analytics\"]\n";
     std::fs::write(shell.directory().join("platform.toml"), platform)?;
-    // The suite `languages` goes the way of those that need a project.
-    let elsewhere = ["run", "build", "test", "dev"];
+    // The suite `languages` goes the way of those that need a project, and `registry` that of those that need a registry.
+    let elsewhere = ["run", "build", "test", "dev", "push", "pull"];
     for name in names.iter().filter(|name| !elsewhere.contains(&name.as_str())) {
         let status = if ["logs", "wait"].contains(&name.as_str()) { "completed" } else { "pending" };
         default.done(["save", "external-1", "--service", "analytics", "--user", "alice", "--status", status])?;

@@ -11,3 +11,4 @@ mod frontend_contract;
 mod life;
 mod operators;
 mod peers;
+mod registry;

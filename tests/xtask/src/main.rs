@@ -1,6 +1,7 @@
 //! `cargo xtask`: the few commands that a newcomer and CI call. Each brings what it needs, or says what is missing, and
 //! shows every command that it runs, so that whoever reads along can run them without it.
 
+mod apt;
 mod bench;
 mod build;
 mod demo;
@@ -8,6 +9,7 @@ mod fuzz;
 mod languages;
 mod python;
 mod redis;
+mod registry;
 mod run;
 mod suite;
 
@@ -23,8 +25,8 @@ use clap::{Parser, Subcommand};
 enum Xtask {
     /// Build the example plugins and the command, run both plugins, and show what they left. Needs no Redis
     Demo,
-    /// Run the whole suite. Needs a Redis server, and installs one with apt-get where it can; with Python, it also reads
-    /// as the Python package does
+    /// Run the whole suite. Needs a Redis server and a registry, and installs them with apt-get where it can; with Python, it
+    /// also reads as the Python package does
     Test {
         /// Arguments for `cargo test --workspace`, such as `--test store_redis`; after `--`, those for the tests themselves
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]

@@ -1,17 +1,23 @@
 //! A Redis or Valkey server for the suites: the one that is there, or one that apt-get brings.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use crate::run::{find, heading, output, program, run, succeeds};
+use crate::apt;
+use crate::run::{find, heading, output, program};
 
 /// The programs looked for on the `PATH`, the first one first.
 const NAMES: [&str; 2] = ["redis-server", "valkey-server"];
 
 /// The oldest version that the host works with.
 const OLDEST: u32 = 7;
+
+/// How else a server can be had.
+const WANTED: &str = "the suite needs a Redis server (7 or later) or a Valkey server. Install `redis-server` or \
+                      `valkey-server` by your system's package manager (`brew install redis`, `dnf install valkey`, …) so \
+                      that it is on the PATH, or name the program in REDIS_SERVER";
 
 /// The server program: what `REDIS_SERVER` names, else one on the `PATH`, else one installed now.
 pub(crate) fn ensure() -> Result<PathBuf> {
@@ -20,7 +26,7 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     let server = match named.or_else(present) {
         Some(server) => server,
         None => {
-            install()?;
+            apt::install("redis-server", WANTED)?;
             present().context("the package was installed, but there is no redis-server on the PATH")?
         }
     };
@@ -41,46 +47,6 @@ fn present() -> Option<PathBuf> {
 /// The first number of the version in a line such as `Redis server v=7.0.15 sha=…`.
 fn major(line: &str) -> Option<u32> {
     line.split_once("v=")?.1.split('.').next()?.parse().ok()
-}
-
-/// Installs the server, if that is possible without asking anybody.
-fn install() -> Result<()> {
-    let Some(apt_get) = find("apt-get") else { return missing("there is no apt-get to install one") };
-    let Some(prefix) = privilege() else { return missing("apt-get may not be used without a password") };
-    if apt(prefix, &apt_get, &["install", "--yes", "--no-install-recommends", "redis-server"]).is_err() {
-        // A fresh image has no lists of packages, or old ones.
-        apt(prefix, &apt_get, &["update"])?;
-        apt(prefix, &apt_get, &["install", "--yes", "--no-install-recommends", "redis-server"])?;
-    }
-    Ok(())
-}
-
-fn missing(why: &str) -> Result<()> {
-    bail!(
-        "the suite needs a Redis server ({OLDEST} or later) or a Valkey server, and {why}. Install `redis-server` or \
-         `valkey-server` by your system's package manager (`brew install redis`, `dnf install valkey`, …) so that it is \
-         on the PATH, or name the program in REDIS_SERVER"
-    )
-}
-
-/// What goes before a command that needs root: nothing, or sudo where it asks for no password.
-fn privilege() -> Option<&'static [&'static str]> {
-    let user = output(program("id").arg("-u")).ok()?;
-    if user.trim() == "0" {
-        Some(&[])
-    } else if succeeds(program("sudo").args(["-n", "true"])) {
-        Some(&["sudo", "-n"])
-    } else {
-        None
-    }
-}
-
-fn apt(prefix: &[&str], apt_get: &Path, arguments: &[&str]) -> Result<()> {
-    let frontend = "DEBIAN_FRONTEND=noninteractive";
-    match prefix {
-        [] => run(program("env").arg(frontend).arg(apt_get).args(arguments)),
-        [sudo, options @ ..] => run(program(sudo).args(options).args(["env", frontend]).arg(apt_get).args(arguments)),
-    }
 }
 
 #[cfg(test)]

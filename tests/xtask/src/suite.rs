@@ -7,12 +7,12 @@ use anyhow::Result;
 
 use crate::languages::Tools;
 use crate::run::{cargo, heading, run};
-use crate::{build, python, redis};
+use crate::{build, python, redis, registry};
 
-/// Checks the interface, builds plugins, command and suites, finds or installs a Redis server, and runs `cargo test`.
+/// Checks the interface, builds plugins, command and suites, finds or installs a Redis server and a registry, and runs `cargo test`.
 pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
     wit()?;
-    let redis = redis::ensure()?;
+    let (redis, registry) = (redis::ensure()?, registry::ensure()?);
     build::plugins(&["quickstart", "csv-profile", "link-check", "test-guests"])?;
     build::native(&["--tests", "--examples"])?;
     let target = build::target_directory()?;
@@ -32,7 +32,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
         test.env("TASK_STATE_PYTHON", python);
     }
     tools.give_to(&mut test)?;
-    run(test.args(["test", "--workspace"]).args(arguments).env("REDIS_SERVER", redis))
+    run(test.args(["test", "--workspace"]).args(arguments).env("REDIS_SERVER", redis).env("DOCKER_REGISTRY", registry))
 }
 
 /// Checks that the interface is compatible with what was released.
