@@ -22,8 +22,8 @@ pub(crate) struct Tools {
 impl Tools {
     /// Installs what can be installed. What cannot is said loudly, and in CI it is an error.
     pub(crate) fn ensure(target: &Path) -> Result<Self> {
-        let python = unless_missing("Python", python::ensure_sdk(target))?;
-        let has_node = unless_missing("JavaScript", ensure_node())?.is_some();
+        let python = unless_missing("plugins in Python", python::ensure_sdk(target))?;
+        let has_node = unless_missing("plugins in JavaScript", ensure_node())?.is_some();
         Ok(Self { python, has_node })
     }
 
@@ -65,15 +65,15 @@ impl Tools {
     }
 }
 
-/// What was installed; none if it could not be, which is said.
-fn unless_missing<T>(language: &str, ensured: Result<T>) -> Result<Option<T>> {
+/// What was installed; none if it could not be. What is not tested then is said, and in CI it is an error.
+pub(crate) fn unless_missing<T>(tested: &str, ensured: Result<T>) -> Result<Option<T>> {
     match ensured {
         Ok(tools) => Ok(Some(tools)),
         Err(error) if env::var_os("CI").is_some_and(|ci| !ci.is_empty()) => {
-            Err(error.context(format!("plugins in {language} cannot be tested")))
+            Err(error.context(format!("{tested} cannot be tested")))
         }
         Err(error) => {
-            eprintln!("\n!!! SKIPPED: all tests of plugins in {language}: {error:#}\n");
+            eprintln!("\n!!! SKIPPED: all tests of {tested}: {error:#}\n");
             Ok(None)
         }
     }

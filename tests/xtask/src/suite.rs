@@ -5,9 +5,9 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
-use crate::languages::Tools;
+use crate::languages::{Tools, unless_missing};
 use crate::run::{cargo, heading, run};
-use crate::{build, python, redis, registry};
+use crate::{build, promtool, python, redis, registry};
 
 /// Checks the interface, builds plugins, command and suites, finds or installs a Redis server and a registry, and runs `cargo test`.
 pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
@@ -22,6 +22,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
         python::ensure_dms(&target)?;
     }
     let tools = Tools::ensure(&target)?;
+    let promtool = unless_missing("alert rules and dashboards", promtool::ensure(&target))?;
     // Whoever asks for some tests has not asked for these.
     if arguments.iter().all(|argument| argument.to_string_lossy().starts_with("--no-")) {
         tools.test_sdks(&target)?;
@@ -30,6 +31,9 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
     let mut test = cargo();
     if let Some(python) = python {
         test.env("TASK_STATE_PYTHON", python);
+    }
+    if let Some(promtool) = promtool {
+        test.env("TASK_STATE_PROMTOOL", promtool);
     }
     tools.give_to(&mut test)?;
     run(test.args(["test", "--workspace"]).args(arguments).env("REDIS_SERVER", redis).env("DOCKER_REGISTRY", registry))
