@@ -4,6 +4,7 @@
 mod access;
 mod bounds;
 mod contract;
+mod deploy;
 mod failover;
 mod fixture;
 mod frontend;
