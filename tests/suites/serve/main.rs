@@ -13,3 +13,4 @@ mod life;
 mod operators;
 mod peers;
 mod registry;
+mod rolling;
