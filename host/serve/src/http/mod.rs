@@ -9,6 +9,7 @@ mod body;
 mod frontend;
 mod json;
 mod model;
+mod page;
 mod problem;
 mod state;
 mod tasks;
@@ -146,6 +147,7 @@ pub fn router(contract: Contract) -> Router {
     let router = tasks
         .merge(access::session_routes())
         .merge(frontend::routes())
+        .merge(page::routes())
         .route("/healthz", get(state::healthz))
         .route("/readyz", get(state::readyz))
         .route("/metrics", get(state::metrics))

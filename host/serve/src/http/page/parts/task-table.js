@@ -1,0 +1,133 @@
+// A table of tasks: rows are kept while they are listed, so that nothing jumps when one changes.
+
+import { attribute, h, keyed, said, text } from "../dom.js";
+import { taskLink } from "../router.js";
+import { short, show, time } from "../times.js";
+import { progressBar } from "./progress.js";
+import { setStatus, statusBadge } from "./status.js";
+
+/** A table; `onSelect(ids)` is told which tasks are ticked. Without it there is nothing to tick. */
+export function taskTable({ onSelect, label = "Tasks" }) {
+  const selected = new Set();
+  const rows = new Map();
+  const body = h("tbody");
+  const all = onSelect && h("input", { type: "checkbox", "aria-label": "Select all tasks on this page", on: { change: selectAll } });
+  const heads = ["Task", "Service", "User", "Status", "Progress", "Priority", "Created", "Updated"];
+  const element = h(
+    "table",
+    { class: "tasks", "aria-label": label },
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        all && h("th", { class: "tick", scope: "col" }, all),
+        heads.map((name) => h("th", { scope: "col", class: isWide(name) ? "wide-only" : null }, name)),
+      ),
+    ),
+    body,
+  );
+
+  function selectAll() {
+    for (const [id, row] of rows) tick(id, row, all.checked);
+    selection();
+  }
+
+  function tick(id, row, on) {
+    if (on) selected.add(id);
+    else selected.delete(id);
+    if (row.box) row.box.checked = on;
+    attribute(row.element, "class", on ? "is-chosen" : null);
+  }
+
+  function selection() {
+    if (!onSelect) return;
+    all.checked = rows.size > 0 && selected.size === rows.size;
+    all.indeterminate = selected.size > 0 && selected.size < rows.size;
+    onSelect([...selected]);
+  }
+
+  function make(head) {
+    const id = head.task_id;
+    const box = onSelect && h("input", { type: "checkbox", "aria-label": `Select task ${id}` });
+    const under = h("span", { class: "under narrow-only said" }, `${head.service} · ${head.user_id}`);
+    const badge = statusBadge(head.status);
+    const bar = progressBar({ small: true });
+    const priority = h("td", { class: "wide-only" });
+    const updated = time(head.updated_at);
+    const row = h(
+      "tr",
+      {},
+      box && h("td", { class: "tick" }, box),
+      h("th", { class: "id", scope: "row" }, h("a", { href: taskLink(id), class: "said" }, id), under),
+      h("td", { class: "owner wide-only" }, said(head.service)),
+      h("td", { class: "owner wide-only" }, said(head.user_id)),
+      h("td", {}, badge),
+      h("td", { class: "wide-only" }, bar.element),
+      priority,
+      h("td", { class: "wide-only" }, time(head.created_at)),
+      h("td", {}, updated),
+    );
+    const parts = { element: row, box, badge, bar, priority, updated };
+    box?.addEventListener("change", () => {
+      tick(id, parts, box.checked);
+      selection();
+    });
+    rows.set(id, parts);
+    return row;
+  }
+
+  function update(_, head) {
+    const row = rows.get(head.task_id);
+    setStatus(row.badge, head.status);
+    row.bar.set(head.progress);
+    attribute(row.priority, "class", head.priority === "high" ? "wide-only priority-high" : "wide-only faint");
+    text(row.priority, head.priority === "high" ? "High" : "Low");
+    show(row.updated, head.updated_at, short);
+  }
+
+  /** Shows these tasks, in this order. */
+  function set(heads) {
+    const before = new Set(rows.keys());
+    keyed(body, heads, { key: (head) => head.task_id, make, update });
+    for (const head of heads) before.delete(head.task_id);
+    for (const id of before) {
+      rows.delete(id);
+      selected.delete(id);
+    }
+    selection();
+  }
+
+  /** Marks tasks that have just come. */
+  function markNew(ids) {
+    for (const id of ids) rows.get(id)?.element.classList.add("is-new");
+  }
+
+  /** Marks a task that is no more; it stays in its place until the table is read anew. */
+  function markGone(id) {
+    const row = rows.get(id);
+    if (!row) return;
+    tick(id, row, false);
+    if (row.box) row.box.disabled = true;
+    row.element.classList.add("is-gone");
+    selection();
+  }
+
+  function clearSelection() {
+    for (const [id, row] of rows) tick(id, row, false);
+    selection();
+  }
+
+  /** Moves the focus by so many tasks. */
+  function move(by) {
+    const links = [...body.querySelectorAll("th a")];
+    const at = links.indexOf(document.activeElement);
+    const to = at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.max(0, Math.min(links.length - 1, at + by));
+    links[to]?.focus();
+  }
+
+  return { element, set, markNew, markGone, clearSelection, move, has: (id) => rows.has(id) };
+}
+
+const isWide = (name) => ["Service", "User", "Progress", "Priority", "Created"].includes(name);

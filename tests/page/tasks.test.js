@@ -1,0 +1,208 @@
+// What people do with tasks: submit, watch, stop, run again, find, and all of that to many at once.
+
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after } from "node:test";
+import { close, story } from "./browser.js";
+import { eventually, Platform } from "./platform.js";
+
+const platform = await Platform.start();
+after(async () => {
+  await close();
+  await platform.stop();
+});
+
+story("a task that is submitted by the form runs, and its log grows on the page", {}, async (tab) => {
+  await tab.open(platform, "/");
+  await tab.the("link", "Submit").click();
+  await tab.field("Service").fill("analytics");
+  await tab.field("User").fill("alice");
+  await tab.field("Parameters").fill('{"mode": "log-steadily", "entries": "300"}');
+  await tab.field("Task id").fill("by-form");
+  await tab.the("button", "Submit the task").click();
+  await tab.the("heading", "by-form", { level: 1 }).waitFor();
+  await tab.logEndsWith("entry 299");
+  await tab.sees("300 entries");
+  await tab.page.locator(".head .status[data-status=completed]").waitFor();
+  await tab.mark("Up to date");
+});
+
+story("input that is uploaded as a file reaches the plugin, and what it makes of it is shown", {}, async (tab) => {
+  const file = join(tmpdir(), `task-state-page-${process.pid}.csv`);
+  await writeFile(file, "city,visitors\nIncheon,1204\nSeoul,987\n");
+  await tab.open(platform, "/submit");
+  await tab.field("Service").fill("profiling");
+  await tab.field("User").fill("alice");
+  await tab.field("Parameters").fill('{"format": "json"}');
+  await tab.the("radio", "A file").check();
+  await tab.field("File").setInputFiles(file);
+  await tab.the("button", "Submit the task").click();
+  await tab.page.locator(".head .status[data-status=completed]").waitFor();
+  await tab.logEndsWith("profiled 2 rows");
+  await tab.page.locator("section[aria-label=Output] pre", { hasText: '"visitors"' }).waitFor();
+});
+
+story("a form that cannot be taken says why, and keeps what was typed", { expects: /409/ }, async (tab) => {
+  await platform.save("taken");
+  await tab.open(platform, "/submit");
+  await tab.the("button", "Submit the task").click();
+  await tab.sees("Which service?");
+  await tab.field("Service").fill("analytics");
+  await tab.field("User").fill("alice");
+  await tab.field("Parameters").fill("[1]");
+  await tab.the("button", "Submit the task").click();
+  await tab.sees("This is JSON, but no object");
+  await tab.field("Parameters").fill("{}");
+  await tab.field("Task id").fill("taken");
+  await tab.the("button", "Submit the task").click();
+  await tab.page.locator("form .error", { hasText: "taken" }).waitFor();
+  assert.equal(await tab.field("Service").inputValue(), "analytics");
+});
+
+story("a run that is cancelled on the page stops", {}, async (tab) => {
+  await platform.submit("waiting", "alice", { do: "wait" }, { task_id: "to-cancel" });
+  await tab.open(platform, "/tasks/to-cancel");
+  await tab.logEndsWith("at work");
+  await tab.the("button", "Cancel").click();
+  await tab.the("button", "Cancel the task").click();
+  await tab.page.locator(".head .status[data-status=cancelled]").waitFor();
+  await tab.logEndsWith("stopping");
+  assert.equal(await tab.the("button", "Cancel").isDisabled(), true);
+});
+
+story("nothing is done until it is confirmed", {}, async (tab) => {
+  await platform.save("kept");
+  await tab.open(platform, "/tasks/kept");
+  await tab.the("button", "Delete").click();
+  await tab.page.keyboard.press("Escape");
+  await tab.page.locator("dialog").waitFor({ state: "detached" });
+  assert.equal((await platform.ask("GET", "tasks/kept")).task_id, "kept");
+  await tab.the("button", "Delete").click();
+  await tab.the("button", "Delete the task").click();
+  await tab.the("heading", "Tasks", { level: 1 }).waitFor();
+  await assert.rejects(platform.ask("GET", "tasks/kept"), /404/);
+});
+
+story("a task is run again as a new one, with what the first was given", {}, async (tab) => {
+  await platform.submit("analytics", "alice", { mode: "nothing", note: "twice" }, { task_id: "once" });
+  await platform.until("once", "completed");
+  await tab.open(platform, "/tasks/once");
+  await tab.the("button", "Run again").click();
+  await tab.page.locator("dialog").getByRole("button", { name: "Run again" }).click();
+  await tab.until(() => !location.hash.endsWith("/once"));
+  await tab.page.locator("section[aria-label=Parameters]", { hasText: '"twice"' }).waitFor();
+  await tab.page.locator(".head .status[data-status=completed]").waitFor();
+});
+
+story("the priority of a task that waits is changed", {}, async (tab) => {
+  await platform.ask("PUT", "pauses/services/sync");
+  await platform.submit("sync", "alice", { do: "nothing" }, { task_id: "urgent" });
+  await tab.open(platform, "/tasks/urgent");
+  await tab.the("button", "Raise priority").click();
+  await tab.the("button", "Set it to high").click();
+  await tab.the("button", "Lower priority").waitFor();
+  assert.equal((await platform.ask("GET", "tasks/urgent")).priority, "high");
+  await platform.ask("DELETE", "pauses/services/sync");
+  await tab.page.locator(".head .status[data-status=completed]").waitFor();
+});
+
+story("a table has a link for every filter and page, and the link leads back to it", {}, async (tab) => {
+  for (let number = 0; number < 3; number++) await platform.save(`find-${number}`, { user: "finder", status: number === 1 ? "failed" : "pending" });
+  await tab.open(platform, "/tasks");
+  await tab.the("searchbox", "Search by task id").fill("FIND-");
+  await tab.lists(["find-2", "find-1", "find-0"]);
+  await tab.page.locator(".chip[data-status=failed]").click();
+  await tab.lists(["find-1"]);
+  await tab.the("combobox", "Order").selectOption("oldest");
+  await tab.until(() => location.hash === "#/tasks?text=FIND-&status=failed&order=oldest");
+  await tab.page.reload();
+  await tab.lists(["find-1"]);
+  assert.equal(await tab.page.locator(".chip[data-status=failed]").getAttribute("aria-pressed"), "true");
+  await tab.the("button", "Clear filters").click();
+  await tab.page.goBack();
+  await tab.lists(["find-1"]);
+});
+
+story("the pages of a table go on where the last one ended", {}, async (tab) => {
+  for (let number = 0; number < 60; number++) await platform.ask("POST", "tasks", { service: "waiting", user_id: "many", task_id: `page-${1000 + number}`, parameters: {} });
+  await tab.open(platform, "/tasks?text=page-&order=oldest");
+  await tab.until(() => document.querySelectorAll("table.tasks tbody tr").length === 50);
+  const first = await tab.ids();
+  await tab.the("button", "Next").click();
+  await tab.until(() => document.querySelectorAll("table.tasks tbody tr").length === 10);
+  assert.deepEqual([...first, ...(await tab.ids())], Array.from({ length: 60 }, (_, number) => `page-${1000 + number}`));
+  assert.equal(await tab.the("button", "Next").isDisabled(), true);
+  await tab.the("button", "Previous").click();
+  await tab.lists(first);
+});
+
+story("tasks join the table, change in it and leave it as that happens", {}, async (tab) => {
+  await tab.open(platform, "/tasks?user=watched");
+  await tab.sees("No task matches");
+  await tab.mark("Live");
+  await platform.submit("waiting", "watched", { do: "wait" }, { task_id: "seen" });
+  await tab.lists(["seen"]);
+  await tab.page.locator("tr .status[data-status=running]").waitFor();
+  await platform.ask("POST", "tasks/seen/cancel");
+  await tab.page.locator("tr .status[data-status=cancelled]").waitFor();
+  await platform.ask("DELETE", "tasks/seen");
+  await tab.page.locator("tr.is-gone").waitFor();
+});
+
+story("many tasks are cancelled and deleted by filter, after it was said how many", {}, async (tab) => {
+  for (let number = 0; number < 4; number++) await platform.save(`bulk-${number}`, { user: "crowd", status: number === 0 ? "completed" : "pending" });
+  await platform.save("bulk-other", { user: "other" });
+  await tab.open(platform, "/tasks?user=crowd");
+  await tab.lists(["bulk-3", "bulk-2", "bulk-1", "bulk-0"]);
+  await tab.the("button", "Cancel…").click();
+  await tab.the("heading", "Cancel 3 tasks?").waitFor();
+  await tab.the("button", "Back").click();
+  assert.equal((await platform.ask("GET", "tasks/count?user=crowd")).by_status.pending, 3, "a question changes nothing");
+  await tab.the("button", "Cancel…").click();
+  await tab.the("button", "Cancel 3 tasks").click();
+  await eventually("they are cancelled", async () => (await platform.ask("GET", "tasks/count?user=crowd")).by_status.cancelled === 3);
+
+  await tab.the("checkbox", "Select task bulk-1").check();
+  await tab.sees("1 task selected");
+  await tab.the("button", "Delete…").click();
+  await tab.the("button", "Delete 1 task").click();
+  await tab.lists(["bulk-3", "bulk-2", "bulk-0"]);
+  assert.equal((await platform.ask("GET", "tasks/bulk-other")).status, "pending");
+});
+
+story("all tasks there are can be deleted only by whoever types how many", {}, async (tab) => {
+  await platform.save("all-1");
+  await tab.open(platform, "/tasks");
+  await tab.page.locator("table.tasks").waitFor();
+  await tab.the("button", "Delete…").click();
+  const dialog = tab.page.locator("dialog");
+  await dialog.waitFor();
+  const typed = await dialog.locator("label code").textContent();
+  const button = dialog.getByRole("button", { name: `Delete ${Number(typed).toLocaleString("en-GB")} tasks` });
+  assert.equal(await button.isDisabled(), true);
+  await dialog.getByRole("textbox").fill("1234567");
+  assert.equal(await button.isDisabled(), true);
+  await dialog.getByRole("textbox").fill(typed);
+  assert.equal(await button.isDisabled(), false);
+});
+
+story("a task that is not there is said to be none", { expects: /404/ }, async (tab) => {
+  await tab.open(platform, "/tasks/nobody");
+  await tab.sees("There is no such task");
+  await tab.open(platform, "/nowhere");
+  await tab.sees("There is no such view");
+});
+
+story("a task that is deleted while it is looked at stays in sight, and is said to be gone", { expects: /404/ }, async (tab) => {
+  await platform.save("fades", { status: "running" });
+  await platform.run(["append-log", "fades", "still here"]);
+  await tab.open(platform, "/tasks/fades");
+  await tab.logEndsWith("still here");
+  await tab.mark("Live");
+  await platform.run(["delete", "fades", "--yes"]).catch(() => platform.ask("DELETE", "tasks/fades"));
+  await tab.sees("This task is no more");
+  await tab.logEndsWith("still here");
+  assert.equal(await tab.the("button", "Delete").isDisabled(), true);
+});
