@@ -70,7 +70,7 @@ async fn is_ready(serving: &Serving) -> bool {
 
 /// A task of the load: most are short, and one in ten lasts for as long as it takes to be told to stop meanwhile.
 fn task(number: usize) -> Task {
-    Task::to(&format!("t{number}"), if number % 10 == 0 { "pause" } else { "nothing" })
+    Task::to(&format!("t{number}"), if number.is_multiple_of(10) { "pause" } else { "nothing" })
 }
 
 #[tokio::test(flavor = "multi_thread")]
