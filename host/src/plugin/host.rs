@@ -277,6 +277,11 @@ impl Host {
         self.0.on_own_threads(Inspection::of(host, source, request)).await
     }
 
+    /// The name by which others know it: see [`HostBuilder::name`].
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
     /// The store that the tasks are in.
     pub fn store(&self) -> &SharedStore {
         &self.0.store

@@ -34,6 +34,24 @@ pub struct TaskResult {
     pub launcher_output: Option<String>,
 }
 
+impl TaskResult {
+    /// The result in the text of a record; an empty one if there is none that can be read.
+    pub(crate) fn of(record: &[u8]) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Record {
+            result: Option<Texts>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Texts {
+            pod_status: Option<String>,
+            launcher_output: Option<String>,
+        }
+        let read: Option<Record> = serde_json::from_slice(record).ok();
+        let texts = read.and_then(|record| record.result);
+        texts.map_or_else(Self::default, |Texts { pod_status, launcher_output }| Self { pod_status, launcher_output })
+    }
+}
+
 /// A task as the store holds it.
 #[derive(Debug, Clone)]
 pub struct TaskRecord {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Owners, RunId, Ticket};
 use crate::record::{
-    Draft, Head, InvalidValue, JsonObject, Priority, Progress, Service, Status, TaskId, TaskRecord, Timestamp,
+    Draft, Head, InvalidValue, JsonObject, Priority, Progress, Service, Status, TaskId, TaskRecord, TaskResult, Timestamp,
     Unreadable, UserId,
 };
 
@@ -256,6 +256,21 @@ pub struct News {
     pub status: Status,
     /// Entries that were not there before.
     pub entries: Vec<String>,
+    /// How many entries of the log are as they were, from the first on. The new ones follow them, unless a writer without a
+    /// guard has changed more than the end of the log: then `total` is not the sum of both.
+    pub from: usize,
+    /// How many entries the log has.
+    pub total: usize,
     /// How far it has come, if anyone has said so.
     pub progress: Option<Progress>,
+    /// What the workload left behind.
+    pub result: TaskResult,
+}
+
+impl News {
+    /// Whether it says the same as another, but for the entries.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let told = |news: &Self| (news.status, news.total);
+        told(self) == told(other) && self.progress == other.progress && self.result == other.result
+    }
 }

@@ -12,7 +12,7 @@ use super::RedisStore;
 use super::keys;
 use super::server::Link;
 use super::task::{OPENING_BYTES, read_progress, read_task, readable};
-use crate::record::{Clock, Opening, Progress, Status, TaskId, quote};
+use crate::record::{Clock, Opening, Progress, Status, TaskId, TaskResult, quote};
 use crate::store::{Access, Error, News, Result};
 
 /// How often the task is looked at.
@@ -28,8 +28,8 @@ struct Follower {
     skip: usize,
     /// None until the first look.
     seen: Option<Seen>,
-    /// The status and progress that were told last.
-    shown: Option<(Status, Option<Progress>)>,
+    /// What was told last, without the entries.
+    shown: Option<News>,
     /// Where the next entry will stand, if the record is in the shape that this host writes.
     resume: Option<Resume>,
     ended: bool,
@@ -89,11 +89,10 @@ impl Follower {
             }
             match self.look().await {
                 Ok(news) => {
-                    let shown = Some((news.status, news.progress.clone()));
-                    if self.shown == shown && news.entries.is_empty() {
+                    if news.entries.is_empty() && self.shown.as_ref().is_some_and(|shown| news.is_like(shown)) {
                         continue;
                     }
-                    self.shown = shown;
+                    self.shown = Some(News { entries: Vec::new(), ..news.clone() });
                     self.ended = news.status.is_terminal();
                     return Some((Ok(news), self));
                 }
@@ -118,15 +117,16 @@ impl Follower {
         let resume = Resume { at: encoded.log.end, status: record.status() };
         self.resume = (encoded.text.as_bytes() == found.text).then_some(resume);
         let logs = record.logs();
-        let entries = match &mut self.seen {
+        let total = logs.len();
+        let (from, entries) = match &mut self.seen {
             Some(seen) => seen.new_among(logs),
             None => {
                 self.seen = Some(Seen::of(&logs));
-                logs.into_iter().skip(self.skip).collect()
+                (self.skip.min(total), logs.into_iter().skip(self.skip).collect())
             }
         };
         let progress = read_progress(&self.link, &self.id, deadline).await?;
-        Ok(News { status: record.status(), entries, progress })
+        Ok(News { status: record.status(), entries, from, total, progress, result: record.result() })
     }
 
     /// Reads the part after the last entry that was seen. None if that is no longer where it was.
@@ -154,10 +154,13 @@ impl Follower {
             }
             let new = rest.strip_prefix(last.as_bytes()).and_then(read_entries);
             let Some((entries, length)) = new else { return Ok(None) };
+            let result = TaskResult::of(&[b"{\"logs\":[", &rest[last.len() + length..]].concat());
+            let from = seen.hashes.len();
             seen.add(&entries);
+            let total = seen.hashes.len();
             self.resume = Some(Resume { at: resume.at + length, ..resume });
             let progress = progress.and_then(|text| Progress::decode(&text));
-            return Ok(Some(News { status: opening.status, entries, progress }));
+            return Ok(Some(News { status: opening.status, entries, from, total, progress, result }));
         }
         Ok(None)
     }
@@ -177,9 +180,10 @@ impl Seen {
         }
     }
 
-    /// The entries of a log that were not in it before. A writer without a guard may have taken some out of it, or put
-    /// some in their place; those that are still there are not new.
-    fn new_among(&mut self, entries: Vec<String>) -> Vec<String> {
+    /// The entries of a log that were not in it before, and how many stand before the first that has another place than before.
+    /// A writer without a guard may have taken some out of it, or put some in their place; those that are still there are
+    /// not new.
+    fn new_among(&mut self, entries: Vec<String>) -> (usize, Vec<String>) {
         let before = std::mem::replace(self, Self::of(&entries));
         let common = before.hashes.iter().zip(&self.hashes).take_while(|(before, now)| before == now).count();
         let mut others = HashMap::<u64, usize>::new();
@@ -194,7 +198,8 @@ impl Seen {
             _ => true,
         };
         let new: Vec<bool> = self.hashes[common..].iter().map(is_new).collect();
-        entries.into_iter().skip(common).zip(new).filter_map(|(entry, new)| new.then_some(entry)).collect()
+        let new = entries.into_iter().skip(common).zip(new).filter_map(|(entry, new)| new.then_some(entry));
+        (common, new.collect())
     }
 }
 
@@ -224,20 +229,20 @@ mod tests {
     #[test]
     fn only_entries_that_were_not_in_the_log_before_are_new() {
         let log = |text: &str| text.chars().map(String::from).collect::<Vec<_>>();
-        for (before, now, new) in [
-            ("", "ab", "ab"),
-            ("ab", "abc", "c"),
-            ("abc", "abd", "d"),
-            ("abc", "abdce", "de"),
-            ("abc", "bcd", "d"),
-            ("abc", "xy", "xy"),
-            ("abc", "", ""),
-            ("aa", "aaa", "a"),
-            ("ab", "aba", "a"),
+        for (before, now, from, new) in [
+            ("", "ab", 0, "ab"),
+            ("ab", "abc", 2, "c"),
+            ("abc", "abd", 2, "d"),
+            ("abc", "abdce", 2, "de"),
+            ("abc", "bcd", 0, "d"),
+            ("abc", "xy", 0, "xy"),
+            ("abc", "", 0, ""),
+            ("aa", "aaa", 2, "a"),
+            ("ab", "aba", 2, "a"),
         ] {
             let mut seen = Seen::of(&log(before));
-            assert_eq!(seen.new_among(log(now)), log(new), "{before} {now}");
-            assert_eq!(seen.new_among(log(now)), log(""), "{now} again");
+            assert_eq!(seen.new_among(log(now)), (from, log(new)), "{before} {now}");
+            assert_eq!(seen.new_among(log(now)), (now.len(), log("")), "{now} again");
             assert_eq!(seen.last, log(now).pop());
         }
     }

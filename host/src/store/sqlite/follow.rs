@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::fault::Step;
 use super::task::Stored;
 use super::worker::Worker;
-use crate::record::{Progress, Status, TaskId};
+use crate::record::{TaskId, TaskResult};
 use crate::store::{Access, Error, News, Result};
 
 /// How long a follower sleeps between two looks.
@@ -68,8 +68,8 @@ struct Follower {
     seen: Seen,
     version: Version,
     looked: Instant,
-    /// The status and progress that were told last.
-    shown: (Status, Option<Progress>),
+    /// What was told last, without the entries.
+    shown: News,
 }
 
 /// How far a follower has come.
@@ -78,6 +78,7 @@ struct Seen {
     /// The first row of the task: one that was saved again after its end is another one.
     first: i64,
     last_seq: i64,
+    entries: usize,
 }
 
 /// Where the entries begin that a look is for.
@@ -98,7 +99,7 @@ pub(super) async fn follow(
     let looked = Instant::now();
     let (first, seen) = look(&watch, &id, &access, From::Index(skip)).await?;
     let ended = first.status.is_terminal();
-    let shown = (first.status, first.progress.clone());
+    let shown = News { entries: Vec::new(), ..first.clone() };
     let follower = Follower { watch, id, access, seen, version, looked, shown };
     let rest = stream::unfold((!ended).then_some(follower), |follower| async {
         let mut follower = follower?;
@@ -126,9 +127,8 @@ impl Follower {
             self.looked = Instant::now();
             let (news, seen) = look(&self.watch, &self.id, &self.access, From::After(self.seen)).await?;
             self.seen = seen;
-            let shown = (news.status, news.progress.clone());
-            if self.shown != shown || !news.entries.is_empty() {
-                self.shown = shown;
+            if !news.entries.is_empty() || !news.is_like(&self.shown) {
+                self.shown = News { entries: Vec::new(), ..news.clone() };
                 return Ok(news);
             }
         }
@@ -144,10 +144,10 @@ fn look_at(conn: &Connection, id: &TaskId, access: &Access, from: From) -> Step<
     let stored = Stored::find_for(conn, id.as_str(), access)?;
     let first = "SELECT ifnull((SELECT first FROM successor WHERE task = ?1), ?1)";
     let first = conn.prepare_cached(first)?.query_row([stored.num], |row| row.get(0))?;
-    let (after, skip) = match from {
+    let (after, skip, before) = match from {
         From::After(seen) if seen.first != first => return Err(Error::NotFound.into()),
-        From::After(seen) => (seen.last_seq, 0),
-        From::Index(skip) => (0, skip),
+        From::After(seen) => (seen.last_seq, 0, seen.entries),
+        From::Index(skip) => (0, skip, skip.min(count(conn, stored.num)?)),
     };
     let sql = "SELECT text FROM entry WHERE task = ?1 AND seq > ?2 ORDER BY seq LIMIT -1 OFFSET ?3";
     let mut statement = conn.prepare_cached(sql)?;
@@ -158,5 +158,17 @@ fn look_at(conn: &Connection, id: &TaskId, access: &Access, from: From) -> Step<
         entries.push(serde_json::from_slice(text).map_err(|why| stored.unreadable(why))?);
     }
     let (status, progress) = (stored.status()?, stored.progress(conn)?);
-    Ok((News { status, entries, progress }, Seen { first, last_seq: stored.last_seq }))
+    let total = before + entries.len();
+    let seen = Seen { first, last_seq: stored.last_seq, entries: total };
+    let body = "SELECT CAST(record AS BLOB) FROM body WHERE task = ?1";
+    let body: Option<Vec<u8>> = conn.prepare_cached(body)?.query_row([stored.num], |row| row.get(0)).optional()?;
+    let result = body.map_or_else(TaskResult::default, |record| TaskResult::of(&record));
+    Ok((News { status, entries, from: before, total, progress, result }, seen))
+}
+
+/// How many entries a task has.
+fn count(conn: &Connection, task: i64) -> Step<usize> {
+    let sql = "SELECT count(*) FROM entry WHERE task = ?1";
+    let count: i64 = conn.prepare_cached(sql)?.query_row([task], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or_default())
 }
