@@ -28,10 +28,13 @@
 
 pub mod access;
 pub mod config;
+mod events;
 pub mod http;
 mod metrics;
 mod platform;
+mod presence;
 mod server;
+mod unstalled;
 
 pub use access::{Caller, Operator, Role, Tokens};
 pub use config::{ConfigError, PlatformConfig, PluginConfig, Problem};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus::core::Collector as _;
@@ -36,6 +37,7 @@ struct Inner {
     runs_active: Gauge,
     host_calls: HistogramVec,
     store_errors: IntCounter,
+    ended: AtomicU64,
 }
 
 impl Metrics {
@@ -76,8 +78,14 @@ impl Metrics {
             store_errors: registered
                 .counter("store_errors_total", "Calls on the store that it did not answer, or failed.")?,
             registry,
+            ended: AtomicU64::new(0),
         };
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// How many runs have ended.
+    pub(crate) fn ended(&self) -> u64 {
+        self.0.ended.load(Ordering::Relaxed)
     }
 
     /// All of them, in the text format of Prometheus.
@@ -126,6 +134,7 @@ impl Observer for Metrics {
     }
 
     fn run_ended(&self, service: &str, status: Status, time: Duration) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
         self.0.runs.with_label_values(&[service, status.as_str()]).inc();
         self.0.run_duration.with_label_values(&[service]).observe(time.as_secs_f64());
     }

@@ -12,11 +12,13 @@ use task_state_host::store::SharedStore;
 use task_state_host::{CompilerProcess, Host, HostError, LoadError};
 use task_state_registry::{Component, ComponentError, Registry};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::access::{TokenError, Tokens, is_private};
 use crate::config::{ConfigError, PlatformConfig, PluginConfig};
 use crate::http::{Contract, Held, Token, router};
 use crate::metrics::Metrics;
+use crate::presence::Presence;
 use crate::server::{Identity, Server, identity};
 
 /// What a platform is given besides its configuration.
@@ -125,6 +127,9 @@ pub struct Platform {
     server: Server,
     state: Mutex<State>,
     reloading: tokio::sync::Mutex<()>,
+    presence: Presence,
+    /// Says that the process is there, until it is dropped.
+    _announcing: JoinSet<()>,
 }
 
 /// What it runs by now.
@@ -182,8 +187,22 @@ impl Platform {
         contract.dispatcher.set_routes(only_routes(&routes));
         let started = Server::start(listener, router(contract.clone()), identity.clone());
         let server = started.map_err(|error| ServeError::Listen { address: at, error })?;
+        let presence = Presence::new(&contract, &config);
+        let mut announcing = JoinSet::new();
+        announcing.spawn(presence.clone().announce());
         let state = Mutex::new(State { config, routes });
-        Ok(Self { contract, given_token, registry, identity, server, state, reloading: tokio::sync::Mutex::default() })
+        let reloading = tokio::sync::Mutex::default();
+        Ok(Self {
+            contract,
+            given_token,
+            registry,
+            identity,
+            server,
+            state,
+            reloading,
+            presence,
+            _announcing: announcing,
+        })
     }
 
     /// Where it listens.
@@ -255,6 +274,7 @@ impl Platform {
         self.contract.readiness.change(|readiness| readiness.missing = missing);
         let plugins = routes.len();
         self.dispatcher().set_routes(only_routes(&routes));
+        self.presence.now_runs(&config);
         *self.state() = State { config, routes };
         Reloaded { plugins, problems }
     }
@@ -265,6 +285,8 @@ impl Platform {
         self.contract.readiness.change(|readiness| readiness.is_draining = true);
         let time = self.state().config.drain;
         self.contract.dispatcher.drain(time).await;
+        // Who watches has seen the last runs end, and would keep the server.
+        self.contract.events.close();
         self.server.stop().await;
     }
 

@@ -21,9 +21,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::config::TlsConfig;
 use crate::http::Held;
+use crate::unstalled::Unstalled;
 
 /// How many connections there may be at once. More wait for one of them to end.
-const MAX_CONNECTIONS: usize = 1_024;
+const MAX_CONNECTIONS: usize = 2_048;
 
 /// How long a connection may take for TLS, or for the head of a request; also how long it may lie idle.
 const HEAD_TIME: Duration = Duration::from_secs(30);
@@ -139,7 +140,7 @@ async fn answer(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, ro
         .header_read_timeout(HEAD_TIME)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(Unstalled::new(stream)), TowerToHyperService::new(router));
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");
     }

@@ -81,6 +81,18 @@ impl Dispatcher {
     /// # Errors
     /// [`SubmitError`]: the task is not in the queue, unless the store [did not answer](store::Error::Unavailable).
     pub async fn submit(&self, submission: &Submission) -> Result<(), SubmitError> {
+        self.submit_if_served(submission, true).await
+    }
+
+    /// The same of a task that another process may run: it waits for one that does, whether there is one or not.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit), but for [`SubmitError::NoPlugin`].
+    pub async fn submit_to_any(&self, submission: &Submission) -> Result<(), SubmitError> {
+        self.submit_if_served(submission, false).await
+    }
+
+    async fn submit_if_served(&self, submission: &Submission, here: bool) -> Result<(), SubmitError> {
         let shared = &self.0.shared;
         let (is_paused, found) = tokio::join!(
             shared.is_paused(&submission.service, &submission.user_id),
@@ -93,7 +105,7 @@ impl Dispatcher {
             Err(Error::NotFound) => return Err(SubmitError::Unknown),
             found => found?,
         };
-        let accepted = shared.accept(submission, &task).await;
+        let accepted = shared.accept(submission, &task, here).await;
         if let Err(error) = &accepted
             && error.is_final()
         {
@@ -113,12 +125,12 @@ impl Shared {
         }))
     }
 
-    async fn accept(&self, submission: &Submission, task: &TaskRecord) -> Result<(), SubmitError> {
+    async fn accept(&self, submission: &Submission, task: &TaskRecord, here: bool) -> Result<(), SubmitError> {
         if let Some(differs) = mismatch(submission, task) {
             return Err(SubmitError::Mismatch(differs));
         }
         let Submission { task_id, service, user_id, .. } = submission;
-        if serving(&self.routes(), service, user_id).is_none() {
+        if here && serving(&self.routes(), service, user_id).is_none() {
             return Err(SubmitError::NoPlugin { service: service.clone(), user: user_id.clone() });
         }
         if task.status().is_terminal() {

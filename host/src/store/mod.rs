@@ -36,7 +36,7 @@ pub use query::{
     Claim, Claimed, Counts, HeadPage, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, MAX_PAGE_TASKS, Mark, News, Order, Page,
     Precondition, Query, Scope, Skipped, Tally,
 };
-pub use queue::{HeldTask, MAX_TAKEN, Pause, TaskQueue, Ticket, Waiting, Wanted};
+pub use queue::{HeldTask, MAX_TAKEN, Pause, Standing, TaskQueue, Ticket, Waiting, Wanted};
 pub use report::{Finding, FindingKind, MAX_FINDINGS, Report};
 pub use url::{RedisUrl, StoreUrl};
 

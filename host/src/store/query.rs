@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Owners, RunId, Ticket};
 use crate::record::{
-    Draft, Head, InvalidValue, JsonObject, Priority, Progress, Service, Status, TaskId, TaskRecord, TaskResult, Timestamp,
-    Unreadable, UserId,
+    Draft, Head, InvalidValue, JsonObject, Priority, Progress, Service, Status, TaskId, TaskRecord, TaskResult,
+    Timestamp, Unreadable, UserId,
 };
 
 /// The most tasks that one page of a listing holds.

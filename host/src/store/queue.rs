@@ -72,6 +72,9 @@ pub trait TaskQueue: fmt::Debug + Send + Sync {
     /// The tasks that runs hold, whether of the queue or not: at most so many, the longest not renewed first.
     async fn held(&self, most: usize) -> Result<Vec<HeldTask>>;
 
+    /// Whether a task waits, and which run holds it.
+    async fn standing(&self, id: &TaskId) -> Result<Standing>;
+
     /// Stops what is taken from the queue, until it is resumed. What runs goes on.
     async fn pause(&self, what: &Pause) -> Result<()>;
 
@@ -161,6 +164,16 @@ pub struct HeldTask {
     pub seen: Option<Timestamp>,
     /// How many attempts have begun; none for a run that is not of the queue.
     pub attempt: Option<u32>,
+}
+
+/// How a task stands in the queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Standing {
+    /// Whether it is in the queue, and no run holds it.
+    pub waits: bool,
+    /// The run that holds it, whether of the queue or not.
+    pub held: Option<HeldTask>,
 }
 
 /// What can be paused.

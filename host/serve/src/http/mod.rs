@@ -5,6 +5,7 @@
 
 mod admin;
 mod answer;
+mod api;
 mod body;
 mod frontend;
 mod json;
@@ -27,11 +28,13 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use http::{Request, StatusCode};
 use task_state_host::dispatch::Dispatcher;
+use task_state_host::store::SharedStore;
 use task_state_registry::Component;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use crate::access::{self, Caller, Tokens};
+use crate::events::Hub;
 use crate::metrics::Metrics;
 
 pub use problem::Problem;
@@ -63,9 +66,21 @@ pub struct Contract {
     pub metrics: Option<Metrics>,
     /// What `/readyz` tells besides that the store answers.
     pub readiness: Held<Readiness>,
+    /// The most bytes that an uploaded input of a task may have: 16 MiB unless set.
+    pub max_input_bytes: u64,
+    /// Tells what happens to whoever watches.
+    pub(crate) events: Hub,
 }
 
+/// The most bytes that an uploaded input may have, unless it is set.
+pub(crate) const MAX_INPUT_BYTES: u64 = 16 << 20;
+
 impl Contract {
+    /// Where the tasks are.
+    fn store(&self) -> &SharedStore {
+        self.dispatcher.host().store()
+    }
+
     /// Whether everybody who reaches it may do everything.
     pub(crate) fn is_open(&self) -> bool {
         self.token.get().is_none() && self.tokens.get().is_empty()
@@ -74,6 +89,8 @@ impl Contract {
     /// A contract without a token, whose process counts nothing.
     pub fn new(dispatcher: Dispatcher, time_zone: impl Into<String>) -> Self {
         Self {
+            events: Hub::new(dispatcher.host().store().clone()),
+            max_input_bytes: MAX_INPUT_BYTES,
             dispatcher,
             token: Held::default(),
             tokens: Held::default(),
@@ -147,6 +164,7 @@ pub fn router(contract: Contract) -> Router {
     let router = tasks
         .merge(access::session_routes())
         .merge(frontend::routes())
+        .merge(api::routes())
         .merge(page::routes())
         .route("/healthz", get(state::healthz))
         .route("/readyz", get(state::readyz))

@@ -16,7 +16,9 @@ use super::write;
 use crate::record::{InvalidTransition, Priority, Service, Status, TaskId, Timestamp, UserId};
 use crate::store::orphan::host_of;
 use crate::store::queue::LOW_TURN;
-use crate::store::{Access, Error, HeldTask, MAX_TAKEN, Pause, Result, RunId, TaskQueue, Ticket, Waiting, Wanted};
+use crate::store::{
+    Access, Error, HeldTask, MAX_TAKEN, Pause, Result, RunId, Standing, TaskQueue, Ticket, Waiting, Wanted,
+};
 
 /// How often a process looks for tasks that another has put into the queue, or whose delay is over.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -115,6 +117,11 @@ impl TaskQueue for SqliteStore {
     async fn held(&self, most: usize) -> Result<Vec<HeldTask>> {
         let policy = self.policy.clone();
         self.listings.run(move |conn| held(conn, &policy, most)).await
+    }
+
+    async fn standing(&self, id: &TaskId) -> Result<Standing> {
+        let (policy, id) = (self.policy.clone(), id.clone());
+        self.reads.run(move |conn| standing(conn, &policy, &id)).await
     }
 
     async fn pause(&self, what: &Pause) -> Result<()> {
@@ -424,6 +431,24 @@ fn held(conn: &Connection, policy: &Policy, most: usize) -> Step<Vec<HeldTask>> 
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn standing(conn: &Connection, policy: &Policy, id: &TaskId) -> Step<Standing> {
+    let sql = "SELECT CASE WHEN lease.task IS NOT NULL THEN run END, seen_at, begun, queued.task IS NOT NULL FROM task
+               LEFT JOIN lease ON lease.task = num LEFT JOIN queued ON queued.task = num
+               WHERE expires_at > ?1 AND id = ?2";
+    let mut statement = conn.prepare_cached(sql)?;
+    let found = statement.query_row(params![now_ms(), id.as_str()], |row| {
+        let (run, seen, attempt) = (row.get::<_, Option<String>>(0)?, row.get::<_, Option<i64>>(1)?, row.get(2)?);
+        let held = run.map(|run| HeldTask {
+            task_id: id.as_str().to_owned(),
+            host: host_of(&run).to_owned(),
+            seen: seen.and_then(|at| Timestamp::from_millis(at, policy.clock.zone())),
+            attempt,
+        });
+        Ok(Standing { waits: row.get::<_, bool>(3)? && held.is_none(), held })
+    });
+    Ok(found.optional()?.unwrap_or_default())
 }
 
 fn as_row(what: &Pause) -> (&'static str, String) {

@@ -25,7 +25,7 @@ use super::{RedisStore, keys};
 use crate::record::{InvalidTransition, Priority, Service, Status, TaskId, UserId};
 use crate::store::queue::LOW_TURN;
 use crate::store::{
-    Access, Allowed, Error, HeldTask, MAX_TAKEN, Pause, Result, RunId, TaskQueue, Ticket, Waiting, Wanted,
+    Access, Allowed, Error, HeldTask, MAX_TAKEN, Pause, Result, RunId, Standing, TaskQueue, Ticket, Waiting, Wanted,
 };
 
 macro_rules! with_places {
@@ -155,6 +155,11 @@ impl TaskQueue for RedisStore {
     async fn held(&self, most: usize) -> Result<Vec<HeldTask>> {
         let _admitted = self.admit()?;
         self.all_held(most).await
+    }
+
+    async fn standing(&self, id: &TaskId) -> Result<Standing> {
+        let _admitted = self.admit()?;
+        self.standing_of(id).await
     }
 
     async fn pause(&self, what: &Pause) -> Result<()> {

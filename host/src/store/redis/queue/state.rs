@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::Place;
-use crate::record::{Priority, Service, Timestamp, UserId};
+use crate::record::{Priority, Service, TaskId, Timestamp, UserId};
 use crate::store::orphan::host_of;
 use crate::store::redis::server::parse;
 use crate::store::redis::{RedisStore, keys};
-use crate::store::{HeldTask, Pause, Result, Waiting};
+use crate::store::{HeldTask, Pause, Result, Standing, Waiting};
 
 /// How many lanes one request asks about.
 const STEP: usize = 500;
@@ -111,6 +111,22 @@ impl RedisStore {
             }
         }
         Ok(held)
+    }
+
+    pub(super) async fn standing_of(&self, id: &TaskId) -> Result<Standing> {
+        type Fields = (Option<String>, Option<i64>, Option<u32>, Option<String>);
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("HMGET").arg(keys::metadata(id.as_str())).arg(&["run", "seen", "attempt", "queue"]);
+        pipeline.cmd("ZSCORE").arg(keys::LEASES).arg(id.as_str());
+        let (fields, lease): (Fields, Option<f64>) = self.primary.query_all(&pipeline, self.deadline()).await?;
+        let (run, seen, attempt, place) = fields;
+        let held = run.filter(|_| lease.is_some()).map(|run| HeldTask {
+            task_id: id.as_str().to_owned(),
+            host: host_of(&run).to_owned(),
+            seen: seen.and_then(|at| Timestamp::from_millis(at, self.clock.zone())),
+            attempt,
+        });
+        Ok(Standing { waits: place.is_some() && held.is_none(), held })
     }
 
     pub(super) async fn all_pauses(&self) -> Result<BTreeSet<Pause>> {
