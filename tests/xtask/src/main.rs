@@ -7,6 +7,7 @@ mod build;
 mod demo;
 mod fuzz;
 mod languages;
+mod page;
 mod promtool;
 mod python;
 mod redis;

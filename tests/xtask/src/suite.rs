@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use anyhow::Result;
 
 use crate::languages::{Tools, unless_missing};
+use crate::page::Browser;
 use crate::run::{cargo, heading, run};
 use crate::{build, promtool, python, redis, registry};
 
@@ -26,6 +27,9 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
     // Whoever asks for some tests has not asked for these.
     if arguments.iter().all(|argument| argument.to_string_lossy().starts_with("--no-")) {
         tools.test_sdks(&target)?;
+        if let Some(browser) = Browser::ensure()? {
+            browser.test(&target, &redis)?;
+        }
     }
     heading("The suite");
     let mut test = cargo();
