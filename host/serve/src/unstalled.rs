@@ -15,13 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// by the buffers of the connection.
 pub(crate) struct Unstalled<S> {
     stream: S,
+    patience: Duration,
     /// When a write that waits is given up.
     stalls: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: Unpin> Unstalled<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, stalls: None }
+        Self { stream, patience: PATIENCE, stalls: None }
     }
 
     /// What became of a write, unless it has waited for too long.
@@ -30,7 +31,8 @@ impl<S: Unpin> Unstalled<S> {
             self.stalls = None;
             return written;
         }
-        let stalls = self.stalls.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        let patience = self.patience;
+        let stalls = self.stalls.get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(stalls.as_mut().poll(context));
         // It is asked again now and then after the error.
         stalls.as_mut().reset(Instant::now());
@@ -80,14 +82,14 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_connection_whose_other_side_takes_nothing_is_given_up() {
         let (near, mut far) = duplex(16);
-        let mut near = Unstalled::new(near);
+        let mut near = Unstalled { patience: Duration::from_millis(100), ..Unstalled::new(near) };
         let began = Instant::now();
         let failed = near.write_all(&[0; 1_000]).await.unwrap_err();
         assert_eq!(failed.kind(), io::ErrorKind::TimedOut);
-        assert!(began.elapsed() >= PATIENCE);
+        assert!(began.elapsed() >= near.patience);
         // What was taken is what there was room for.
         drop(near);
         let mut taken = Vec::new();
@@ -95,19 +97,20 @@ mod tests {
         assert_eq!(taken.len(), 16);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_connection_whose_other_side_is_slow_is_kept() {
+        const PIECES: u32 = 12;
         let (near, mut far) = duplex(16);
-        let mut near = Unstalled::new(near);
+        let patience = Duration::from_secs(2);
+        let mut near = Unstalled { patience, ..Unstalled::new(near) };
         let taking = tokio::spawn(async move {
-            let mut piece = [0; 16];
-            let mut taken = 0;
-            while taken < 160 {
-                sleep(PATIENCE - Duration::from_secs(1)).await;
-                taken += far.read(&mut piece).await.unwrap();
+            for _ in 0..PIECES {
+                // All together it takes longer than the patience, and each piece far less.
+                sleep(patience / 8).await;
+                far.read_exact(&mut [0; 16]).await.unwrap();
             }
         });
-        near.write_all(&[0; 160]).await.unwrap();
+        near.write_all(&[0; 16 * PIECES as usize]).await.unwrap();
         near.flush().await.unwrap();
         taking.await.unwrap();
     }
