@@ -181,7 +181,7 @@ impl Root {
         let arguments = image.arguments()?;
         script.push_str(&arguments.join(" "));
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--pid", "--fork", "--kill-child=SIGTERM", "sh", "-ec"]);
+        command.args(["--mount", "sh", "-ec"]);
         command.arg(script).arg("sh").arg(self.folder.path()).args(variables);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(command)
@@ -230,9 +230,9 @@ async fn the_command_needs_nothing_but_its_libraries_its_files_and_the_volumes_o
         status.is_ok_and(|record| record["status"] == Status::Completed.as_str())
     })
     .await;
-    // With the end of the one that waits for it, the command is told to stop.
-    running.signal(Signal::KILL)?;
+    running.signal(Signal::TERM)?;
     let finished = tokio::task::spawn_blocking(move || running.finish()).await??;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
     for complaint in ["ERROR", "WARN"] {
         assert!(!finished.stderr.contains(complaint), "{finished:?}");
     }

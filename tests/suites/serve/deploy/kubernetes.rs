@@ -189,7 +189,7 @@ fn the_pod_is_given_what_the_image_and_the_configuration_count_on() -> Result<()
 
     // The guide makes the secret with the keys that are read.
     let guide = text("README.md")?;
-    let made = guide.lines().skip_while(|line| !line.contains("kubectl create secret generic task-state"));
+    let made = guide.lines().skip_while(|line| !line.contains("create secret generic task-state"));
     let made: String = made.take(3).collect();
     let secret = pod["volumes"].as_array().and_then(|all| all.iter().find(|one| one["name"] == "tokens"));
     let secret = &secret.context("no secret")?["secret"];
