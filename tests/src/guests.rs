@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::cargo::{Built, built_by, cargo};
 
 /// The packages that plugins are built from.
-const PACKAGES: [&str; 4] = ["test-guests", "quickstart", "csv-profile", "link-check"];
+const PACKAGES: [&str; 5] = ["test-guests", "quickstart", "countdown", "csv-profile", "link-check"];
 
 /// Built once in a process. Several processes at once wait for each other: cargo sees to that.
 static BUILT: LazyLock<HashMap<String, PathBuf>> =

@@ -142,6 +142,29 @@ fn text(attributes: &[KeyValue], key: &str) -> String {
     }
 }
 
+/// The plugin to look at: it tells how far it has come, and heeds a cancellation.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_countdown_counts_to_its_end_or_to_its_cancellation() -> Result<()> {
+    let component = guest("countdown");
+    let config = format!("[[plugins]]\ncomponent = {component:?}\nservices = ['countdown']\n");
+    let serving = Serving::on_sqlite(&config).await?;
+    let task = |id: &str, seconds: u64| {
+        let mut task = Task::to(id, "");
+        (task.service, task.parameters) = ("countdown".to_owned(), serde_json::json!({"seconds": seconds}));
+        task
+    };
+    serving.run(&task("short", 1)).await?;
+    serving.until("short", Status::Completed).await;
+    serving.until_logged("short", "lift-off").await;
+    let long = task("long", 3_600);
+    serving.run(&long).await?;
+    serving.until_logged("long", "3600 seconds left").await;
+    assert_eq!(serving.ask(Request::post("/tasks/cancel", &long.cancellation())).await?.status, 202);
+    serving.until("long", Status::Cancelled).await;
+    serving.until_logged("long", "stopped with").await;
+    Ok(())
+}
+
 /// As the README has it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_platform_of_the_examples_runs_a_task() -> Result<()> {

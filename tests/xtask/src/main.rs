@@ -13,6 +13,7 @@ mod python;
 mod redis;
 mod registry;
 mod run;
+mod serve;
 mod suite;
 
 use std::env;
@@ -27,6 +28,9 @@ use clap::{Parser, Subcommand};
 enum Xtask {
     /// Build the example plugins and the command, run both plugins, and show what they left. Needs no Redis
     Demo,
+    /// Build the example plugins and the command, and run a platform of them, whose page is at http://127.0.0.1:9000/.
+    /// Needs no Redis
+    Serve,
     /// Run the whole suite. Needs a Redis server and a registry, and installs them with apt-get where it can; with Python, it
     /// also reads as the Python package does
     Test {
@@ -59,6 +63,7 @@ enum Bench {
 fn main() -> ExitCode {
     let done = match Xtask::parse() {
         Xtask::Demo => demo::demo(),
+        Xtask::Serve => serve::serve(),
         // Just as they were typed: the parser takes out a `--` that comes first, and cargo needs it.
         Xtask::Test { .. } => suite::test(&env::args_os().skip(2).collect::<Vec<_>>()),
         Xtask::Wit => suite::wit(),

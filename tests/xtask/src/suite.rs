@@ -14,7 +14,7 @@ use crate::{build, promtool, python, redis, registry};
 pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
     wit()?;
     let (redis, registry) = (redis::ensure()?, registry::ensure()?);
-    build::plugins(&["quickstart", "csv-profile", "link-check", "test-guests"])?;
+    build::plugins(&["quickstart", "countdown", "csv-profile", "link-check", "test-guests"])?;
     build::native(&["--tests", "--examples"])?;
     let target = build::target_directory()?;
     // The tests that need it say that they do.
