@@ -35,6 +35,7 @@ struct Inner {
     run_duration: HistogramVec,
     queue_wait: HistogramVec,
     runs_active: Gauge,
+    streams: Gauge,
     host_calls: HistogramVec,
     store_errors: IntCounter,
     ended: AtomicU64,
@@ -68,6 +69,7 @@ impl Metrics {
                 &["service"],
                 &RUNS,
             )?,
+            streams: registered.gauge("streams", "Streams of events that are open in this process.")?,
             runs_active: registered.gauge("runs_active", "Runs that are under way in this process.")?,
             host_calls: registered.histograms(
                 "host_call_duration_seconds",
@@ -89,7 +91,8 @@ impl Metrics {
     }
 
     /// All of them, in the text format of Prometheus.
-    pub(crate) async fn tell(&self, dispatcher: &Dispatcher) -> String {
+    pub(crate) async fn tell(&self, dispatcher: &Dispatcher, streams: usize) -> String {
+        self.0.streams.set(streams as f64);
         let host = dispatcher.host();
         self.0.runs_active.set(host.runs().len() as f64);
         let asked = tokio::time::timeout(STORE_TIME, host.store().queue().waiting()).await;

@@ -2,15 +2,19 @@
 //! that it stands in for, and the frontend that asks it.
 
 mod access;
+mod api;
 mod bounds;
 mod contract;
 mod deploy;
+mod events;
 mod failover;
 mod fixture;
 mod frontend;
 mod frontend_contract;
 mod life;
+mod openapi;
 mod operators;
 mod peers;
 mod registry;
 mod rolling;
+mod watching;

@@ -107,6 +107,11 @@ impl Hub {
         self.0.closing.send_replace(true);
     }
 
+    /// How many streams are open.
+    pub(crate) fn open_streams(&self) -> usize {
+        MAX_STREAMS - self.0.room.available_permits()
+    }
+
     /// What the platform looks like as a whole.
     pub(crate) fn overviews(&self) -> &Overviews {
         &self.0.overviews

@@ -63,7 +63,7 @@ pub(super) async fn help(State(shared): State<Shared>) -> Response {
 
 pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
     let Some(metrics) = &shared.metrics else { return detail(StatusCode::NOT_FOUND, "Not Found") };
-    let text = metrics.tell(&shared.dispatcher).await;
+    let text = metrics.tell(&shared.dispatcher, shared.events.open_streams()).await;
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
     response

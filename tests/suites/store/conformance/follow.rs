@@ -9,6 +9,7 @@ use super::{Engine, promises};
 
 promises! {
     the_first_item_is_the_present_state,
+    a_follower_is_told_where_entries_stand_and_what_the_workload_left,
     a_follower_sees_what_another_host_does,
     a_follower_sees_every_entry_once_and_in_order,
     a_follower_ends_after_the_task_has_ended,
@@ -55,6 +56,23 @@ async fn the_first_item_is_the_present_state<E: Engine>() {
         let first = progress(&mut follow(&store, skip).await).await;
         assert_eq!(first, (Status::Running, shown.into_iter().map(str::to_owned).collect()));
     }
+}
+
+async fn a_follower_is_told_where_entries_stand_and_what_the_workload_left<E: Engine>() {
+    let (_engine, store) = store::<E>().await;
+    let id = save(&store, draft("1")).await;
+    store.change(&id, Change::logs(["one", "two"]), &Access::ANY).await.unwrap();
+    let mut followed = follow(&store, 1).await;
+    let first = next(&mut followed).await.unwrap().unwrap();
+    assert_eq!((first.from, first.total, first.entries.len()), (1, 2, 1));
+    assert_eq!(first.result, TaskResult::default());
+    let result = |text: &str| TaskResult { launcher_output: Some(text.to_owned()), ..TaskResult::default() };
+    store.change(&id, Change::result(result("\"out\"")), &Access::ANY).await.unwrap();
+    let told = next(&mut followed).await.unwrap().unwrap();
+    assert_eq!((told.from, told.total, told.result), (2, 2, result("\"out\"")));
+    store.change(&id, Change::logs(["three"]), &Access::ANY).await.unwrap();
+    let told = next(&mut followed).await.unwrap().unwrap();
+    assert_eq!((told.from, told.total, told.result), (2, 3, result("\"out\"")));
 }
 
 async fn a_follower_sees_what_another_host_does<E: Engine>() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use task_state_host::record::Priority;
-use task_state_host::store::{Pause, Ticket, Wanted};
+use task_state_host::store::{Pause, Standing, Ticket, Wanted};
 
 use super::fixture::*;
 use super::{Engine, promises};
@@ -465,7 +465,11 @@ async fn what_waits_is_counted<E: Engine>() {
 async fn who_runs_what_is_told<E: Engine>() {
     let (_engine, store) = store::<E>().await;
     assert_eq!(store.queue().held(9).await.unwrap(), []);
+    let standing = async |id: &str| store.queue().standing(&task_id(id)).await.unwrap();
+    assert_eq!(standing("1").await, Standing::default());
     queued(&store, "1").await;
+    let waiting = standing("1").await;
+    assert!(waiting.waits && waiting.held.is_none());
     let ticket = take(&store, 1).await.remove(0);
     store.claim(claim_with(&ticket, 1, LONG)).await.unwrap();
     store.claim(claim("2")).await.unwrap();
@@ -474,6 +478,10 @@ async fn who_runs_what_is_told<E: Engine>() {
     assert_eq!((first.host.as_str(), first.attempt, first.seen.is_some()), ("first", Some(1), true));
     let second = held.iter().find(|held| held.task_id == "2").unwrap();
     assert_eq!((held.len(), second.attempt), (2, None));
+    for one in &held {
+        let standing = standing(&one.task_id).await;
+        assert!(!standing.waits && standing.held.as_ref() == Some(one), "{standing:?}");
+    }
     assert_eq!(store.queue().held(1).await.unwrap().len(), 1);
 }
 
