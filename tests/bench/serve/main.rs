@@ -2,9 +2,10 @@
 //!
 //! One run starts a Redis of its own, and processes of `task-state serve` on it as often as they are measured. Tasks go in
 //! by HTTP, as the frontend sends them. `platform` is the processes, `peer` the frontend's event processor with a scheduler
-//! of its package; `throughput`, `scaling`, `latency` and `memory` are what is measured.
+//! of its package; `throughput`, `scaling`, `latency`, `memory`, `watchers` and `first_page` are what is measured.
 
 mod client;
+mod first_page;
 mod latency;
 mod memory;
 mod peer;
@@ -12,6 +13,7 @@ mod platform;
 mod scaling;
 mod tasks;
 mod throughput;
+mod watchers;
 
 use std::path::PathBuf;
 
@@ -59,6 +61,8 @@ enum Part {
     Scaling,
     Latency,
     Memory,
+    Watchers,
+    FirstPage,
 }
 
 /// What every measurement has to know.
@@ -99,6 +103,12 @@ async fn main() -> Result<()> {
     }
     if wanted(Part::Memory) {
         memory::measure(&setting, &mut results).await?;
+    }
+    if wanted(Part::Watchers) {
+        watchers::measure(&setting, &mut results).await?;
+    }
+    if wanted(Part::FirstPage) {
+        first_page::measure(&setting, &mut results).await?;
     }
     println!("{results}");
     if let Some(file) = &setting.arguments.json {

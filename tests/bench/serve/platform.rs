@@ -67,6 +67,11 @@ impl Platform {
         Ok(clients)
     }
 
+    /// The port of the first process.
+    pub(crate) fn port(&self) -> u16 {
+        self.processes.first().map_or(0, |process| process.port)
+    }
+
     /// Resident bytes of the first process.
     pub(crate) fn resident(&self) -> Result<f64> {
         let process = self.processes.first().context("no process")?;
