@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
@@ -19,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
 
+use crate::access::seats::{MAX_CONNECTIONS as MAX_CONNECTIONS_OF_ONE, Peer, Seats};
 use crate::config::TlsConfig;
 use crate::http::Held;
 use crate::unstalled::Unstalled;
@@ -92,6 +96,7 @@ impl Server {
 
 async fn serve(listener: TcpListener, router: Router, identity: Held<Identity>, mut stopped: oneshot::Receiver<()>) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let seats = Seats::new(MAX_CONNECTIONS_OF_ONE);
     let graceful = GracefulShutdown::new();
     loop {
         let taken = async {
@@ -103,11 +108,16 @@ async fn serve(listener: TcpListener, router: Router, identity: Held<Identity>, 
             _ = &mut stopped => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
+                let peer = Peer::of(address.ip());
+                let Some(seat) = seats.take(peer) else {
+                    tracing::debug!(%address, "a connection was closed: there are too many of its address");
+                    continue;
+                };
                 let (router, identity, watcher) = (router.clone(), identity.get(), graceful.watcher());
                 tokio::spawn(async move {
-                    converse(stream, router, identity, watcher).await;
-                    drop(permit);
+                    converse(stream, peer, router, identity, watcher).await;
+                    drop((permit, seat));
                 });
             }
             Err(error) => {
@@ -123,24 +133,34 @@ async fn serve(listener: TcpListener, router: Router, identity: Held<Identity>, 
 }
 
 /// Answers the requests of one connection.
-async fn converse(stream: TcpStream, router: Router, identity: Identity, watcher: Watcher) {
+async fn converse(stream: TcpStream, peer: Peer, router: Router, identity: Identity, watcher: Watcher) {
     // Answers are short, and wait for nothing more.
     let _ = stream.set_nodelay(true);
-    let Some(acceptor) = identity else { return answer(stream, router, watcher).await };
+    let Some(acceptor) = identity else { return answer(stream, peer, router, watcher).await };
     match tokio::time::timeout(HEAD_TIME, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => answer(stream, router, watcher).await,
+        Ok(Ok(stream)) => answer(stream, peer, router, watcher).await,
         Ok(Err(error)) => tracing::debug!(%error, "a connection did not come to speak TLS"),
         Err(_) => tracing::debug!("a connection did not come to speak TLS in time"),
     }
 }
 
-async fn answer(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, router: Router, watcher: Watcher) {
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    peer: Peer,
+    router: Router,
+    watcher: Watcher,
+) {
+    let routes = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        routes.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(Unstalled::new(stream)), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(Unstalled::new(stream)), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");
     }

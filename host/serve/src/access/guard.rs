@@ -6,14 +6,15 @@ use axum::extract::State;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, RETRY_AFTER,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::uri::Authority;
 use http::{HeaderMap, Method, Request, StatusCode};
 
+use super::seats::{Client, MAX_REQUESTS, Peer, seated};
 use super::{Caller, Role};
-use crate::http::{Problem, Shared};
+use crate::http::{PROBES, Problem, Shared};
 
 /// What a browser that knows it says of where a request comes from.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -47,13 +48,32 @@ async fn guard(State(shared): State<Shared>, mut request: Request<Body>, next: N
             problem.into_response()
         }
         None => {
-            let role = if is_open { Some(Role::Operator) } else { tokens.role_of(request.headers()).cloned() };
+            let shown = tokens.shown(request.headers());
+            let role = if is_open { Some(Role::Operator) } else { shown.map(|(_, role)| role.clone()) };
+            let peer = request.extensions().get::<Peer>().copied();
+            let client = shown.map(|(place, _)| Client::Token(place)).or(peer.map(Client::Peer));
             request.extensions_mut().insert(Caller::new(role));
-            next.run(request).await
+            seat_and_run(&shared, client, request, next).await
         }
     };
     secure(response.status(), response.headers_mut());
     response
+}
+
+/// Answers a request, if its client has not too many others under way.
+async fn seat_and_run(shared: &Shared, client: Option<Client>, request: Request<Body>, next: Next) -> Response {
+    // A submission that is refused is lost, and a probe tells of the process rather than of its clients.
+    let path = request.uri().path();
+    let is_apart = path.starts_with("/tasks/") || PROBES.contains(&path);
+    let Some(client) = client.filter(|_| !is_apart) else { return next.run(request).await };
+    let Some(seat) = shared.seats.take(client) else {
+        tracing::warn!(path, ?client, "refused: the client has too many requests under way");
+        let why = format!("{MAX_REQUESTS} requests of yours are under way, and no more may be");
+        let mut response = Problem::new(StatusCode::TOO_MANY_REQUESTS, why).into_response();
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        return response;
+    };
+    next.run(request).await.map(|body| seated(body, seat))
 }
 
 /// Why a request is not looked at.

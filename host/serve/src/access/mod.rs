@@ -6,6 +6,7 @@
 
 mod caller;
 mod guard;
+pub(crate) mod seats;
 mod session;
 
 use std::fmt;
@@ -90,15 +91,17 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// What a request's headers open, by the token that they show, or by their session: nothing if they show none that is
-    /// known. All tokens are compared, so that the time it takes does not tell which one is nearest.
-    pub(crate) fn role_of(&self, headers: &HeaderMap) -> Option<&Role> {
+    /// What a request's headers open, by the token that they show, or by their session, and the place of that token: nothing
+    /// if they show none that is known. Of several, an operator's counts. All tokens are compared, so that the time it takes does not tell which one is
+    /// nearest.
+    pub(crate) fn shown(&self, headers: &HeaderMap) -> Option<(usize, &Role)> {
         let mut found = None;
-        for (token, role) in &self.0 {
+        for (place, (token, role)) in self.0.iter().enumerate() {
             let is_operators = *role == Role::Operator;
             let by_operator = is_operators && token.is(headers.get(OPERATOR_TOKEN).map(|value| value.as_bytes()));
-            if token.is_shown(headers) | by_operator | session::holds(headers, token) {
-                found = Some(role);
+            let is_shown = token.is_shown(headers) | by_operator | session::holds(headers, token);
+            if is_shown && (is_operators || found.is_none()) {
+                found = Some((place, role));
             }
         }
         found

@@ -27,6 +27,9 @@ const NAME: &str = "task-state-session";
 /// The most bytes of a request that logs in.
 const MAX_BODY: usize = 4 << 10;
 
+/// How long such a body may take to come.
+const BODY_TIME: Duration = Duration::from_secs(5);
+
 /// What stands in the proof before the time, so that it is good for nothing else.
 const PURPOSE: &str = "task-state session until ";
 
@@ -108,7 +111,11 @@ struct Shown {
 }
 
 async fn begin(State(shared): State<Shared>, body: axum::body::Body) -> Result<Response, Problem> {
-    let body = axum::body::to_bytes(body, MAX_BODY).await;
+    let body = tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, MAX_BODY)).await;
+    let body = body.map_err(|_| {
+        let why = format!("the body did not come within {} seconds", BODY_TIME.as_secs());
+        Problem::new(StatusCode::REQUEST_TIMEOUT, why)
+    })?;
     let body = body.map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {MAX_BODY} bytes")))?;
     // What is wrong with it is not shown: it may hold a token.
     let unreadable = |_| Problem::new(StatusCode::BAD_REQUEST, "the body is an object with a text \"token\"");

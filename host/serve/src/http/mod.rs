@@ -33,6 +33,7 @@ use task_state_registry::Component;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
+use crate::access::seats::{Client, MAX_REQUESTS, Seats};
 use crate::access::{self, Caller, Tokens};
 use crate::events::Hub;
 use crate::metrics::Metrics;
@@ -70,6 +71,8 @@ pub struct Contract {
     pub max_input_bytes: u64,
     /// Tells what happens to whoever watches.
     pub(crate) events: Hub,
+    /// How many requests of each client are under way.
+    pub(crate) seats: Seats<Client>,
 }
 
 /// The most bytes that an uploaded input may have, unless it is set.
@@ -99,6 +102,7 @@ impl Contract {
             time_zone: time_zone.into(),
             metrics: None,
             readiness: Held::default(),
+            seats: Seats::new(MAX_REQUESTS),
         }
     }
 }
@@ -189,7 +193,7 @@ async fn with_token(State(shared): State<Shared>, caller: Caller, request: Reque
 }
 
 /// What probes and scrapers ask for, again and again.
-const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+pub(crate) const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// Says of each request what it was answered. Its span has the names that OpenTelemetry gives to what a server sees.
 async fn traced(request: Request<Body>, next: Next) -> Response {
