@@ -219,7 +219,12 @@ impl Platform {
         let of_scheduler = if scheduler.is_some() { "its token, and operators' tokens" } else { "operators' tokens" };
         let of_rest =
             if tokens.is_empty() { "nobody: there are no tokens for it" } else { "the tokens of operators and users" };
-        vec![format!("/tasks/* is open to {of_scheduler}"), format!("the page and /api are open to {of_rest}")]
+        let mut lines =
+            vec![format!("/tasks/* is open to {of_scheduler}"), format!("the page and /api are open to {of_rest}")];
+        if self.contract.open_user_routes.get() {
+            lines.push("/api/v1/services/* is open to everybody: open-user-routes".to_owned());
+        }
+        lines
     }
 
     /// What takes the tasks.

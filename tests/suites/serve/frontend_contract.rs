@@ -28,6 +28,8 @@ struct Case {
     path: String,
     #[serde(default)]
     headers: serde_json::Map<String, Value>,
+    #[serde(default)]
+    body: String,
     /// The tasks that are there before.
     #[serde(default)]
     tasks: Vec<Task>,
@@ -49,12 +51,17 @@ struct Case {
 #[serde(deny_unknown_fields)]
 struct Expected {
     status: u16,
+    /// An empty text, if there is none.
     body: Value,
+    /// Where the client is sent.
+    location: Option<String>,
+    /// The method that is allowed instead.
+    allow: Option<String>,
 }
 
 impl Case {
     fn request(&self) -> Request {
-        let request = Request::new(&self.method, &self.path);
+        let request = Request::new(&self.method, &self.path).body(self.body.clone());
         let value = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         self.headers.iter().fold(request, |request, (name, text)| request.header(name, &value(text)))
     }
@@ -69,10 +76,19 @@ impl Case {
             None => body.clone(),
         };
         let (body, wanted) = (compared(&body), compared(&expected.body));
-        let is_same = answer.status == expected.status && body == wanted;
-        (!is_same)
-            .then(|| format!("{}: {} {body}\n  instead of {} {wanted}", self.name, answer.status, expected.status))
+        let location = answer.header("location").map(path);
+        let is_same = answer.status == expected.status
+            && body == wanted
+            && location == expected.location.as_deref()
+            && answer.header("allow") == expected.allow.as_deref();
+        (!is_same).then(|| format!("{}: {}\n{}\n  instead of {expected:?}", self.name, answer.head, answer.body))
     }
+}
+
+/// The path of a URL.
+fn path(url: &str) -> &str {
+    let behind = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+    behind.unwrap_or(url)
 }
 
 /// The names in a document, whatever they hold.

@@ -11,6 +11,7 @@ mod failover;
 mod fixture;
 mod frontend;
 mod frontend_contract;
+mod frontend_tasks;
 mod life;
 mod openapi;
 mod operators;

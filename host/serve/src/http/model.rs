@@ -56,17 +56,6 @@ impl Invalid {
     }
 }
 
-/// What a request is answered whose query lacks a parameter.
-pub(super) fn missing_in_query(name: &str) -> Response {
-    let error = Json::object([
-        ("type", Json::text("missing")),
-        ("loc", Json::List(vec![Json::text("query"), Json::text(name)])),
-        ("msg", Json::text("Field required")),
-        ("input", Json::Null),
-    ]);
-    Invalid(vec![error]).answer()
-}
-
 /// One error of one field.
 fn error(kind: &str, field: &[&str], message: &str, input: Json) -> Json {
     let place = std::iter::once(&"body").chain(field).map(|part| Json::text(*part)).collect();

@@ -1,378 +1,240 @@
-//! The HTTP contract of the DMS frontend, for its clients: `/api/v1`.
+//! The HTTP contract of the DMS frontend, `/api/v1`: its clients find here what they are used to. Nothing is written
+//! blindly: what is asked for is done by the store and the dispatcher, and a task that has ended stays as it is.
 //!
-//! Codes, bodies and order are the frontend's. What it does by a blind write is done by the store's own steps here, so a
-//! cancellation never takes back an end. How the answers differ is told in the guide, `host/serve/README.md`.
+//! How the answers differ from the frontend's is told in the guide, `host/serve/README.md`.
 
-mod actions;
-mod listing;
+mod bulk;
+mod operators;
+mod route;
+mod told;
+mod users;
 
-use axum::Router;
-use axum::extract::{Path, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{delete, get, post};
-use http::{StatusCode, Uri};
-use task_state_host::record::{Status, TaskId, TaskRecord};
-use task_state_host::store::{Access, Error, Scope};
+use axum::{Router, routing::any};
+use futures_util::stream;
+use http::header::{ALLOW, LOCATION};
+use http::{HeaderValue, Request, StatusCode};
+use task_state_host::store::{Error, Owners, Query, Scope};
 
-use self::actions::{Act, Bulk};
-use self::listing::list;
-use super::Shared;
-use super::answer::{detail, json, line};
+use self::bulk::Bulk;
+use self::route::{Action, Found, PREFIX, find, unescaped, values};
+use self::told::Listing;
+use super::answer::{detail, json};
 use super::json::Json;
-use super::model::missing_in_query;
 use super::state::STORE_AWAY;
-use crate::access::{Caller, Operator};
+use super::{Contract, Shared};
+use crate::access::Caller;
 
-/// Its routes for users.
-const USER_ROUTES: [&str; 10] = [
-    "GET /api/v1/services/{service}/users/{user_id}/tasks",
-    "POST /api/v1/services/{service}/users/{user_id}/tasks",
-    "POST /api/v1/services/{service}/users/{user_id}/tasks/cancel",
-    "DELETE /api/v1/services/{service}/users/{user_id}/tasks",
-    "GET /api/v1/services/users/{user_id}/tasks",
-    "POST /api/v1/services/users/{user_id}/tasks/cancel",
-    "DELETE /api/v1/services/users/{user_id}/tasks",
-    "GET /api/v1/services/{service}/tasks/{task_id}?user_id=",
-    "POST /api/v1/services/{service}/tasks/{task_id}/cancel?user_id=",
-    "DELETE /api/v1/services/{service}/tasks/{task_id}?user_id=",
-];
-
-/// Its routes for operators.
-const OPERATOR_ROUTES: [&str; 11] = [
-    "GET /api/v1/admin/auth/verify",
-    "GET /api/v1/admin/tasks",
-    "GET /api/v1/admin/tasks/next-id",
-    "POST /api/v1/admin/tasks/{task_id}/cancel",
-    "DELETE /api/v1/admin/tasks/{task_id}",
-    "GET /api/v1/admin/services/{service}/users",
-    "GET /api/v1/admin/services/{service}/tasks",
-    "POST /api/v1/admin/services/{service}/tasks/cancel",
-    "DELETE /api/v1/admin/services/{service}/tasks",
-    "GET /api/v1/admin/services/{service}/tasks/summary",
-    "GET /api/v1/admin/metrics",
-];
-
+/// The routes of the contract. They are matched here rather than by the router: as the frontend does it.
 pub(super) fn routes() -> Router<Shared> {
-    let users = Router::new()
-        .route("/{service}/users/{user_id}/tasks", get(list_mine).post(create).delete(cleanup_mine))
-        .route("/{service}/users/{user_id}/tasks/cancel", post(cancel_mine))
-        .route("/users/{user_id}/tasks", get(list_of_user).delete(cleanup_of_user))
-        .route("/users/{user_id}/tasks/cancel", post(cancel_of_user))
-        .route("/{service}/tasks/{task_id}", get(show).delete(cleanup))
-        .route("/{service}/tasks/{task_id}/cancel", post(cancel));
-    let operators = Router::new()
-        .route("/auth/verify", get(verify))
-        .route("/tasks", get(list_everything))
-        .route("/tasks/next-id", get(next_id))
-        .route("/tasks/{task_id}/cancel", post(cancel_any))
-        .route("/tasks/{task_id}", delete(cleanup_any))
-        .route("/services/{service}/users", get(users_of_service))
-        .route("/services/{service}/tasks", get(list_of_service).delete(cleanup_of_service))
-        .route("/services/{service}/tasks/cancel", post(cancel_of_service))
-        .route("/services/{service}/tasks/summary", get(summary))
-        .route("/metrics", get(metrics));
-    Router::new().route("/api/v1/help", get(help)).nest("/api/v1/services", users).nest("/api/v1/admin", operators)
+    let rest = format!("{PREFIX}/{{*rest}}");
+    let root = format!("{PREFIX}/");
+    Router::new().route(PREFIX, any(answer)).route(&root, any(answer)).route(&rest, any(answer))
 }
 
-/// Why a request has no other answer.
-enum Refused {
-    /// The caller shows no operator's token.
-    NoOperator,
-    /// The caller shows no token, where one is needed.
-    NoToken,
-    /// The caller's token opens other tasks.
-    NotHis,
-    NotFound,
-    /// A parameter of the query is missing.
-    Missing(&'static str),
-    Store(Error),
+/// A request that has found its route.
+struct Asked {
+    shared: Shared,
+    /// Whose tasks the caller may touch.
+    owners: Owners,
+    /// The names in its path.
+    names: Vec<String>,
+    /// The values of its query.
+    values: Vec<(String, String)>,
 }
 
-impl Refused {
-    fn answer(self) -> Response {
-        match self {
-            Self::NoOperator => detail(StatusCode::UNAUTHORIZED, "Invalid operator token"),
-            Self::NoToken => detail(StatusCode::UNAUTHORIZED, "A token is needed"),
-            Self::NotHis => detail(StatusCode::FORBIDDEN, "The token opens other services or users"),
-            Self::NotFound => detail(StatusCode::NOT_FOUND, "Task not found"),
-            Self::Missing(name) => missing_in_query(name),
-            Self::Store(Error::InvalidValue(why)) => detail(StatusCode::UNPROCESSABLE_ENTITY, line(why)),
-            Self::Store(error) => {
-                tracing::warn!(%error, "the store did not answer a client of the frontend");
-                detail(StatusCode::INTERNAL_SERVER_ERROR, STORE_AWAY)
+impl Asked {
+    /// A name in the path.
+    fn name(&self, index: usize) -> String {
+        self.names.get(index).cloned().unwrap_or_default()
+    }
+
+    /// Whether the names in the path are such that the caller has something to do with them.
+    fn is_the_callers(&self, action: Action) -> bool {
+        match action {
+            Action::ListOfServiceAndUser
+            | Action::Create
+            | Action::CancelOfServiceAndUser
+            | Action::CleanOfServiceAndUser => self.owners.check(&self.name(0), &self.name(1)).is_ok(),
+            Action::ListOfUser | Action::CancelOfUser | Action::CleanOfUser => {
+                self.owners.users.contains(&self.name(0))
+            }
+            _ => true,
+        }
+    }
+
+    /// The tasks of a scope, as far as they are the caller's.
+    fn query(&self, scope: Scope) -> Query {
+        let mut query = Query::new(scope);
+        query.owners = self.owners.clone();
+        query
+    }
+
+    fn of_service_and_user(&self) -> Query {
+        self.query(Scope::ServiceUser(self.name(0), self.name(1)))
+    }
+
+    fn of_user(&self) -> Query {
+        self.query(Scope::User(self.name(0)))
+    }
+
+    fn of_service(&self) -> Query {
+        self.query(Scope::Service(self.name(0)))
+    }
+
+    async fn list(&self, query: Query) -> Response {
+        let listing = match Listing::begin(self.shared.dispatcher.host().store().clone(), query).await {
+            Ok(listing) => listing,
+            Err(error) => return failed(&error),
+        };
+        let parts = stream::try_unfold(listing, async |listing| {
+            // All that is left is to break off: the client sees that the end is missing.
+            listing.next().await.inspect_err(|error| tracing::warn!(%error, "a listing broke off"))
+        });
+        let mut response = Response::new(Body::from_stream(parts));
+        response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+
+    async fn bulk(&self, query: Query, what: Bulk) -> Response {
+        let dispatcher = self.shared.dispatcher.clone();
+        // What has begun is not broken off, whatever becomes of the connection.
+        let done = tokio::spawn(async move { bulk::apply(&dispatcher, query, what).await });
+        match done.await {
+            Ok(Ok(done)) => {
+                let affected = done.task_ids.len().to_string();
+                let body = Json::object([
+                    ("matched_count", Json::Int(done.matched.to_string())),
+                    ("affected_count", Json::Int(affected)),
+                    ("task_ids", texts(done.task_ids)),
+                ]);
+                json(StatusCode::OK, &body)
+            }
+            Ok(Err(error)) => failed(&error),
+            Err(_) => detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
+        }
+    }
+}
+
+async fn answer(State(shared): State<Shared>, caller: Caller, request: Request<Body>) -> Response {
+    let path = unescaped(request.uri().path());
+    match find(request.method(), path.strip_prefix(PREFIX).unwrap_or_default()) {
+        Found::Route(action, names) => {
+            let owners = match may(&shared, &caller, action) {
+                Ok(owners) => owners,
+                Err(why) => return detail(StatusCode::UNAUTHORIZED, why),
+            };
+            let values = values(request.uri().query().unwrap_or_default());
+            let asked = Asked { shared, owners, names, values };
+            if asked.is_the_callers(action) {
+                asked.answer(action).await
+            } else {
+                detail(StatusCode::FORBIDDEN, "The token opens other services or users")
             }
         }
+        Found::OtherMethod(method) => {
+            let mut response = detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+            if let Ok(method) = HeaderValue::from_str(method.as_str()) {
+                response.headers_mut().insert(ALLOW, method);
+            }
+            response
+        }
+        Found::OtherSlash => redirect(request.uri()),
+        Found::Nothing => detail(StatusCode::NOT_FOUND, "Not Found"),
     }
 }
 
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::NotFound | Error::Denied(_) => Self::NotFound,
-            error => Self::Store(error),
+/// Whose tasks a request may touch. The text of the refusal, if it may not be made.
+fn may(shared: &Contract, caller: &Caller, action: Action) -> Result<Owners, &'static str> {
+    if action.is_for_operators() {
+        return if caller.is_operator() { Ok(Owners::ANY) } else { Err("Invalid operator token") };
+    }
+    if action == Action::Help || shared.open_user_routes.get() {
+        return Ok(Owners::ANY);
+    }
+    caller.owners().map_err(|_| "A token is needed")
+}
+
+impl Asked {
+    async fn answer(self, action: Action) -> Response {
+        match action {
+            Action::Help => operators::help(),
+            Action::ListOfServiceAndUser => self.list(self.of_service_and_user()).await,
+            Action::Create => self.create().await,
+            Action::CancelOfServiceAndUser => self.bulk(self.of_service_and_user(), Bulk::Cancel).await,
+            Action::CleanOfServiceAndUser => self.bulk(self.of_service_and_user(), Bulk::Clean).await,
+            Action::ListOfUser => self.list(self.of_user()).await,
+            Action::CancelOfUser => self.bulk(self.of_user(), Bulk::Cancel).await,
+            Action::CleanOfUser => self.bulk(self.of_user(), Bulk::Clean).await,
+            Action::Get => self.show().await,
+            Action::Cancel => self.cancel().await,
+            Action::Clean => self.clean().await,
+            Action::Verify => operators::verify(),
+            Action::ListAll => self.list(self.query(Scope::All)).await,
+            Action::Metrics => self.metrics().await,
+            Action::NextId => self.next_id().await,
+            Action::ListOfService => self.list(self.of_service()).await,
+            Action::UsersOfService => self.users().await,
+            Action::CancelOfService => self.bulk(self.of_service(), Bulk::Cancel).await,
+            Action::CleanOfService => self.bulk(self.of_service(), Bulk::Clean).await,
+            Action::Summary => self.summary().await,
+            Action::CancelAny => self.cancel_any().await,
+            Action::CleanAny => self.clean_any().await,
         }
     }
 }
 
-impl axum::response::IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        self.answer()
+/// Sends a client to the same path with a slash more or less at its end.
+fn redirect(uri: &http::Uri) -> Response {
+    let path = uri.path();
+    let mut to =
+        path.strip_suffix('/').map_or_else(|| format!("{path}/"), |path| path.trim_end_matches('/').to_owned());
+    if let Some(query) = uri.query() {
+        to = format!("{to}?{query}");
+    }
+    let mut response = Response::new(Body::empty());
+    match HeaderValue::from_str(&to) {
+        Ok(to) => {
+            *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+            response.headers_mut().insert(LOCATION, to);
+            response
+        }
+        Err(_) => detail(StatusCode::NOT_FOUND, "Not Found"),
     }
 }
 
-type Answer = Result<Response, Refused>;
-
-/// An operator, as the frontend checks it.
-fn operator(operator: Option<Operator>) -> Result<(), Refused> {
-    operator.map(drop).ok_or(Refused::NoOperator)
+fn not_found() -> Response {
+    detail(StatusCode::NOT_FOUND, "Task not found")
 }
 
-/// Lets a caller do what is a user's with a service, or with all.
-fn user(shared: &Shared, caller: &Caller, service: Option<&str>, user_id: &str) -> Result<(), Refused> {
-    if shared.open_user_routes.get() {
-        return Ok(());
-    }
-    let owners = caller.owners().map_err(|_| Refused::NoToken)?;
-    let is_his = match service {
-        Some(service) => owners.check(service, user_id).is_ok(),
-        None => owners.users.contains(user_id),
-    };
-    if is_his { Ok(()) } else { Err(Refused::NotHis) }
-}
-
-/// Whose tasks a listing may show.
-fn access(shared: &Shared, caller: &Caller) -> Access {
-    if shared.open_user_routes.get() { Access::ANY } else { caller.access().unwrap_or(Access::ANY) }
-}
-
-async fn help() -> Response {
-    let routes = ["GET /healthz"].into_iter().chain(USER_ROUTES).chain(OPERATOR_ROUTES);
-    let body = Json::object([
-        ("endpoints", Json::List(routes.map(Json::text).collect())),
-        (
-            "description",
-            Json::text("The interface of the DMS frontend, answered by task-state: X-Operator-Token opens /admin"),
-        ),
-    ]);
-    json(StatusCode::OK, &body)
-}
-
-async fn verify(caller: Option<Operator>) -> Answer {
-    operator(caller)?;
-    let body = Json::object([("authenticated", Json::Bool(true)), ("role", Json::text("operator"))]);
-    Ok(json(StatusCode::OK, &body))
-}
-
-async fn list_mine(
-    State(shared): State<Shared>,
-    caller: Caller,
-    Path((service, user_id)): Path<(String, String)>,
-) -> Answer {
-    user(&shared, &caller, Some(&service), &user_id)?;
-    list(&shared, Scope::ServiceUser(service, user_id), &access(&shared, &caller)).await
-}
-
-async fn list_of_user(State(shared): State<Shared>, caller: Caller, Path(user_id): Path<String>) -> Answer {
-    user(&shared, &caller, None, &user_id)?;
-    list(&shared, Scope::User(user_id), &access(&shared, &caller)).await
-}
-
-async fn list_of_service(
-    State(shared): State<Shared>,
-    caller: Option<Operator>,
-    Path(service): Path<String>,
-) -> Answer {
-    operator(caller)?;
-    list(&shared, Scope::Service(service), &Access::ANY).await
-}
-
-async fn list_everything(State(shared): State<Shared>, caller: Option<Operator>) -> Answer {
-    operator(caller)?;
-    list(&shared, Scope::All, &Access::ANY).await
-}
-
-async fn create(
-    State(shared): State<Shared>,
-    caller: Caller,
-    Path((service, user_id)): Path<(String, String)>,
-    uri: Uri,
-) -> Answer {
-    user(&shared, &caller, Some(&service), &user_id)?;
-    actions::create(&shared, &service, &user_id, uri.query().unwrap_or_default()).await
-}
-
-async fn cancel_mine(
-    State(shared): State<Shared>,
-    caller: Caller,
-    Path((service, user_id)): Path<(String, String)>,
-) -> Answer {
-    user(&shared, &caller, Some(&service), &user_id)?;
-    bulk(Act::Cancel.on(&shared, Scope::ServiceUser(service, user_id), &access(&shared, &caller)).await)
-}
-
-async fn cleanup_mine(
-    State(shared): State<Shared>,
-    caller: Caller,
-    Path((service, user_id)): Path<(String, String)>,
-) -> Answer {
-    user(&shared, &caller, Some(&service), &user_id)?;
-    bulk(Act::Remove.on(&shared, Scope::ServiceUser(service, user_id), &access(&shared, &caller)).await)
-}
-
-async fn cancel_of_user(State(shared): State<Shared>, caller: Caller, Path(user_id): Path<String>) -> Answer {
-    user(&shared, &caller, None, &user_id)?;
-    bulk(Act::Cancel.on(&shared, Scope::User(user_id), &access(&shared, &caller)).await)
-}
-
-async fn cleanup_of_user(State(shared): State<Shared>, caller: Caller, Path(user_id): Path<String>) -> Answer {
-    user(&shared, &caller, None, &user_id)?;
-    bulk(Act::Remove.on(&shared, Scope::User(user_id), &access(&shared, &caller)).await)
-}
-
-async fn cancel_of_service(
-    State(shared): State<Shared>,
-    caller: Option<Operator>,
-    Path(service): Path<String>,
-) -> Answer {
-    operator(caller)?;
-    bulk(Act::Cancel.on(&shared, Scope::Service(service), &Access::ANY).await)
-}
-
-async fn cleanup_of_service(
-    State(shared): State<Shared>,
-    caller: Option<Operator>,
-    Path(service): Path<String>,
-) -> Answer {
-    operator(caller)?;
-    bulk(Act::Remove.on(&shared, Scope::Service(service), &Access::ANY).await)
-}
-
-fn bulk(done: Result<Bulk, Error>) -> Answer {
-    let Bulk { matched, affected } = done?;
-    let body = Json::object([
-        ("matched_count", Json::Int(matched.to_string())),
-        ("affected_count", Json::Int(affected.len().to_string())),
-        ("task_ids", Json::List(affected.into_iter().map(Json::text).collect())),
-    ]);
-    Ok(json(StatusCode::OK, &body))
-}
-
-/// The user that a query names: the last one, if it names several.
-fn named_user(uri: &Uri) -> Result<String, Refused> {
-    let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-    let last = pairs.filter(|(name, _)| name == "user_id").last();
-    last.map(|(_, user)| user.into_owned()).ok_or(Refused::Missing("user_id"))
-}
-
-/// The task of a request, if it is the caller's and the one that he believes.
-async fn task(shared: &Shared, caller: &Caller, service: &str, id: &str, uri: &Uri) -> Result<TaskRecord, Refused> {
-    if !shared.open_user_routes.get() {
-        caller.known().map_err(|_| Refused::NoToken)?;
-    }
-    let user_id = named_user(uri)?;
-    let id = TaskId::stored(id).map_err(|_| Refused::NotFound)?;
-    let task = shared.dispatcher.host().store().get(&id, &access(shared, caller)).await?;
-    if task.service() == service && task.user_id() == user_id { Ok(task) } else { Err(Refused::NotFound) }
-}
-
-async fn show(
-    State(shared): State<Shared>,
-    caller: Caller,
-    Path((service, id)): Path<(String, String)>,
-    uri: Uri,
-) -> Answer {
-    Ok(one(&task(&shared, &caller, &service, &id, &uri).await?))
-}
-
-async fn cancel(
-    State(shared): State<Shared>,
-    caller: Caller,
-    Path((service, id)): Path<(String, String)>,
-    uri: Uri,
-) -> Answer {
-    let task = task(&shared, &caller, &service, &id, &uri).await?;
-    Ok(one(&actions::cancel(&shared, task).await?))
-}
-
-async fn cleanup(
-    State(shared): State<Shared>,
-    caller: Caller,
-    Path((service, id)): Path<(String, String)>,
-    uri: Uri,
-) -> Answer {
-    let task = task(&shared, &caller, &service, &id, &uri).await?;
-    actions::cleanup(&shared, &task).await?;
-    Ok(one(&task))
-}
-
-async fn any_task(shared: &Shared, caller: Option<Operator>, id: &str) -> Result<TaskRecord, Refused> {
-    operator(caller)?;
-    let id = TaskId::stored(id).map_err(|_| Refused::NotFound)?;
-    Ok(shared.dispatcher.host().store().get(&id, &Access::ANY).await?)
-}
-
-async fn cancel_any(State(shared): State<Shared>, caller: Option<Operator>, Path(id): Path<String>) -> Answer {
-    let task = any_task(&shared, caller, &id).await?;
-    Ok(one(&actions::cancel(&shared, task).await?))
-}
-
-async fn cleanup_any(State(shared): State<Shared>, caller: Option<Operator>, Path(id): Path<String>) -> Answer {
-    let task = any_task(&shared, caller, &id).await?;
-    actions::cleanup(&shared, &task).await?;
-    Ok(one(&task))
-}
-
-/// An answer with one task, as it is stored.
-fn one(task: &TaskRecord) -> Response {
-    listing::document(format!("{{\"task\":{}}}", task.encode()))
-}
-
-async fn next_id(State(shared): State<Shared>, caller: Option<Operator>) -> Answer {
-    operator(caller)?;
-    let id = shared.dispatcher.host().store().peek_next_task_id().await?;
-    Ok(json(StatusCode::OK, &Json::object([("next_task_id", Json::text(id))])))
-}
-
-async fn users_of_service(
-    State(shared): State<Shared>,
-    caller: Option<Operator>,
-    Path(service): Path<String>,
-) -> Answer {
-    operator(caller)?;
-    let users = shared.dispatcher.host().store().users(&service).await?;
-    Ok(json(StatusCode::OK, &Json::object([("users", Json::List(users.into_iter().map(Json::text).collect()))])))
-}
-
-async fn summary(State(shared): State<Shared>, caller: Option<Operator>, Path(service): Path<String>) -> Answer {
-    operator(caller)?;
-    let mut by_kind: [Vec<Json>; 3] = Default::default();
-    let mut pages = listing::heads(&shared, Scope::Service(service.clone()), &Access::ANY);
-    while let Some(heads) = pages.next().await? {
-        for head in heads {
-            let kind = match head.status {
-                Status::Pending | Status::Dispatching | Status::Running | Status::CancelRequested => 0,
-                Status::Completed => 1,
-                Status::Failed | Status::Cancelled => 2,
-            };
-            by_kind[kind].push(Json::text(head.task_id));
+fn failed(error: &Error) -> Response {
+    match error {
+        // A key of the store's own is no task either.
+        Error::NotFound | Error::Denied(_) | Error::WrongType { .. } => not_found(),
+        Error::Unreadable { .. } => {
+            tracing::warn!(%error, "a task cannot be shown");
+            detail(StatusCode::INTERNAL_SERVER_ERROR, "The record of the task cannot be read")
+        }
+        error => {
+            tracing::warn!(%error, "the store did not do what was asked for");
+            detail(StatusCode::SERVICE_UNAVAILABLE, STORE_AWAY)
         }
     }
-    let [pending, success, failed] = by_kind.map(Json::List);
-    let summary = Json::object([
-        ("service", Json::text(service)),
-        ("pending_task_ids", pending),
-        ("success_task_ids", success),
-        ("failed_task_ids", failed),
-    ]);
-    Ok(json(StatusCode::OK, &Json::object([("summary", summary)])))
 }
 
-/// What the frontend tells of its connection; how its listener fares is no business of a platform.
-async fn metrics(State(shared): State<Shared>, caller: Option<Operator>) -> Answer {
-    operator(caller)?;
-    let redis = match shared.store_answers().await {
-        true => Json::object([("connected", Json::Bool(true))]),
-        false => Json::object([("connected", Json::Bool(false)), ("message", Json::text(STORE_AWAY))]),
-    };
-    Ok(json(StatusCode::OK, &Json::object([("redis", redis)])))
+/// A value of a request that cannot be used: what is wrong with it, as the frontend's own checks say it.
+fn invalid(kind: &str, place: [&str; 2], message: String, input: Json) -> Response {
+    let error = Json::object([
+        ("type", Json::text(kind)),
+        ("loc", Json::List(place.map(Json::text).into())),
+        ("msg", Json::Text(message)),
+        ("input", input),
+    ]);
+    json(StatusCode::UNPROCESSABLE_ENTITY, &Json::object([("detail", Json::List(vec![error]))]))
+}
+
+fn texts(texts: Vec<String>) -> Json {
+    Json::List(texts.into_iter().map(Json::Text).collect())
 }
