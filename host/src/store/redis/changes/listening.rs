@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisError, Value};
@@ -76,7 +76,7 @@ impl Listener {
         connection.psubscribe(format!("{}{}*", ears.channels, keys::TASK)).await.map_err(refused)?;
         connection.subscribe(format!("{}{}", ears.channels, ears.probe)).await.map_err(refused)?;
         let mut listener = Self { connection, ears };
-        let enabled = link.enable_events(events::KEYS, Instant::now() + options.deadline).await;
+        let enabled = events::enable(link, &mut listener.connection, events::KEYS).await;
         if listener.is_told().await.map_err(refused)? {
             return Ok(listener);
         }

@@ -45,12 +45,12 @@ impl RedisStore {
         let (mut before, mut complaint) = (false, None);
         loop {
             match self.listen().await {
-                Ok(listener) => {
+                Ok(mut listener) => {
                     if before {
                         missed.send_replace(Instant::now());
                     }
                     (before, complaint) = (true, None);
-                    self.enable_events().await;
+                    self.enable_events(&mut listener.connection).await;
                     self.clear_as_told(listener, missed).await;
                     tracing::info!("the connection that listens for expired tasks is lost");
                 }
@@ -67,8 +67,8 @@ impl RedisStore {
     }
 
     /// Asks the server to tell of expired keys. It may have been told not to listen to us.
-    async fn enable_events(&self) {
-        if let Err(error) = self.primary.enable_events(events::EXPIRED, self.deadline()).await {
+    async fn enable_events(&self, connection: &mut MultiplexedConnection) {
+        if let Err(error) = events::enable(&self.primary, connection, events::EXPIRED).await {
             tracing::warn!(%error, "cannot make sure that the server tells of expired keys; the sweep finds them later");
         }
     }
