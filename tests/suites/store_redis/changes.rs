@@ -165,8 +165,9 @@ async fn who_is_cut_off_in_the_middle_of_his_subscription_begins_anew() {
     let host = fixture.host(|_| {}).await;
     for fault in [Fault::CutBeforeRequest, Fault::CutInRequest, Fault::CutBeforeReply, Fault::CutInReply] {
         for command in ["HELLO", "PSUBSCRIBE"] {
-            fixture.proxy.inject(Trigger::containing(command), fault);
+            let cut = fixture.proxy.inject(Trigger::containing(command), fault);
             let mut changes = watch(&host).await;
+            assert_eq!(cut.hits(), 1, "{fault:?} of {command}");
             fixture.save("1").await;
             named(&mut changes, &["1"]).await;
             fixture.proxy.clear();
