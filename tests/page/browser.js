@@ -70,11 +70,11 @@ export class Tab {
     });
   }
 
-  /** Opens a view of a platform, as a link to it would. */
-  async open(platform, view = "/") {
+  /** Opens a view of a platform, as a link to it would; below a path, if it is served there. */
+  async open(platform, view = "/", path = "") {
     this.#origin = platform.address;
     await this.page.goto("about:blank");
-    await this.page.goto(`${platform.address}/#${view}`);
+    await this.page.goto(`${platform.address}${path}/#${view}`);
     await this.page.locator("main h1").waitFor();
   }
 

@@ -16,7 +16,8 @@ export const PATIENCE = Number(process.env.PAGE_PATIENCE ?? 60_000);
 /** Plugins of the tests: what a task does is in its parameters. */
 const PLUGINS = [
   ["examples/report.wasm", '["analytics"]', ""],
-  ["examples/served.wasm", '["waiting", "sync"]', ""],
+  ["examples/served.wasm", '["waiting"]', ""],
+  ["examples/served.wasm", '["sync"]', "concurrency = 2"],
   ["csv_profile.wasm", '["profiling"]', 'concurrency = 2\nlimits = { memory = "64MiB" }'],
 ];
 
@@ -64,7 +65,7 @@ export class Platform {
     platform.store = store ?? `sqlite:${join(platform.#directory, "tasks.db")}`;
     platform.port = await freePort();
     platform.address = `http://127.0.0.1:${platform.port}`;
-    await writeFile(join(platform.#directory, "platform.toml"), [config, ...PLUGINS.map(plugin)].join("\n"));
+    await writeFile(join(platform.#directory, "platform.toml"), ['adopt-after = "1h"', config, ...PLUGINS.map(plugin)].join("\n"));
     await platform.serve();
     return platform;
   }

@@ -1,6 +1,7 @@
 // Each view as it looks: in both schemes and at a phone's width, free of what axe objects to; and what holds on all of them.
 
 import assert from "node:assert/strict";
+import { createServer, request } from "node:http";
 import { after } from "node:test";
 import { close, story } from "./browser.js";
 import { Platform } from "./platform.js";
@@ -144,4 +145,31 @@ story("counts lead to the tasks that they count", {}, async (tab) => {
   await tab.open(platform, "/");
   await tab.page.locator(".figure[data-status=failed]", { hasText: "1" }).click();
   await tab.lists(["is-failed"]);
+});
+
+story("the page works below a path that a proxy gives it", {}, async (tab) => {
+  const proxy = createServer((asked, answer) => {
+    const at = { port: platform.port, host: "127.0.0.1", method: asked.method, headers: asked.headers, path: asked.url.replace(/^\/behind/, "") };
+    const passed = request(at, (got) => {
+      answer.writeHead(got.statusCode, got.headers);
+      got.pipe(answer);
+    });
+    passed.on("error", () => answer.destroy());
+    answer.on("close", () => passed.destroy());
+    asked.pipe(passed);
+  });
+  await new Promise((done) => proxy.listen(0, "127.0.0.1", done));
+  const address = `http://127.0.0.1:${proxy.address().port}`;
+  try {
+    await tab.open({ address }, "/tasks/is-running", "/behind");
+    await tab.logEndsWith("row 79 read");
+    await tab.mark("Live");
+    await tab.the("button", "Raise priority").click();
+    await tab.the("button", "Set it to high").click();
+    await tab.the("button", "Lower priority").waitFor();
+  } finally {
+    await tab.page.goto("about:blank");
+    proxy.closeAllConnections();
+    proxy.close();
+  }
 });

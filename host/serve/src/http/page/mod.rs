@@ -20,7 +20,7 @@ macro_rules! files {
 
 const INDEX: &str = "index.html";
 
-const FILES: [(&str, &str); 51] = files![
+const FILES: [(&str, &str); 53] = files![
     "index.html",
     "icon.svg",
     "theme.js",
@@ -41,7 +41,9 @@ const FILES: [(&str, &str); 51] = files![
     "css/base.css",
     "css/controls.css",
     "css/frame.css",
+    "css/dialogs.css",
     "css/parts.css",
+    "css/figures.css",
     "css/tables.css",
     "css/log.css",
     "css/views.css",

@@ -2,6 +2,7 @@
 
 import { api } from "../api.js";
 import { h, said } from "../dom.js";
+import { hasEnded } from "../statuses.js";
 import { counted, number } from "../times.js";
 import { confirm, openDialog } from "./dialog.js";
 import { complain, tell } from "./toasts.js";
@@ -12,26 +13,28 @@ const SHOWN = 20;
  * `what` is "cancel" or "delete"; `filter` is the interface's, and an empty one means all tasks there are. Resolves to
  * whether anything was done.
  */
-export async function bulk(what, filter) {
-  const isAll = Object.keys(filter).length === 0;
+export async function bulk(what, chosen) {
+  const isAll = Object.keys(chosen).length === 0;
+  const filter = what === "cancel" ? withoutEnded(chosen) : chosen;
   let would;
   try {
-    would = await api.bulk(what, filter, true, isAll);
+    would = filter && (await api.bulk(what, filter, true, isAll));
   } catch (problem) {
     complain(problem);
     return false;
   }
-  if (would.affected === 0) {
-    tell(`There is nothing to ${what}: ${counted(would.matched, "task")} looked at`);
+  const count = would?.matched ?? 0;
+  if (count === 0) {
+    tell(what === "cancel" ? "There is nothing to cancel: none of these tasks waits or runs" : "There is nothing to delete");
     return false;
   }
   const verb = what === "cancel" ? "Cancel" : "Delete";
   const done = await confirm({
-    title: `${verb} ${counted(would.affected, "task")}?`,
+    title: `${verb} ${counted(count, "task")}?`,
     body: explanation(what, would, isAll),
-    action: `${verb} ${counted(would.affected, "task")}`,
+    action: `${verb} ${counted(count, "task")}`,
     danger: true,
-    typed: isAll ? String(would.affected) : null,
+    typed: isAll ? String(count) : null,
     work: () => api.bulk(what, filter, false, isAll),
   });
   if (!done) return false;
@@ -40,17 +43,23 @@ export async function bulk(what, filter) {
   return true;
 }
 
+/** The same filter without statuses that a cancellation cannot change; nothing if no other is left. */
+function withoutEnded(filter) {
+  if (!filter.status) return filter;
+  const status = filter.status.filter((one) => !hasEnded(one));
+  return status.length > 0 ? { ...filter, status } : null;
+}
+
 function explanation(what, would, isAll) {
-  const rest = would.matched - would.affected;
   const ids = (would.task_ids ?? []).slice(0, SHOWN);
-  const more = would.affected - ids.length;
+  const more = would.matched - ids.length;
+  const isOne = would.matched === 1;
   return [
     h(
       "p",
       {},
-      isAll ? "These are all the tasks there are. " : "",
-      rest > 0 ? `${counted(would.matched, "task")} match; ${number(rest)} of them ${rest === 1 ? "has" : "have"} ended already. ` : "",
-      what === "delete" ? "Their logs and outputs go with them, and this cannot be undone." : "Each is told to stop; those that wait never begin.",
+      isAll ? `These are all tasks${what === "cancel" ? " that wait or run" : " there are"}. ` : "",
+      what === "delete" ? `${isOne ? "Its log and output go with it" : "Their logs and outputs go with them"}, and this cannot be undone.` : isOne ? "It is told to stop; if it waits still, it never begins." : "Each is told to stop; those that wait never begin.",
     ),
     ids.length > 0 && h("ul", { class: "ids", tabindex: 0, "aria-label": "Tasks" }, ids.map((id) => h("li", {}, said(id))), more > 0 && h("li", {}, `and ${number(more)} more`)),
   ];

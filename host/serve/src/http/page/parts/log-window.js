@@ -20,9 +20,10 @@ const HIGHEST = 15_000_000;
 
 /**
  * A window on `{at(number), total()}`. `mark(number)` says whether a line is "found" or "found-now"; `onMove({atEnd})` is
- * called when the reader has scrolled; `onChoose(number)` when he has chosen a line.
+ * called when the reader has scrolled; `onSize()` when the window has another size, also when it is shown first;
+ * `onChoose(number)` when he has chosen a line.
  */
-export function logWindow({ at, total, mark, onMove, onChoose }) {
+export function logWindow({ at, total, mark, onMove, onSize, onChoose }) {
   const rows = h("div", { class: "log-rows", role: "presentation" });
   const space = h("div", { class: "log-space", role: "presentation" }, rows);
   const element = h("div", { class: "log-window", role: "listbox", tabindex: 0, "aria-label": "Log entries" }, space);
@@ -35,6 +36,7 @@ export function logWindow({ at, total, mark, onMove, onChoose }) {
   const sizes = new ResizeObserver(() => {
     height = element.clientHeight;
     redraw();
+    onSize();
   });
   sizes.observe(element);
 

@@ -24,6 +24,7 @@ export function logPanel(id) {
     total: () => held ?? model.total,
     mark: (line) => (search.found[foundNow] === line ? "found-now" : search.has(line) ? "found" : null),
     onMove: ({ atEnd }) => atEnd !== follows && setFollow(atEnd, { scroll: false }),
+    onSize: keepUp,
     onChoose: showLine,
   });
 
@@ -74,8 +75,13 @@ export function logPanel(id) {
     attribute(newer, "hidden", follows || model.total === 0);
     text(newer, behind > 0 ? `${number(behind)} newer` : "To the end");
     view.redraw();
-    if (follows && held === null) requestAnimationFrame(() => follows && held === null && view.toEnd());
+    requestAnimationFrame(keepUp);
     search.goOn();
+  }
+
+  /** Has the end in sight, if it is followed. */
+  function keepUp() {
+    if (follows && held === null) view.toEnd();
   }
 
   function searched() {

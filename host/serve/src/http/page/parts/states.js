@@ -15,9 +15,12 @@ export function errorState(problem, again) {
   return h("div", { class: "error", role: "alert" }, h("strong", {}, what), h("span", { class: "said" }, sentence(problem)), retry);
 }
 
-/** What a problem says, in one line. */
+/** What a problem says, in one line, and the value that it is about. */
 export function sentence(problem) {
-  return String(problem?.message ?? problem ?? "Something went wrong");
+  const said = String(problem?.message ?? problem ?? "Something went wrong");
+  const value = problem?.body?.value;
+  const about = typeof value === "string" && value !== "" && !said.includes(value) ? `: ${value}` : "";
+  return said.charAt(0).toUpperCase() + said.slice(1) + about;
 }
 
 /** Where lines will be, while they are on their way. */

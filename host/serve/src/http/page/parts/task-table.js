@@ -56,6 +56,7 @@ export function taskTable({ onSelect, label = "Tasks" }) {
     const bar = progressBar({ small: true });
     const priority = h("td", { class: "wide-only" });
     const updated = time(head.updated_at);
+    const changed = h("time", { class: "under narrow-only" });
     const row = h(
       "tr",
       {},
@@ -63,13 +64,13 @@ export function taskTable({ onSelect, label = "Tasks" }) {
       h("th", { class: "id", scope: "row" }, h("a", { href: taskLink(id), class: "said" }, id), under),
       h("td", { class: "owner wide-only" }, said(head.service)),
       h("td", { class: "owner wide-only" }, said(head.user_id)),
-      h("td", {}, badge),
+      h("td", {}, badge, changed),
       h("td", { class: "wide-only" }, bar.element),
       priority,
       h("td", { class: "wide-only" }, time(head.created_at)),
-      h("td", {}, updated),
+      h("td", { class: "wide-only" }, updated),
     );
-    const parts = { element: row, box, badge, bar, priority, updated };
+    const parts = { element: row, box, badge, bar, priority, updated, changed };
     box?.addEventListener("change", () => {
       tick(id, parts, box.checked);
       selection();
@@ -85,6 +86,7 @@ export function taskTable({ onSelect, label = "Tasks" }) {
     attribute(row.priority, "class", head.priority === "high" ? "wide-only priority-high" : "wide-only faint");
     text(row.priority, head.priority === "high" ? "High" : "Low");
     show(row.updated, head.updated_at, short);
+    show(row.changed, head.updated_at, short);
   }
 
   /** Shows these tasks, in this order. */
@@ -130,4 +132,4 @@ export function taskTable({ onSelect, label = "Tasks" }) {
   return { element, set, markNew, markGone, clearSelection, move, has: (id) => rows.has(id) };
 }
 
-const isWide = (name) => ["Service", "User", "Progress", "Priority", "Created"].includes(name);
+const isWide = (name) => ["Service", "User", "Progress", "Priority", "Created", "Updated"].includes(name);

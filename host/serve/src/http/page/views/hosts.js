@@ -103,14 +103,19 @@ function card(host) {
 function plugin(its) {
   const facts = [
     ["Services", tags(its.services)],
-    ["Users", tags(its.users)],
+    ["Users", its.users === null ? said("Any") : tags(its.users)],
     ["At once", its.concurrency === null || its.concurrency === undefined ? null : said(number(its.concurrency))],
-    ["Grants", tags(its.grants)],
+    ["Grants", tags(withAny(its.grants))],
     ["Limits", tags(its.limits)],
     ["May reach", tags(its.capabilities)],
   ];
   const rows = facts.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
   return h("div", { class: "plugin" }, said(its.component, { class: "mono" }), h("dl", { class: "facts" }, rows));
+}
+
+/** Grants, in which nothing named means any. */
+function withAny(grants) {
+  return Object.fromEntries(Object.entries(grants ?? {}).map(([name, value]) => [name, value === null ? "any" : value]));
 }
 
 /** Names, or names with values, as small labels; nothing if there are none. */

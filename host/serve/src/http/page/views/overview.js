@@ -31,16 +31,19 @@ export function overviewView(route, { live, pauses }) {
   const wrong = h("div");
   const table = h("div", {}, bones(4));
   const held = isOperator() ? pausesPanel(pauses) : null;
+  const charts = h("section", { class: "panel", "aria-label": "The last minutes" }, h("h2", { class: "unseen" }, "The last minutes"), h("div", { class: "charts" }, waiting.element, active.element, ended.element));
+  // How much there is of others' is told to operators alone.
+  attribute(charts, "hidden", !isOperator());
   const element = h(
     "div",
     { class: "overview" },
     h("div", {}, h("div", { class: "head" }, h("h1", { tabindex: -1 }, "Overview"), h("span", { class: "faint" }, "Counted at ", counted)), wrong, h("div", { class: "figures" }, figures.map((figure) => figure.element))),
-    h("section", { class: "panel", "aria-label": "The last minutes" }, h("h2", { class: "unseen" }, "The last minutes"), h("div", { class: "charts" }, waiting.element, active.element, ended.element)),
+    charts,
     h(
       "div",
-      { class: "columns" },
+      { class: isOperator() ? "columns" : "" },
       h("div", { class: "stack" }, h("section", { class: "panel", "aria-label": "Services" }, h("div", { class: "panel-head" }, h("h2", {}, "Services")), table)),
-      h("div", { class: "stack" }, queue.element, held?.element),
+      isOperator() && h("div", { class: "stack" }, queue.element, held?.element),
     ),
   );
 

@@ -124,7 +124,7 @@ export function tasksView(route, { live }) {
     const is = selected.length > 0;
     attribute(bulkBar, "class", is ? "bulk is-chosen" : "bulk");
     attribute(bulkBar, "hidden", order.length === 0);
-    text(chosen, is ? `${counted(selected.length, "task")} selected` : `All ${matching === null ? "" : `${number(matching)} `}that match`);
+    text(chosen, is ? `${counted(selected.length, "task")} selected` : `All matching tasks${matching === null ? "" : ` (${number(matching)})`}`);
     if (bulkBar.childElementCount > 0) return;
     const press = (what) => () => bulk(what, bulkFilter()).then((done) => done && (table.clearSelection(), load()));
     const button = (what, drawing, label) => h("button", { class: "button small danger", type: "button", on: { click: press(what) } }, icon(drawing), label);
