@@ -96,7 +96,7 @@ impl Query {
         if (1..=MAX_PAGE_TASKS).contains(&self.limit) {
             return Ok(());
         }
-        let why = format!("a page holds 1 to {MAX_PAGE_TASKS} tasks");
+        let why = format!("it is a number from 1 to {MAX_PAGE_TASKS}");
         Err(InvalidValue::new("limit", &self.limit.to_string(), why))
     }
 

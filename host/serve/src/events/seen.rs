@@ -37,7 +37,7 @@ impl fmt::Display for Seen {
         let Self { born, entries, sum, status, progress, output } = self;
         let (born, sum) = (born.unwrap_or_default(), sum.map_or(0, |Sum(sum)| sum));
         let status = status.map_or("none", Status::as_str);
-        write!(f, "{born:x}.{entries}.{sum:x}.{status}.{progress:x}.{output:x}")
+        write!(f, "{born}.{entries}.{sum:x}.{status}.{progress:x}.{output:x}")
     }
 }
 
@@ -53,7 +53,7 @@ impl FromStr for Seen {
         let [born, entries, sum, status, progress, output] = parts[..] else { return Err(NoId) };
         let hex = |text: &str| u64::from_str_radix(text, 16).map_err(|_| NoId);
         Ok(Self {
-            born: Some(i64::from_str_radix(born, 16).map_err(|_| NoId)?),
+            born: Some(born.parse().map_err(|_| NoId)?),
             entries: entries.parse().map_err(|_| NoId)?,
             sum: Some(Sum(hex(sum)?)),
             status: if status == "none" { None } else { Some(status.parse().map_err(|_| NoId)?) },

@@ -47,7 +47,7 @@ export function filters(onChange) {
     const input = h("input", { class: "input", type, list, name, "aria-label": label, placeholder: label, autocomplete: "off", spellcheck: "false" });
     input.addEventListener("input", () => {
       clearTimeout(timer);
-      timer = setTimeout(() => change({ [name]: input.value.trim() }, { typed: true }), TYPING);
+      timer = setTimeout(() => change({}, { typed: true }), TYPING);
     });
     return input;
   }
@@ -61,7 +61,7 @@ export function filters(onChange) {
   function change(changes, options = {}) {
     clearTimeout(timer);
     // What was typed just before, and has not been taken over yet, counts as well.
-    const typed = options.typed ? {} : { text: search.value.trim(), service: service.value.trim(), user: user.value.trim() };
+    const typed = { text: search.value.trim(), service: service.value.trim(), user: user.value.trim() };
     onChange({ ...query, ...typed, ...changes, cursor: "", page: "" }, options);
   }
 
