@@ -11,7 +11,7 @@ use super::values::{component, limit};
 /// A component, and what it may take to load it.
 #[derive(Debug, Args)]
 pub(crate) struct PluginArgs {
-    /// The component: a file, or oci://REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST] for one in a registry
+    /// The component: a file, or `oci://REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST]` for one in a registry
     #[arg(value_name = "PLUGIN.wasm", value_parser = component())]
     pub(crate) plugin: Component,
     /// Grants, capabilities and limits, a TOML file [default: the file beside the component with the ending .toml, if there is one]

@@ -18,7 +18,7 @@ pub(crate) struct PushArgs {
     /// The component
     #[arg(value_name = "PLUGIN.wasm")]
     pub(crate) plugin: PathBuf,
-    /// Where it goes: oci://REGISTRY/REPOSITORY[:TAG] [default tag: latest]
+    /// Where it goes: `oci://REGISTRY/REPOSITORY[:TAG]` (the tag `latest`, if there is none)
     pub(crate) reference: Reference,
     /// Say who has made it
     #[arg(long, value_name = "NAME")]
@@ -37,7 +37,7 @@ Example:
   task-state pull oci://registry.example.com/plugins/quickstart:1.0
   task-state pull oci://registry.example.com/plugins/quickstart:1.0 -o plugin.wasm")]
 pub(crate) struct PullArgs {
-    /// What is pulled: oci://REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST]
+    /// What is pulled: `oci://REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST]`
     pub(crate) reference: Reference,
     /// Where the component goes [default: the last part of the repository's name, with the ending .wasm]
     #[arg(long, short = 'o', value_name = "PLUGIN.wasm")]

@@ -8,7 +8,7 @@ use task_state_host::store::{Access, Owners};
 use super::Role;
 use crate::http::Problem;
 
-/// Who has sent a request. The [guard](super::guard) finds it out once, before any route.
+/// Who has sent a request. It is found out once, before any route.
 ///
 /// As an extractor it lets everybody pass who reaches the route; [`Caller::known`] and [`Operator`] do not.
 #[derive(Debug, Clone, Default)]

@@ -1,8 +1,8 @@
 //! Who may do what: the tokens that callers show, and what each opens.
 //!
-//! A caller shows a token with each request, or has shown it once and holds a [session](session). A platform without
+//! A caller shows a token with each request, or has shown it once and holds a session. A platform without
 //! tokens is open to whoever reaches it, and so listens on the machine's own interface alone; a page of another origin
-//! cannot reach it there, whatever name it gives it ([`guard`]).
+//! cannot reach it there, whatever name it gives it.
 
 mod caller;
 mod guard;
