@@ -145,7 +145,8 @@ pub struct HeadPage {
     pub heads: Vec<Head>,
     /// Where the next page starts; absent on the last page.
     pub next: Option<String>,
-    /// Records that were left out because they cannot be read: at most [`MAX_PAGE_SKIPPED`].
+    /// Records that were left out because they cannot be read: at most [`MAX_PAGE_SKIPPED`]. One whose owner cannot be
+    /// told is named only to those who may see everything.
     pub skipped: Vec<Skipped>,
 }
 

@@ -1,6 +1,7 @@
 //! Listings of what other writers leave, of very many tasks, and from a replica.
 
-use task_state_host::store::{MAX_PAGE_BYTES, MAX_PAGE_SKIPPED};
+use task_state_host::record::Head;
+use task_state_host::store::{HeadPage, MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, Order};
 use task_state_tests::proxy::{Fault, Proxy, Trigger};
 use task_state_tests::resp;
 
@@ -214,4 +215,114 @@ async fn of_a_status_that_is_given_twice_the_last_counts_in_every_question() {
         let counts = fixture.store.count(&Scope::All, &Owners::ANY).await.unwrap();
         assert_eq!(counts.get(&status).copied().unwrap_or_default(), found as u64, "{status}");
     }
+}
+
+/// Every page of heads.
+async fn head_pages(store: &impl TaskStore, mut query: Query) -> Vec<HeadPage> {
+    let mut pages = Vec::new();
+    loop {
+        let page = store.heads(&query).await.unwrap();
+        query.cursor = page.next.clone();
+        pages.push(page);
+        if query.cursor.is_none() {
+            return pages;
+        }
+    }
+}
+
+fn head_ids(pages: &[HeadPage]) -> Vec<&str> {
+    pages.iter().flat_map(|page| &page.heads).map(|head| head.task_id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn heads_are_told_of_records_in_every_shape_and_of_nothing_else() {
+    let fixture = Fixture::new().await;
+    let long = format!("{{\"text\":\"{}\"}}", "y".repeat(100_000));
+    for (id, text) in [
+        ("1", wire("1", "analytics", "alice")),
+        ("2", wire("2", "analytics", "alice").replace("\":", "\": ")),
+        ("3", wire("3", "analytics", "alice").replace("\"parameters\":{}", &format!("\"parameters\":{long}"))),
+        ("4", wire("4", "analytics", "alice").replace(",\"priority\":\"low\"", "")),
+        ("5", wire("5", "analytics", "alice").replace("\"low\"}", "\"high\",\"status\":\"failed\"}")),
+        ("6", wire("6", "analytics", "alice").replace("2025-11-17T10:00:16.515926+09:00", "never")),
+        ("7", String::new()),
+    ] {
+        fixture.plant(id, "analytics", "alice").await;
+        fixture.run::<()>(&["SET", &format!("task:{id}"), &text]).await;
+    }
+    fixture.run::<()>(&["RPUSH", "task:list", "x"]).await;
+    fixture.run::<()>(&["SADD", "index:tasks", "list", "gone"]).await;
+    fixture.spoil("task:1:metadata").await;
+    for limit in [1, 2, 1_000] {
+        let heads = head_pages(&*fixture.store, paged(Scope::All, limit)).await;
+        let records = pages(&fixture.store, paged(Scope::All, limit)).await;
+        let records: Vec<Head> =
+            records.iter().flat_map(|page| &page.tasks).map(|record| Head::of(record, None)).collect();
+        let found: Vec<&Head> = heads.iter().flat_map(|page| &page.heads).collect();
+        assert_eq!(found, records.iter().collect::<Vec<_>>(), "in pages of {limit}");
+        assert_eq!(head_ids(&heads), ["1", "2", "3", "4", "5"]);
+        let skipped: Vec<&str> = heads.iter().flat_map(|page| &page.skipped).map(|one| one.id.as_str()).collect();
+        assert_eq!(skipped, ["6"]);
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_heads_reads_nothing_of_logs_and_results() {
+    let fixture = Fixture::new().await;
+    let host = fixture.host(|_| {}).await;
+    for number in 0..12 {
+        let id = fixture.save(&number.to_string()).await;
+        fixture.store.change(&id, output(&"x".repeat(1 << 20)), &Access::ANY).await.unwrap();
+        fixture.store.change(&id, Change::logs(["x".repeat(1 << 20)]), &Access::ANY).await.unwrap();
+    }
+    let before = fixture.proxy.counts().bytes_down;
+    assert_eq!(head_ids(&head_pages(&*host, Query::new(Scope::All)).await).len(), 12);
+    let read = fixture.proxy.counts().bytes_down - before;
+    assert!(read < 12 * 2_000 + 10_000, "{read} bytes for twelve heads");
+}
+
+#[tokio::test]
+async fn heads_name_a_record_that_cannot_be_read_to_nobody_who_may_not_see_everything() {
+    const UNREADABLE: usize = 2_500;
+    let fixture = Fixture::new().await;
+    fixture.plant("z", "analytics", "alice").await;
+    let all = |pipeline: &mut redis::Pipeline| {
+        (0..UNREADABLE).for_each(|number| {
+            pipeline.cmd("SET").arg(format!("task:{number}")).arg("{\"status\":\"a secret of bob\"").ignore();
+            pipeline.cmd("SADD").arg("index:tasks").arg(number).ignore();
+            pipeline.cmd("SADD").arg("index:service:analytics").arg(number).ignore();
+        });
+    };
+    fixture.plant_all(all).await;
+    let everything = head_pages(&*fixture.store, paged(Scope::All, 1)).await;
+    let skipped = everything.iter().map(|page| page.skipped.len());
+    assert_eq!((skipped.sum::<usize>(), head_ids(&everything)), (UNREADABLE, vec!["z"]));
+    for order in [Order::Oldest, Order::Newest] {
+        let mut query = paged(Scope::All, 1);
+        query.owners = Owners { services: Allowed::only(["analytics"]), users: Allowed::only(["alice", "carol"]) };
+        query.order = order;
+        // Nor does a page end before a task of theirs.
+        let theirs = head_pages(&*fixture.store, query).await;
+        assert_eq!(head_ids(&theirs), ["z"]);
+        assert!(theirs.iter().all(|page| page.skipped.is_empty()));
+    }
+}
+
+#[tokio::test]
+async fn tasks_that_are_not_shown_cost_a_small_page_few_round_trips() {
+    const HIDDEN: usize = 2_000;
+    let fixture = Fixture::new().await;
+    let all = |pipeline: &mut redis::Pipeline| {
+        (0..HIDDEN).for_each(|number| plant(pipeline, &number.to_string(), "analytics", "bob"));
+        plant(pipeline, "z", "analytics", "alice");
+    };
+    fixture.plant_all(all).await;
+    let server = &fixture.server;
+    let reads = async || -> usize { server.info("stats").await.unwrap()["total_reads_processed"].parse().unwrap() };
+    let mut query = paged(Scope::All, 1);
+    query.owners = Owners { services: Allowed::Any, users: Allowed::only(["alice", "carol"]) };
+    let before = reads().await;
+    assert_eq!(head_ids(&head_pages(&*fixture.store, query).await), ["z"]);
+    let spent = reads().await - before;
+    assert!(spent < HIDDEN / 4, "the server read {spent} times for one head");
 }

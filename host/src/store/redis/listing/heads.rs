@@ -22,17 +22,17 @@ impl RedisStore {
         let (mut page, mut passed, mut last_seen) = (HeadPage::default(), 0, None);
         let mut next = 0;
         while next < ids.len() {
-            // No more than there is room for, unless some are likely to be passed over.
-            let room = if query.statuses.is_empty() { query.limit - page.heads.len() } else { MAX_READ };
+            // No more than there is room for, unless some are likely to be left out.
+            let shows_all = query.statuses.is_empty() && query.owners == Owners::ANY;
+            let room = if shows_all { query.limit - page.heads.len() } else { MAX_READ };
             let step = &ids[next..ids.len().min(next + room.min(MAX_READ))];
             for (id, head) in step.iter().zip(self.heads_of(step).await?) {
                 match head {
                     None => {}
+                    // Whose it is cannot be told, so it is named to those only who may see everything.
+                    Some(Err(_)) if query.owners != Owners::ANY => {}
                     Some(Err(why)) => {
-                        // Whose it is cannot be told.
-                        if query.owners == Owners::ANY {
-                            last_seen = Some(id);
-                        }
+                        last_seen = Some(id);
                         page.skipped.push(Skipped { id: id.clone(), why });
                     }
                     Some(Ok(head)) if !covers(&query.scope, &query.owners, &head.service, &head.user_id) => {}
