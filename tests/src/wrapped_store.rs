@@ -1,17 +1,25 @@
-//! A real store with something around its changes: all that tests and the benchmark put between a host and its store.
+//! A real store with something around its changes and renewals: all that tests and the benchmark put between a host and its store.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use task_state_host::record::{Change, Draft, Progress, Status, TaskId, TaskRecord, Timestamp};
 use task_state_host::store::*;
 
-/// What is done around each change.
+/// What is done around each change and each renewal.
 #[async_trait]
 pub trait Around: Debug + Send + Sync + 'static {
     /// Makes the change of a task in the store, or does something else instead.
-    async fn change(&self, store: &SharedStore, id: &TaskId, change: Change, access: &Access) -> Result<Status>;
+    async fn change(&self, store: &SharedStore, id: &TaskId, change: Change, access: &Access) -> Result<Status> {
+        store.change(id, change, access).await
+    }
+
+    /// Renews the leases in the store, or does something else instead.
+    async fn renew(&self, store: &SharedStore, holds: &[(TaskId, RunId)], lease: Duration) -> Result<Vec<bool>> {
+        store.renew(holds, lease).await
+    }
 }
 
 /// A store, and what is done around its changes.
@@ -19,7 +27,7 @@ pub trait Around: Debug + Send + Sync + 'static {
 pub struct WrappedStore<A> {
     /// The store itself.
     pub store: SharedStore,
-    /// What is done around its changes.
+    /// What is done around its changes and renewals.
     pub around: A,
 }
 
@@ -29,6 +37,10 @@ macro_rules! wrap {
         impl<A: Around> TaskStore for WrappedStore<A> {
             async fn change(&self, id: &TaskId, change: Change, access: &Access) -> Result<Status> {
                 self.around.change(&self.store, id, change, access).await
+            }
+
+            async fn renew(&self, holds: &[(TaskId, RunId)], lease: Duration) -> Result<Vec<bool>> {
+                self.around.renew(&self.store, holds, lease).await
             }
 
             $(async fn $name(&self, $($argument: $kind),*) -> $answer {
@@ -63,7 +75,6 @@ wrap! {
     fn peek_next_task_id() -> Result<String>;
     fn save(draft: Draft, only_if: Precondition, access: &Access) -> Result<TaskId>;
     fn claim(claim: Claim) -> Result<Claimed>;
-    fn renew(holds: &[(TaskId, RunId)], lease: std::time::Duration) -> Result<Vec<bool>>;
     fn get(id: &TaskId, access: &Access) -> Result<TaskRecord>;
     fn status(id: &TaskId, access: &Access) -> Result<Status>;
     fn statuses(tasks: &[(TaskId, Access)]) -> Result<Vec<Result<Status>>>;
@@ -80,7 +91,7 @@ wrap! {
     fn put_input(id: &InputId, offset: u64, bytes: bytes::Bytes) -> Result<()>;
     fn attach_input(id: &InputId, task: &TaskId, access: &Access) -> Result<()>;
     fn input(task: &TaskId, offset: u64, most: usize) -> Result<Option<bytes::Bytes>>;
-    fn announce(host: &HostAbout, lives: std::time::Duration) -> Result<()>;
+    fn announce(host: &HostAbout, lives: Duration) -> Result<()>;
     fn hosts() -> Result<Vec<HostSeen>>;
     fn check(repair: bool) -> Result<Report>;
     fn maintain() -> ();

@@ -119,7 +119,7 @@ impl Job {
             ended
         };
         match tokio::join!(watched, claimed.supervise(), live.follow(&claimed, over)).0 {
-            Err(halt) => halted(halt, &limits),
+            Err(halt) => halted(halt, &limits, claimed.is_cancelled()),
             Ok((_, Some(limit))) => End::Failed(limit.to_string()),
             Ok((Ok(()), None)) => End::Done,
             Ok((Err(why), None)) => End::Failed(cut(why, limits.failure_bytes)),
@@ -127,19 +127,17 @@ impl Job {
     }
 }
 
-fn halted(halt: Halt, limits: &Limits) -> End {
-    match halt {
-        Halt::CpuTime => End::Failed(format!("CPU time limit of {} exceeded", spell(limits.cpu_time))),
-        Halt::WallClock => End::Failed(format!("wall-clock limit of {} exceeded", spell(limits.wall_clock))),
-        Halt::Grace => {
-            End::Cancelled(format!("stopped: it went on for {} after its cancellation", spell(limits.grace)))
-        }
-        Halt::Ended => End::Failed(format!("stopped: it went on for {} after its task had ended", spell(limits.grace))),
-        Halt::Lease => {
-            End::Failed("stopped: the host could not renew its hold on the task, the store did not answer".to_owned())
-        }
-        Halt::Gone(error) => End::Gone(error),
-    }
+/// A task that was asked to stop is cancelled, whatever has stopped it.
+fn halted(halt: Halt, limits: &Limits, is_cancelled: bool) -> End {
+    let why = match halt {
+        Halt::CpuTime => format!("CPU time limit of {} exceeded", spell(limits.cpu_time)),
+        Halt::WallClock => format!("wall-clock limit of {} exceeded", spell(limits.wall_clock)),
+        Halt::Grace => format!("stopped: it went on for {} after its cancellation", spell(limits.grace)),
+        Halt::Ended => format!("stopped: it went on for {} after its task had ended", spell(limits.grace)),
+        Halt::Lease => "stopped: the host could not renew its hold on the task, the store did not answer".to_owned(),
+        Halt::Gone(error) => return End::Gone(error),
+    };
+    if is_cancelled { End::Cancelled(why) } else { End::Failed(why) }
 }
 
 /// The beginning of a text that is longer than may be, with a mark.

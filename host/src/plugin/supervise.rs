@@ -122,7 +122,6 @@ impl ClaimedTask {
             if let Some(error) = gone {
                 return Halt::Gone(error);
             }
-            // A task that was asked to stop is cancelled, whichever of its times is up first.
             let over = cancelled.into_iter().chain(ended).min();
             let until = over.map_or(end, |seen| end.min(seen + limits.grace));
             let now = Instant::now();

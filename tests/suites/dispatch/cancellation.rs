@@ -12,6 +12,7 @@ on_both_engines! {
     a_task_that_nobody_has_is_cancelled,
     a_run_is_stopped_before_the_answer,
     a_run_of_another_process_is_stopped_before_the_answer,
+    a_run_that_takes_its_time_has_been_told,
     what_has_ended_stays_as_it_is,
     only_who_knows_the_owner_cancels,
     a_task_that_is_gone_is_unknown_and_does_not_run,
@@ -77,18 +78,6 @@ async fn a_run_of_another_process_is_stopped_before_the_answer(data: Data) {
     assert_eq!(cancel(&second, &id).await.unwrap(), Status::Cancelled);
     assert_eq!(second.task(&id).await.status(), Status::Cancelled);
     assert_eq!(second.log(&id).await, ["running", "cancellation requested", "stopping"]);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_takes_its_time_has_been_told_on_redis() {
-    Box::pin(a_run_that_takes_its_time_has_been_told(Data::redis().await)).await;
-}
-
-/// Beside all others of this suite, its second run is now and then not ended within a minute. Why is not known yet.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a defect that is not understood yet: run it with the whole suite and --include-ignored"]
-async fn a_run_that_takes_its_time_has_been_told_on_sqlite() {
-    Box::pin(a_run_that_takes_its_time_has_been_told(Data::sqlite().await)).await;
 }
 
 async fn a_run_that_takes_its_time_has_been_told(data: Data) {

@@ -137,9 +137,15 @@ impl Platform {
         messages(&self.task(id).await)
     }
 
-    /// Waits until a task is in a status.
+    /// Waits until a task is in a status. One that has ended in another does not come to it any more.
     async fn becomes(&self, id: &TaskId, status: Status) {
-        eventually(status.as_str(), async || self.task(id).await.status() == status).await;
+        eventually(status.as_str(), async || {
+            let task = self.task(id).await;
+            let is_reached = task.status() == status;
+            assert!(is_reached || !task.status().is_terminal(), "not {status}: {task:?}");
+            is_reached
+        })
+        .await;
     }
 
     /// Waits until a task's log holds a message.

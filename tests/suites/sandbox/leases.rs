@@ -3,12 +3,14 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use async_trait::async_trait;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use task_state_host::Settings;
-use task_state_host::store::{StoreUrl, open};
+use task_state_host::store::{Error, Result, RunId, StoreUrl, open};
 use task_state_tests::proxy::Proxy;
 use task_state_tests::redis_server::RedisServer;
 use task_state_tests::redis_store;
+use task_state_tests::wrapped_store::{Around, WrappedStore};
 
 use super::*;
 
@@ -169,6 +171,31 @@ async fn a_host_that_is_cut_off_for_longer_than_its_lease_stops_its_runs_and_wri
         assert_eq!(outcome.status, Status::Failed);
     }
     assert_eq!(texts(&second.store).await, before);
+}
+
+/// Leases are renewed, and nobody is told.
+#[derive(Debug)]
+struct Unanswered;
+
+#[async_trait]
+impl Around for Unanswered {
+    async fn renew(&self, store: &SharedStore, holds: &[(TaskId, RunId)], lease: Duration) -> Result<Vec<bool>> {
+        store.renew(holds, 100 * lease).await.and(Err(Error::Unavailable("no answer".to_owned())))
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_lease_ends_is_cancelled_if_it_was_asked_to_stop_and_else_failed() {
+    const STOPPED: &str = "stopped: the host could not renew its hold on the task, the store did not answer";
+    let store = Arc::new(WrappedStore { store: Sandbox::new().store, around: Unanswered });
+    let sandbox = Sandbox::built(store, |builder| builder.lease(Duration::from_secs(1)));
+    let asked = sandbox.start("report", "refuse-to-stop").await;
+    let other = sandbox.start("report", "stop-when-asked").await;
+    asked.cancel();
+    for (run, status) in [(asked, Status::Cancelled), (other, Status::Failed)] {
+        let (ended, log) = end(&soon("the run ended", run.wait()).await).await;
+        assert_eq!((ended, log.last().unwrap().as_str()), (status, STOPPED), "{log:?}");
+    }
 }
 
 #[tokio::test]

@@ -33,6 +33,10 @@ async fn a_guest_that_computes_for_too_long_fails_and_one_that_waits_does_not() 
     let limit = |mode| limited(mode, |limits| limits.cpu_time = Duration::from_millis(300));
     let outcome = sandbox.plugin("misbehave").await.run(limit("spin")).await.unwrap();
     assert_end(&outcome, Status::Failed, &["CPU time limit of 300ms exceeded"]).await;
+    let asked_to_stop = sandbox.plugin("misbehave").await.start(limit("spin")).await.unwrap();
+    asked_to_stop.cancel();
+    let (status, log) = end(&asked_to_stop.wait().await).await;
+    assert_eq!((status, log.last().unwrap().as_str()), (Status::Cancelled, "CPU time limit of 300ms exceeded"));
     let outcome = sandbox.plugin("overload").await.run(limit("nap 900")).await.unwrap();
     assert_end(&outcome, Status::Completed, &[]).await;
 }
