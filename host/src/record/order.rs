@@ -5,7 +5,34 @@ use std::cmp::Ordering;
 /// Compare two task ids as a listing orders them: those that Python's `int()` reads come first, by value, then the
 /// rest; ties and the rest by code point.
 pub fn compare_ids(a: &str, b: &str) -> Ordering {
-    sort_key(a).cmp(&sort_key(b))
+    match (Form::of(a), Form::of(b)) {
+        (Form::Digits, Form::Digits) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
+        (Form::Word, Form::Word) => a.cmp(b),
+        (Form::Digits, Form::Word) => Ordering::Less,
+        (Form::Word, Form::Digits) => Ordering::Greater,
+        _ => sort_key(a).cmp(&sort_key(b)),
+    }
+}
+
+/// What an id is seen to be without a key: a listing of many is sorted without one for each.
+#[derive(Clone, Copy)]
+enum Form {
+    /// An integer of decimal digits alone, the first of them not zero.
+    Digits,
+    /// It begins with a letter of ASCII, and so is no integer.
+    Word,
+    /// It has to be read.
+    Other,
+}
+
+impl Form {
+    fn of(id: &str) -> Self {
+        match id.as_bytes() {
+            [b'1'..=b'9', rest @ ..] if rest.len() < MAX_DIGITS && rest.iter().all(u8::is_ascii_digit) => Self::Digits,
+            [first, ..] if first.is_ascii_alphabetic() => Self::Word,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Bytes that compare as [`compare_ids`] compares the ids themselves, for a store that sorts by bytes. No two ids have
@@ -111,6 +138,20 @@ mod tests {
             &zeros(4_301),
         ] {
             assert!(integer(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ids_compare_as_their_keys_do() {
+        let (many, too_many) = ("9".repeat(MAX_DIGITS), "9".repeat(MAX_DIGITS + 1));
+        let ids = [
+            "1", "2", "10", "9", "19", "0", "-1", "-10", "+1", "01", "1_0", " 1", "1 ", "٣", "3", "a", "b", "ab", "A",
+            "é", "1a", "a1", "_", "~", "-", "²", &many, &too_many,
+        ];
+        for a in ids {
+            for b in ids {
+                assert_eq!(compare_ids(a, b), sort_key(a).cmp(&sort_key(b)), "{a:?} and {b:?}");
+            }
         }
     }
 

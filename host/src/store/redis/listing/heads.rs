@@ -33,7 +33,7 @@ impl RedisStore {
                     Some(Err(_)) if query.owners != Owners::ANY => {}
                     Some(Err(why)) => {
                         last_seen = Some(id);
-                        page.skipped.push(Skipped { id: id.clone(), why });
+                        page.skipped.push(Skipped { id: (*id).to_owned(), why });
                     }
                     Some(Ok(head)) if !covers(&query.scope, &query.owners, &head.service, &head.user_id) => {}
                     Some(Ok(head)) => {
@@ -48,7 +48,7 @@ impl RedisStore {
                 next += 1;
                 let is_full = page.heads.len() == query.limit || page.skipped.len() == MAX_PAGE_SKIPPED;
                 if next < ids.len() && (is_full || passed == MAX_PASSED) {
-                    page.next = last_seen.cloned();
+                    page.next = last_seen.map(|id: &&str| (*id).to_owned());
                     return Ok(page);
                 }
             }
@@ -58,18 +58,18 @@ impl RedisStore {
 
     /// The heads of tasks, or why their records cannot be read. None for those that are not there, or whose keys hold
     /// another type.
-    async fn heads_of(&self, ids: &[String]) -> Result<Vec<Option<std::result::Result<Head, Unreadable>>>> {
+    async fn heads_of(&self, ids: &[&str]) -> Result<Vec<Option<std::result::Result<Head, Unreadable>>>> {
         let mut told: Vec<Told> = ids.iter().map(|_| Told::TooLittle).collect();
         for bytes in [OPENING_BYTES, LONG_OPENING_BYTES] {
             let places = untold(&told);
-            let named: Vec<&String> = places.iter().map(|place| &ids[*place]).collect();
+            let named: Vec<&str> = places.iter().map(|place| ids[*place]).collect();
             for (place, head) in places.into_iter().zip(self.look(&named, bytes).await?) {
                 told[place] = head;
             }
         }
         // Those in another shape, and those with more parameters than that. They may be large: a few at a time.
         for places in untold(&told).chunks(WHOLE_READ) {
-            let named: Vec<&String> = places.iter().map(|place| &ids[*place]).collect();
+            let named: Vec<&str> = places.iter().map(|place| ids[*place]).collect();
             let (texts, progress) = tokio::try_join!(self.read_records(&named), self.each_progress(&named))?;
             for ((place, text), progress) in places.iter().zip(texts).zip(progress) {
                 told[*place] = match TaskRecord::decode(&text, self.clock.zone()) {
@@ -88,7 +88,7 @@ impl RedisStore {
     }
 
     /// What so many bytes at the beginnings of records tell.
-    async fn look(&self, ids: &[&String], bytes: usize) -> Result<Vec<Told>> {
+    async fn look(&self, ids: &[&str], bytes: usize) -> Result<Vec<Told>> {
         let beginnings = self.read_each::<Vec<u8>>(ids, |pipeline, id| {
             pipeline.cmd("GETRANGE").arg(keys::record(id)).arg(0).arg(bytes - 1);
         });
@@ -109,7 +109,7 @@ impl RedisStore {
     }
 
     /// How far tasks have come, of those that have said so.
-    async fn each_progress(&self, ids: &[&String]) -> Result<Vec<Option<Progress>>> {
+    async fn each_progress(&self, ids: &[&str]) -> Result<Vec<Option<Progress>>> {
         let texts = self.read_each::<Option<String>>(ids, |pipeline, id| {
             pipeline.cmd("HGET").arg(keys::metadata(id)).arg("progress");
         });

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hashlink::LruCache;
 
 use super::replica::Replica;
-use crate::record::sort_key;
+use crate::record::compare_ids;
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys;
 use crate::store::redis::options::RedisOptions;
@@ -115,7 +115,7 @@ impl RedisStore {
 fn in_order(mut ids: Vec<String>) -> Vec<String> {
     // A record's key may be another one of ours, such as the sequence.
     ids.retain(|id| keys::id_of_record(&keys::record(id)).is_some());
-    ids.sort_by_cached_key(|id| sort_key(id));
+    ids.sort_unstable_by(|a, b| compare_ids(a, b));
     ids.dedup();
     ids
 }

@@ -64,7 +64,7 @@ impl RedisStore {
     /// Tells whose each of these tasks is that belongs into a scope and is one of these owners', and how it stands.
     async fn each_owner(
         &self,
-        ids: &[String],
+        ids: &[impl AsRef<str>],
         scope: &Scope,
         owners: &Owners,
         mut tell: impl FnMut(&str, &str, Status),
@@ -98,7 +98,7 @@ impl RedisStore {
 
     /// Empties the beginnings of those records whose ends do not show that they tell the whole: a field may be given
     /// twice, and then the last one counts.
-    async fn forget_unsettled(&self, ids: &[String], openings: &mut [Vec<u8>]) -> Result<()> {
+    async fn forget_unsettled(&self, ids: &[impl AsRef<str>], openings: &mut [Vec<u8>]) -> Result<()> {
         let ends = self.read_each::<Vec<u8>>(ids, |pipeline, id| {
             pipeline.cmd("GETRANGE").arg(keys::record(id)).arg(-(OPENING_END_BYTES as i64)).arg(-1);
         });
@@ -118,7 +118,7 @@ impl RedisStore {
     }
 
     /// The beginnings of records: empty for those that are not there, or are no strings.
-    async fn read_openings(&self, ids: &[String]) -> Result<Vec<Vec<u8>>> {
+    async fn read_openings(&self, ids: &[impl AsRef<str>]) -> Result<Vec<Vec<u8>>> {
         let openings = self.read_each(ids, |pipeline, id| {
             pipeline.cmd("GETRANGE").arg(keys::record(id)).arg(0).arg(OPENING_BYTES);
         });

@@ -1,6 +1,5 @@
 //! One page of a listing: what is looked at, what is read, and where the page ends.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::covers;
@@ -90,18 +89,18 @@ impl<'a> Filling<'a> {
 }
 
 /// The ids that a query has still to look at, in its order, of those of its scope in theirs.
-pub(super) fn ahead<'a>(ids: &'a [String], query: &Query) -> Cow<'a, [String]> {
+pub(super) fn ahead<'a>(ids: &'a [String], query: &Query) -> Vec<&'a str> {
     let place = |is_before: fn(Ordering) -> bool| {
         query.cursor.as_ref().map(|cursor| ids.partition_point(|id| is_before(compare_ids(id, cursor))))
     };
-    match (query.order, &query.text) {
-        (Order::Oldest, None) => Cow::Borrowed(&ids[place(Ordering::is_le).unwrap_or(0)..]),
-        (Order::Oldest, Some(_)) => {
-            ids[place(Ordering::is_le).unwrap_or(0)..].iter().filter(|id| query.matches(id)).cloned().collect()
+    let matching = |id: &&str| query.matches(id);
+    match query.order {
+        Order::Oldest => {
+            ids[place(Ordering::is_le).unwrap_or(0)..].iter().map(String::as_str).filter(matching).collect()
         }
-        (Order::Newest, _) => {
+        Order::Newest => {
             let ids = &ids[..place(Ordering::is_lt).unwrap_or(ids.len())];
-            ids.iter().rev().filter(|id| query.matches(id)).cloned().collect()
+            ids.iter().rev().map(String::as_str).filter(matching).collect()
         }
     }
 }
@@ -142,7 +141,7 @@ impl RedisStore {
     }
 
     /// What can be said of records before they are read whole: their size and, where that matters, owner and status.
-    async fn look_at(&self, query: &Query, ids: &[String]) -> Result<Vec<Look>> {
+    async fn look_at(&self, query: &Query, ids: &[&str]) -> Result<Vec<Look>> {
         let filtered = !query.statuses.is_empty() || query.owners != Owners::ANY;
         let sizes = self.read_each(ids, |pipeline, id| {
             pipeline.cmd("STRLEN").arg(keys::record(id));
@@ -152,7 +151,7 @@ impl RedisStore {
         if !query.statuses.is_empty() {
             self.forget_unsettled(ids, &mut openings).await?;
         }
-        let look = |((id, size), opening): ((&String, Option<usize>), Vec<u8>)| match (size, Opening::read(&opening)) {
+        let look = |((id, size), opening): ((&&str, Option<usize>), Vec<u8>)| match (size, Opening::read(&opening)) {
             (None, _) => {
                 tracing::warn!(task = id, "the key of a record holds another type and is left out of a listing");
                 Look::Hidden
@@ -175,7 +174,7 @@ impl RedisStore {
 
 /// Chooses records to read next, from position `at` of a step on: as many as the page has room for. Gives them with the
 /// position that follows; the same one if the page has no room for another.
-fn choose<'a>(filling: &mut Filling<'a>, step: &'a [String], looks: &[Look], at: usize) -> (usize, Vec<&'a str>) {
+fn choose<'a>(filling: &mut Filling<'a>, step: &[&'a str], looks: &[Look], at: usize) -> (usize, Vec<&'a str>) {
     let (mut wanted, mut pending) = (Vec::new(), 0);
     for (position, (id, look)) in step.iter().zip(looks).enumerate().skip(at) {
         match look {
@@ -193,7 +192,7 @@ fn choose<'a>(filling: &mut Filling<'a>, step: &'a [String], looks: &[Look], at:
                 if wanted.len() == filling.room() || !filling.fits(pending, *size) {
                     return (position, wanted);
                 }
-                wanted.push(id.as_str());
+                wanted.push(*id);
                 pending += size;
             }
         }
