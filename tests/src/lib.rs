@@ -8,6 +8,7 @@ pub mod examples;
 pub mod faulty_store;
 pub mod guests;
 pub mod http_server;
+pub mod peers;
 pub mod port;
 pub mod proxy;
 pub mod redis_server;

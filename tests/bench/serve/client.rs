@@ -30,6 +30,23 @@ impl Client {
         Ok(())
     }
 
+    /// The bytes of what a path answers, which may be in parts. Nothing can be asked after that.
+    pub(crate) async fn bytes_of(mut self, path: &str, headers: &str) -> Result<usize> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", self.host);
+        self.stream.write_all(request.as_bytes()).await?;
+        let mut line = String::new();
+        self.stream.read_line(&mut line).await?;
+        ensure!(line.contains(" 200 "), "{path} answered {line:?}");
+        let mut part = vec![0; 1 << 16];
+        let mut all = 0;
+        loop {
+            match self.stream.read(&mut part).await? {
+                0 => return Ok(all),
+                read => all += read,
+            }
+        }
+    }
+
     async fn request(&mut self, method: &str, path: &str, body: &str) -> Result<(u16, String)> {
         let length = body.len();
         let request = format!(

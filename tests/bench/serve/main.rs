@@ -2,11 +2,13 @@
 //!
 //! One run starts a Redis of its own, and processes of `task-state serve` on it as often as they are measured. Tasks go in
 //! by HTTP, as the frontend sends them. `platform` is the processes, `peer` the frontend's event processor with a scheduler
-//! of its package; `throughput`, `scaling`, `latency`, `memory`, `watchers` and `first_page` are what is measured.
+//! of its package; `throughput`, `scaling`, `latency`, `memory`, `watchers`, `first_page`
+//! and `listing` are what is measured.
 
 mod client;
 mod first_page;
 mod latency;
+mod listing;
 mod memory;
 mod peer;
 mod platform;
@@ -63,6 +65,7 @@ enum Part {
     Memory,
     Watchers,
     FirstPage,
+    Listing,
 }
 
 /// What every measurement has to know.
@@ -109,6 +112,9 @@ async fn main() -> Result<()> {
     }
     if wanted(Part::FirstPage) {
         first_page::measure(&setting, &mut results).await?;
+    }
+    if wanted(Part::Listing) {
+        listing::measure(&setting, &mut results).await?;
     }
     println!("{results}");
     if let Some(file) = &setting.arguments.json {

@@ -72,13 +72,22 @@ impl Platform {
         self.processes.first().map_or(0, |process| process.port)
     }
 
+    /// The id of the first process.
+    pub(crate) fn pid(&self) -> Result<u32> {
+        Ok(self.processes.first().context("no process")?.child.id())
+    }
+
     /// Resident bytes of the first process.
     pub(crate) fn resident(&self) -> Result<f64> {
-        let process = self.processes.first().context("no process")?;
-        let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        Ok(1024.0 * line.trim().trim_end_matches("kB").trim().parse::<f64>()?)
+        memory(self.pid()?, "VmRSS:")
     }
+}
+
+/// Bytes of a process, as the system tells them under a name.
+pub(crate) fn memory(pid: u32, name: &str) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
+    Ok(1024.0 * line.trim().trim_end_matches("kB").trim().parse::<f64>()?)
 }
 
 impl Process {

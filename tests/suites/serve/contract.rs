@@ -2,7 +2,6 @@
 //! there, and where a platform differs on purpose, with the reason. Both are held to it.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -10,11 +9,12 @@ use serde_json::Value;
 use task_state_host::Settings;
 use task_state_host::store::{self, StoreUrl};
 use task_state_tests::command::Shell;
+use task_state_tests::peers::Checkout;
 use task_state_tests::redis_server::RedisServer;
-use task_state_tests::tasks::{Access, SharedStore, Status, TaskId};
+use task_state_tests::tasks::{Access, Status, TaskId};
 
 use crate::fixture::{Answer, Request, Serving, Task, plugin};
-use crate::peers::Checkout;
+use crate::recorded::{Recorded, ask_all, assert_none};
 
 /// A request, and what it is answered.
 #[derive(Debug, Deserialize)]
@@ -51,7 +51,11 @@ struct Expected {
     body: Option<Value>,
 }
 
-impl Case {
+impl Recorded for Case {
+    fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
     fn request(&self) -> Request {
         let body = self.body_bytes.clone().unwrap_or_else(|| self.body.clone().into_bytes());
         let request = Request::new(&self.method, &self.path).body(body);
@@ -60,7 +64,9 @@ impl Case {
             None => request,
         }
     }
+}
 
+impl Case {
     /// What is wrong with an answer.
     fn compare(&self, expected: &Expected, answer: &Answer) -> Option<String> {
         let body = answer.json();
@@ -90,22 +96,6 @@ fn names(body: &Value) -> BTreeSet<&str> {
 
 fn cases() -> Vec<Case> {
     serde_json::from_str(include_str!("contract.json")).unwrap()
-}
-
-/// Asks all of it, and gives the answers.
-async fn ask_all(cases: &[Case], at: SocketAddr, store: &SharedStore) -> Result<Vec<Answer>> {
-    let mut answers = Vec::new();
-    for case in cases {
-        for task in &case.tasks {
-            task.save(store).await?;
-        }
-        answers.push(case.request().send(at).await?);
-    }
-    Ok(answers)
-}
-
-fn assert_none(problems: Vec<String>) {
-    assert!(problems.is_empty(), "{} answers differ:\n{}", problems.len(), problems.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,11 +3,11 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 use task_state_tests::command::Shell;
+use task_state_tests::peers::{Checkout, Peer};
 use task_state_tests::redis_server::RedisServer;
 use task_state_tests::tasks::Status;
 
 use crate::fixture::{Request, Serving, plugin};
-use crate::peers::{Checkout, Peer};
 
 const TASKS: usize = 40;
 

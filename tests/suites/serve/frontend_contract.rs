@@ -1,19 +1,17 @@
 //! The HTTP contract of the DMS frontend: what it answers to each of the requests of `frontend.json`, one after the other,
 //! is recorded there, and where a platform differs on purpose, with the reason. Both are held to it.
 
-use std::net::SocketAddr;
-
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::Value;
 use task_state_host::Settings;
 use task_state_host::store::{self, StoreUrl};
 use task_state_tests::command::Shell;
+use task_state_tests::peers::Checkout;
 use task_state_tests::redis_server::RedisServer;
-use task_state_tests::tasks::SharedStore;
 
 use crate::fixture::{Answer, Request, Serving, Task, plugin};
-use crate::peers::Checkout;
+use crate::recorded::{Recorded, ask_all, assert_none};
 
 /// What the recording shows as an operator.
 const TOKEN: &str = "t0ken";
@@ -59,13 +57,19 @@ struct Expected {
     allow: Option<String>,
 }
 
-impl Case {
+impl Recorded for Case {
+    fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
     fn request(&self) -> Request {
         let request = Request::new(&self.method, &self.path).body(self.body.clone());
         let value = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         self.headers.iter().fold(request, |request, (name, text)| request.header(name, &value(text)))
     }
+}
 
+impl Case {
     /// What is wrong with an answer.
     fn compare(&self, expected: &Expected, answer: &Answer) -> Option<String> {
         let mut body = answer.json();
@@ -118,22 +122,6 @@ fn without_times(value: &mut Value, name: &str) {
 
 fn cases() -> Vec<Case> {
     serde_json::from_str(include_str!("frontend.json")).unwrap()
-}
-
-/// Asks all of it, and gives the answers.
-async fn ask_all(cases: &[Case], at: SocketAddr, store: &SharedStore) -> Result<Vec<Answer>> {
-    let mut answers = Vec::new();
-    for case in cases {
-        for task in &case.tasks {
-            task.save(store).await?;
-        }
-        answers.push(case.request().send(at).await?);
-    }
-    Ok(answers)
-}
-
-fn assert_none(problems: Vec<String>) {
-    assert!(problems.is_empty(), "{} answers differ:\n{}", problems.len(), problems.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ mod frontend_tasks;
 mod life;
 mod openapi;
 mod operators;
-mod peers;
+mod recorded;
 mod registry;
 mod rolling;
 mod watching;

@@ -7,21 +7,31 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::port;
+use crate::wait::eventually;
 use anyhow::{Result, bail};
-use task_state_tests::port;
-use task_state_tests::wait::eventually;
 
-/// A checkout with the Python that can run it. None if it cannot be had here; that is said aloud.
-pub(crate) struct Checkout {
+/// A checkout with the Python that can run it.
+#[derive(Debug)]
+pub struct Checkout {
     path: PathBuf,
     python: OsString,
 }
 
 impl Checkout {
-    pub(crate) fn find(variable: &str) -> Option<Self> {
+    /// A checkout, and a Python that has what it imports.
+    pub fn new(path: impl Into<PathBuf>, python: impl Into<OsString>) -> Self {
+        Self { path: path.into(), python: python.into() }
+    }
+
+    /// The one that a variable names. None if it cannot be had here; that is said aloud.
+    ///
+    /// # Panics
+    /// If there is a checkout and no Python.
+    pub fn find(variable: &str) -> Option<Self> {
         let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         match (named(variable), named("TASK_STATE_PYTHON")) {
-            (Some(path), Some(python)) => Some(Self { path: path.into(), python }),
+            (Some(path), Some(python)) => Some(Self::new(path, python)),
             (Some(_), None) => panic!("TASK_STATE_PYTHON names no Python: run `cargo xtask test`"),
             (None, _) => {
                 let mut stderr = std::io::stderr();
@@ -32,7 +42,7 @@ impl Checkout {
     }
 
     /// The scheduler, on a Redis server.
-    pub(crate) async fn scheduler(&self, redis: &str) -> Result<Peer> {
+    pub async fn scheduler(&self, redis: &str) -> Result<Peer> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/serve/scheduler.py");
         Peer::start(async |port| {
             let mut command = Command::new(&self.python);
@@ -48,7 +58,7 @@ impl Checkout {
     }
 
     /// The frontend's own client, which is to ask all that its help tells of.
-    pub(crate) fn client(&self, url: &str, token: &str) -> Command {
+    pub fn client(&self, url: &str, token: &str) -> Command {
         let mut command = Command::new(&self.python);
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/serve/dms.py");
         command.arg(program).arg(&self.path).args([url, token]).env("PYTHONDONTWRITEBYTECODE", "1");
@@ -56,7 +66,7 @@ impl Checkout {
     }
 
     /// The frontend, on a Redis server, in front of a scheduler.
-    pub(crate) async fn frontend(&self, redis: &str, scheduler: &str) -> Result<Peer> {
+    pub async fn frontend(&self, redis: &str, scheduler: &str) -> Result<Peer> {
         Peer::start(async |port| {
             let mut command = Command::new(&self.python);
             let port = port.to_string();
@@ -89,12 +99,19 @@ impl Checkout {
 }
 
 /// A server of the other side. It is killed when it is dropped.
-pub(crate) struct Peer {
+#[derive(Debug)]
+pub struct Peer {
     process: Child,
-    pub(crate) address: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
 }
 
 impl Peer {
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     async fn start(command: impl AsyncFn(u16) -> Command) -> Result<Self> {
         // Another process may be faster to take a port that was free.
         for _ in 0..5 {
