@@ -28,7 +28,7 @@ impl Allowed {
     }
 
     /// The names that are among both.
-    fn and(&self, other: &Self) -> Self {
+    pub fn and(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::Any, names) | (names, Self::Any) => names.clone(),
             (Self::Only(one), Self::Only(other)) => Self::Only(one & other),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
+use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -371,15 +372,12 @@ impl PlatformWatcher {
 
     /// What he is told next. None after the end.
     async fn told(&mut self) -> Option<Bytes> {
-        if !std::mem::replace(&mut self.pace.begun, true) {
-            return Some(sse::RETRY);
+        if let Some(begin) = self.pace.begin() {
+            return Some(begin);
         }
         loop {
-            if self.pace.ended {
-                return None;
-            } else if self.pace.is_over() {
-                self.pace.ended = true;
-                return Some(sse::BYE);
+            if let ControlFlow::Break(bye) = self.pace.over() {
+                return bye;
             }
             self.news.borrow_and_update();
             if let Some(bytes) = self.step() {

@@ -1,5 +1,6 @@
 //! One who watches a task: what he has seen, and what he is told next.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,8 +44,8 @@ pub(super) struct Pace {
     closing: tokio::sync::watch::Receiver<bool>,
     beat: Interval,
     until: Instant,
-    pub(super) begun: bool,
-    pub(super) ended: bool,
+    begun: bool,
+    ended: bool,
 }
 
 impl Pace {
@@ -55,9 +56,26 @@ impl Pace {
         Self { closing, beat, until: now + LONGEST, begun: false, ended: false }
     }
 
-    /// Whether the stream is to end: its process does, or it has lasted long enough.
-    pub(super) fn is_over(&self) -> bool {
-        *self.closing.borrow() || Instant::now() >= self.until
+    /// What the stream says first. None once it has.
+    pub(super) fn begin(&mut self) -> Option<Bytes> {
+        (!std::mem::replace(&mut self.begun, true)).then_some(sse::RETRY)
+    }
+
+    /// Whether the stream is to end, because its process does or because it has lasted long enough, and what it says then:
+    /// nothing, if it has ended.
+    pub(super) fn over(&mut self) -> ControlFlow<Option<Bytes>> {
+        if self.ended {
+            return ControlFlow::Break(None);
+        } else if *self.closing.borrow() || Instant::now() >= self.until {
+            self.end();
+            return ControlFlow::Break(Some(sse::BYE));
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Nothing is said any more.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
     }
 
     /// Waits for the next beat, or until the stream is to end: then it gives none.
@@ -95,21 +113,18 @@ impl TaskWatcher {
 
     /// What he is told next. None after the end.
     async fn told(&mut self) -> Option<Bytes> {
-        if !std::mem::replace(&mut self.pace.begun, true) {
-            return Some(sse::RETRY);
+        if let Some(begin) = self.pace.begin() {
+            return Some(begin);
         }
         loop {
-            if self.pace.ended {
-                return None;
-            } else if self.pace.is_over() {
-                self.pace.ended = true;
-                return Some(sse::BYE);
+            if let ControlFlow::Break(bye) = self.pace.over() {
+                return bye;
             }
             self.news.borrow_and_update();
             let until = match self.step() {
                 Step::Say(bytes) => return Some(bytes),
                 Step::End(over) => {
-                    self.pace.ended = true;
+                    self.pace.end();
                     return Some(sse::plain(if over == Over::Ended { "end" } else { "gone" }));
                 }
                 Step::Read => match self.read().await {

@@ -1,12 +1,14 @@
-//! The HTTP contract of the DMS scheduler, and what operators ask of a platform.
+//! All that a platform answers by HTTP: the contract of the DMS scheduler (`tasks`, `admin`), that of the DMS frontend
+//! (`frontend`), the platform's own (`api`), the page (`page`), and what probes and scrapers ask (`state`).
 //!
-//! Which answer means what to the frontend is told in `tasks.rs`, and how the answers differ from those of the DMS
-//! scheduler in the guide, `host/serve/README.md`.
+//! What an answer of the scheduler's contract means to the frontend is told in `tasks.rs`; how the answers differ from
+//! those of the scheduler and of the frontend in the guide, `host/serve/README.md`.
 
 mod admin;
 mod answer;
 mod api;
 mod body;
+mod ending;
 mod frontend;
 mod json;
 mod model;
@@ -152,7 +154,7 @@ impl<T: Clone> Held<T> {
 
 pub(crate) type Shared = Arc<Contract>;
 
-/// The routes of the contract, for a platform that serves them itself. Bounds on heads, connections and their times are
+/// All routes, for a platform that serves them itself. Bounds on heads, connections and their times are
 /// the server's; those of bodies are here.
 pub fn router(contract: Contract) -> Router {
     let shared: Shared = Arc::new(contract);

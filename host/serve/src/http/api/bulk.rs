@@ -11,14 +11,14 @@ use http::{Request, StatusCode};
 use serde::{Deserialize, Serialize};
 use task_state_host::dispatch::Dispatcher;
 use task_state_host::record::{Head, Status};
-use task_state_host::store::{MAX_PAGE_TASKS, Owners, Query, Scope};
+use task_state_host::store::{Allowed, MAX_PAGE_TASKS, Owners, Query, Scope};
 
-use super::change::{remove, stop};
-use super::errors::{cancel_problem, store_problem};
+use super::errors::{cancel_problem, invalid, store_problem};
 use super::listing::{checked_text, scope};
 use super::params::{status, unprocessable};
 use super::read;
 use crate::access::Caller;
+use crate::http::ending::Task;
 use crate::http::{Problem, Shared, document};
 
 /// How many tasks are named, and how many that failed.
@@ -141,13 +141,8 @@ impl Filter {
 
 /// Those of some owners that are also of a service and of a user.
 pub(super) fn within(owners: Owners, service: Option<String>, user: Option<String>) -> Owners {
-    use task_state_host::store::Allowed;
-    let narrowed = |allowed: Allowed, name: Option<String>| match name {
-        None => allowed,
-        Some(name) if allowed.contains(&name) => Allowed::only([name]),
-        Some(_) => Allowed::Only(BTreeSet::new()),
-    };
-    Owners { services: narrowed(owners.services, service), users: narrowed(owners.users, user) }
+    let named = |name: Option<String>| name.map_or(Allowed::Any, |name| Allowed::only([name]));
+    Owners { services: owners.services.and(&named(service)), users: owners.users.and(&named(user)) }
 }
 
 impl Done {
@@ -160,7 +155,7 @@ impl Done {
                     return (id, Ok(()));
                 }
                 // What has begun is not broken off, whatever becomes of the connection.
-                let worked = tokio::spawn(async move { work(&dispatcher, &head, what).await });
+                let worked = tokio::spawn(async move { work(&dispatcher, head, what).await });
                 (id, worked.await.unwrap_or_else(|_| Err("it was broken off".to_owned())))
             }
         });
@@ -181,11 +176,13 @@ impl Done {
     }
 }
 
-async fn work(dispatcher: &Dispatcher, head: &Head, what: What) -> Result<(), String> {
+async fn work(dispatcher: &Dispatcher, head: Head, what: What) -> Result<(), String> {
+    let said = |problem: Problem| problem.detail().to_owned();
+    let task = Task::try_from(head).map_err(|why| said(invalid(&why)))?;
     // Nobody waits for the end of each run.
     let done = match what {
-        What::Cancel => stop(dispatcher, head, Duration::ZERO).await.map(drop).map_err(cancel_problem),
-        What::Delete => remove(dispatcher, head, Duration::ZERO).await,
+        What::Cancel => task.stop(dispatcher, Duration::ZERO).await.map(drop),
+        What::Delete => task.remove(dispatcher, Duration::ZERO).await.map(drop),
     };
-    done.map_err(|problem| problem.detail().to_owned())
+    done.map_err(|error| said(cancel_problem(error)))
 }

@@ -8,32 +8,33 @@ use axum::response::{IntoResponse as _, Response};
 use http::{Request, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
-use task_state_host::dispatch::{CancelError, Cancellation, Dispatcher};
-use task_state_host::record::{Change, Head, Status, TaskId};
-use task_state_host::store::{Access, Query, Scope};
+use task_state_host::dispatch::CancelError;
+use task_state_host::record::{Change, TaskId};
+use task_state_host::store::{Query, Scope};
 
-use super::errors::{cancel_problem, no_task, store_problem};
+use super::errors::{cancel_problem, invalid, no_task, store_problem};
 use super::params::Id;
 use super::read;
 use super::submit::read_priority;
 use crate::access::Caller;
+use crate::http::ending::Task;
 use crate::http::{Problem, Shared, document};
 
 /// How long a cancellation waits for the end of the run.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn cancel(State(shared): State<Shared>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
-    let head = head(&shared, &caller, &id).await?;
+    let task = found(&shared, &caller, &id).await?;
     let dispatcher = shared.dispatcher.clone();
-    let status = begun(async move { stop(&dispatcher, &head, PATIENCE).await.map_err(cancel_problem) }).await?;
+    let status = begun(async move { task.stop(&dispatcher, PATIENCE).await }).await?;
     tracing::info!(task = %id, %status, "asked to stop");
     Ok(document(StatusCode::ACCEPTED, &json!({"status": status.as_str()})))
 }
 
 pub(super) async fn delete(State(shared): State<Shared>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
-    let head = head(&shared, &caller, &id).await?;
+    let task = found(&shared, &caller, &id).await?;
     let dispatcher = shared.dispatcher.clone();
-    begun(async move { remove(&dispatcher, &head, PATIENCE).await }).await?;
+    begun(async move { task.remove(&dispatcher, PATIENCE).await }).await?;
     tracing::info!(task = %id, "deleted");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -58,39 +59,18 @@ pub(super) async fn set_priority(
 }
 
 /// Whose a task is and how it stands, if the caller may see it.
-async fn head(shared: &Shared, caller: &Caller, id: &TaskId) -> Result<Head, Problem> {
+async fn found(shared: &Shared, caller: &Caller, id: &TaskId) -> Result<Task, Problem> {
     let mut query = Query::new(Scope::Ids([id.as_str().to_owned()].into()));
     query.owners = caller.owners()?;
     let page = shared.store().heads(&query).await.map_err(store_problem)?;
-    page.heads.into_iter().next().ok_or_else(no_task)
+    let head = page.heads.into_iter().next().ok_or_else(no_task)?;
+    Task::try_from(head).map_err(|why| invalid(&why))
 }
 
 /// Does something that is not broken off, whatever becomes of the connection.
 async fn begun<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+    work: impl Future<Output = Result<T, CancelError>> + Send + 'static,
 ) -> Result<T, Problem> {
     let failed = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request was not carried out");
-    tokio::spawn(work).await.map_err(failed)?
-}
-
-/// Asks a task to stop.
-pub(super) async fn stop(dispatcher: &Dispatcher, head: &Head, patience: Duration) -> Result<Status, CancelError> {
-    let task_id = TaskId::stored(&*head.task_id).map_err(|_| CancelError::Unknown)?;
-    let (service, user_id) = (head.service.clone(), head.user_id.clone());
-    dispatcher.cancel(&Cancellation { task_id, service, user_id }, patience).await
-}
-
-/// Deletes a task, after its run was asked to stop.
-pub(super) async fn remove(dispatcher: &Dispatcher, head: &Head, patience: Duration) -> Result<(), Problem> {
-    if !head.status.is_terminal() {
-        match stop(dispatcher, head, patience).await {
-            // A run that goes on notices that its task is gone.
-            Ok(_) | Err(CancelError::Ended(_) | CancelError::Unknown) => {}
-            Err(error) => return Err(cancel_problem(error)),
-        }
-    }
-    let id = TaskId::stored(&*head.task_id).map_err(|why| super::errors::invalid(&why))?;
-    // Whoever may touch it may have another owner's by now under the same id.
-    let access = Access::of(task_state_host::store::Owners::only(&head.service, &head.user_id));
-    dispatcher.host().store().delete(&id, &access).await.map(drop).map_err(store_problem)
+    tokio::spawn(work).await.map_err(failed)?.map_err(cancel_problem)
 }

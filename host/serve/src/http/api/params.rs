@@ -1,5 +1,6 @@
 //! What stands in a URL: ids and names in its path, parameters in its query.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -8,6 +9,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path};
 use http::StatusCode;
 use http::request::Parts;
+use percent_encoding::percent_decode_str;
 use task_state_host::record::{Status, TaskId};
 
 use crate::http::Problem;
@@ -155,23 +157,13 @@ pub(super) fn unprocessable(why: impl Into<String>) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why)
 }
 
-/// A part of a query without its escapes. None if they are not of UTF-8.
+/// A part of a query without its escapes. None if one of them is none, or if they are not of UTF-8.
 fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, others)) = rest.split_first() {
-        rest = others;
-        bytes.push(match first {
-            b'+' => b' ',
-            b'%' => {
-                let digits = rest.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
-                rest = &rest[2..];
-                u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
+    let is_escape =
+        |rest: &str| rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    let text = text.replace('+', " ");
+    let is_whole = text.split('%').skip(1).all(is_escape);
+    is_whole.then(|| percent_decode_str(&text).decode_utf8().ok().map(Cow::into_owned)).flatten()
 }
 
 #[cfg(test)]

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use task_state_host::dispatch::{CancelError, Cancellation, Dispatcher};
-use task_state_host::record::{Change, Head, Status, TaskId};
-use task_state_host::store::{Access, Error, Owners, Query, Result};
+use task_state_host::dispatch::{CancelError, Dispatcher};
+use task_state_host::record::{Change, Head, Status};
+use task_state_host::store::{Error, Query};
+
+use crate::http::ending::Task;
+
+type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The entry of a task that is to stop: the frontend's words.
 const REQUESTED: &str = "Cancellation requested at frontend";
@@ -48,33 +52,17 @@ pub(super) async fn apply(dispatcher: &Dispatcher, mut query: Query, what: Bulk)
 
 /// Gives the id of a task to which it was done. None if it is gone, or is another's by now.
 async fn apply_to(dispatcher: &Dispatcher, head: Head, what: Bulk) -> Result<Option<String>> {
-    let Ok(id) = TaskId::stored(&*head.task_id) else { return Ok(None) };
-    let task = Task { id, service: head.service, user_id: head.user_id, status: head.status };
+    let Ok(task) = Task::try_from(head) else { return Ok(None) };
     let is_there = match what {
-        Bulk::Cancel => cancel(dispatcher, &task).await?,
+        Bulk::Cancel => is_ending(&task) || (note(dispatcher, &task).await? && stop(dispatcher, &task).await?),
         Bulk::Clean => clean(dispatcher, &task).await?,
     };
-    Ok(is_there.then_some(head.task_id))
+    Ok(is_there.then(|| task.id.into()))
 }
 
-/// A task as it was found.
-#[derive(Debug, Clone)]
-pub(super) struct Task {
-    pub(super) id: TaskId,
-    pub(super) service: String,
-    pub(super) user_id: String,
-    pub(super) status: Status,
-}
-
-impl Task {
-    /// Whether it has ended, or was asked to: the frontend leaves it alone then.
-    pub(super) fn is_ending(&self) -> bool {
-        self.status.is_terminal() || self.status == Status::CancelRequested
-    }
-
-    pub(super) fn access(&self) -> Access {
-        Access::of(Owners::only(&self.service, &self.user_id))
-    }
+/// Whether a task has ended, or was asked to: the frontend leaves it alone then.
+pub(super) fn is_ending(task: &Task) -> bool {
+    task.status.is_terminal() || task.status == Status::CancelRequested
 }
 
 /// Notes that a task is to stop. False if it is gone.
@@ -87,27 +75,23 @@ pub(super) async fn note(dispatcher: &Dispatcher, task: &Task) -> Result<bool> {
     }
 }
 
-/// Has a task stop: it is told, or was never begun. One that has ended by now is left as it is. False if it is gone.
+/// Has a task stop. One that has ended by now is left as it is. False if it is gone.
 pub(super) async fn stop(dispatcher: &Dispatcher, task: &Task) -> Result<bool> {
-    let Task { id, service, user_id, .. } = task.clone();
-    match dispatcher.cancel(&Cancellation { task_id: id, service, user_id }, Duration::ZERO).await {
-        Ok(_) | Err(CancelError::Ended(_)) => Ok(true),
-        Err(CancelError::Store(error)) => Err(error),
-        Err(_) => Ok(false),
+    match task.stop(dispatcher, Duration::ZERO).await {
+        Err(CancelError::Ended(_)) => Ok(true),
+        stopped => is_there(stopped.map(|_| true)),
     }
-}
-
-async fn cancel(dispatcher: &Dispatcher, task: &Task) -> Result<bool> {
-    Ok(task.is_ending() || (note(dispatcher, task).await? && stop(dispatcher, task).await?))
 }
 
 /// Stops a task, and removes it. False if it was gone.
 pub(super) async fn clean(dispatcher: &Dispatcher, task: &Task) -> Result<bool> {
-    if !task.status.is_terminal() && !stop(dispatcher, task).await? {
-        return Ok(false);
-    }
-    match dispatcher.host().store().delete(&task.id, &task.access()).await {
-        Err(Error::NotFound | Error::Denied(_)) => Ok(false),
-        deleted => deleted,
+    is_there(task.remove(dispatcher, Duration::ZERO).await)
+}
+
+fn is_there(done: Result<bool, CancelError>) -> Result<bool> {
+    match done {
+        Ok(is_there) => Ok(is_there),
+        Err(CancelError::Store(error)) => Err(error),
+        Err(_) => Ok(false),
     }
 }

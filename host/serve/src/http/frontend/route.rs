@@ -1,7 +1,11 @@
 //! Which request asks for what. The frontend looks at paths after their escapes are resolved, takes the first of its
 //! routes that fits both path and method, and sends a client that has a slash too many, or one too few, to the right one.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use http::Method;
+use percent_encoding::percent_decode_str;
 
 /// What all paths begin with.
 pub(super) const PREFIX: &str = "/api/v1";
@@ -113,38 +117,19 @@ fn names(pattern: &str, path: &str) -> Option<Vec<String>> {
 }
 
 /// A text without its escapes: what is none is left as it is, and what is no UTF-8 becomes a sign that says so.
-pub(super) fn unescaped(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let digits =
-            bytes.get(at + 1..at + 3).filter(|digits| *byte == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
-        let escaped = digits.and_then(|digits| std::str::from_utf8(digits).ok()).map(|hex| u8::from_str_radix(hex, 16));
-        if let Some(Ok(escaped)) = escaped {
-            out.push(escaped);
-            at += 3;
-        } else {
-            out.push(*byte);
-            at += 1;
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
 }
 
 /// The values of a query: each name once, where it came first, with the value that came last.
 pub(super) fn values(query: &str) -> Vec<(String, String)> {
     let mut values: Vec<(String, String)> = Vec::new();
-    let mut places = std::collections::HashMap::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let [name, value] = [name, value].map(|text| unescaped(&text.replace('+', " ")));
-        if let Some(place) = places.get(&name) {
-            let place: &usize = place;
-            values[*place].1 = value;
-        } else {
-            places.insert(name.clone(), values.len());
-            values.push((name, value));
+    let mut places = HashMap::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let place = *places.entry(name.to_string()).or_insert(values.len());
+        match values.get_mut(place) {
+            Some((_, last)) => *last = value.into_owned(),
+            None => values.push((name.into_owned(), value.into_owned())),
         }
     }
     values

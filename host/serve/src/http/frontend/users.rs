@@ -6,10 +6,11 @@ use task_state_host::dispatch::{Dispatcher, Submission, SubmitError};
 use task_state_host::record::{Change, Draft, InvalidValue, JsonObject, Service, Status, TaskId, TaskRecord, UserId};
 use task_state_host::store::{Access, Error, Owners, Precondition, Result};
 
-use super::bulk::{Task, clean, note, stop};
+use super::bulk::{clean, is_ending, note, stop};
 use super::told::Told;
 use super::{Asked, failed, invalid, not_found};
 use crate::http::answer::{detail, document, json, line, short};
+use crate::http::ending::Task;
 use crate::http::json::Json;
 
 /// The entry with which a task begins: the frontend's words.
@@ -87,8 +88,8 @@ impl Asked {
 
     /// Answers with the task as it was told to stop, as the frontend does: with its entry, and in its status from before.
     async fn cancel_found(self, record: TaskRecord) -> Response {
-        let Some(task) = task(&record) else { return not_found() };
-        if task.is_ending() {
+        let Ok(task) = Task::try_from(&record) else { return not_found() };
+        if is_ending(&task) {
             return shown(&record);
         }
         let dispatcher = self.shared.dispatcher.clone();
@@ -122,7 +123,7 @@ impl Asked {
 
     /// Answers with the task as it was before.
     async fn clean_found(self, record: TaskRecord) -> Response {
-        let Some(task) = task(&record) else { return not_found() };
+        let Ok(task) = Task::try_from(&record) else { return not_found() };
         let dispatcher = self.shared.dispatcher.clone();
         let cleaned = tokio::spawn(async move { clean(&dispatcher, &task).await });
         match cleaned.await {
@@ -161,12 +162,6 @@ async fn create(dispatcher: &Dispatcher, service: Service, user: UserId, paramet
         Ok(_) | Err(Error::NotFound | Error::Denied(_) | Error::InvalidTransition(_)) => Ok(task_id),
         Err(error) => Err(error),
     }
-}
-
-fn task(record: &TaskRecord) -> Option<Task> {
-    let id = TaskId::stored(record.task_id()).ok()?;
-    let (service, user_id) = (record.service().to_owned(), record.user_id().to_owned());
-    Some(Task { id, service, user_id, status: record.status() })
 }
 
 fn shown(record: &TaskRecord) -> Response {
