@@ -16,5 +16,8 @@ pub fn client_config() -> io::Result<Arc<ClientConfig>> {
     if usable == 0 {
         return Err(io::Error::other("the system has no certificates to trust"));
     }
-    Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
+    // Named, for the program around this may have more than one.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(Arc::new(versions.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth()))
 }

@@ -37,14 +37,18 @@ pub(crate) struct Found {
 
 /// The files that may hold credentials. The first of them that has some for a registry counts.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Files(Vec<PathBuf>);
+pub(crate) struct Files {
+    paths: Vec<PathBuf>,
+    /// Whether somebody has named them: then each is to be there for us to read, or not at all.
+    are_named: bool,
+}
 
 impl Files {
     /// What `REGISTRY_AUTH_FILE` names, and nothing else; or else Podman's files, and then Docker's.
     pub(crate) fn by_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         if let Some(file) = path("REGISTRY_AUTH_FILE") {
-            return Self(vec![file]);
+            return Self { paths: vec![file], are_named: true };
         }
         let home = path("HOME");
         let in_home = |folder: &str| home.as_ref().map(|home| home.join(folder));
@@ -55,18 +59,18 @@ impl Files {
                 .map(|directory| directory.join("containers/auth.json")),
             path("DOCKER_CONFIG").or_else(|| in_home(".docker")).map(|directory| directory.join("config.json")),
         ];
-        Self(files.into_iter().flatten().collect())
+        Self { paths: files.into_iter().flatten().collect(), are_named: false }
     }
 
     /// All of them, for a message.
     pub(crate) fn names(&self) -> String {
-        let names: Vec<String> = self.0.iter().map(|file| file.display().to_string()).collect();
+        let names: Vec<String> = self.paths.iter().map(|file| file.display().to_string()).collect();
         if names.is_empty() { "no file".to_owned() } else { names.join(" or ") }
     }
 
     /// What there is for the registry of an artifact; none if there is nothing.
     pub(crate) async fn find(&self, reference: &Reference) -> Result<Option<Found>, Why> {
-        let (files, names) = (self.0.clone(), Names::of(reference));
+        let (files, names) = (self.clone(), Names::of(reference));
         // A helper cannot be interrupted: one that hangs keeps its thread, and nobody waits for that.
         let look = tokio::task::spawn_blocking(move || look(&files, &names));
         match tokio::time::timeout(HELPER_TIME, look).await {
@@ -100,9 +104,9 @@ impl Names {
     }
 }
 
-fn look(files: &[PathBuf], names: &Names) -> Result<Option<Found>, Why> {
-    for file in files {
-        let found = look_into(file, names);
+fn look(files: &Files, names: &Names) -> Result<Option<Found>, Why> {
+    for file in &files.paths {
+        let found = look_into(file, files.are_named, names);
         let found = found.map_err(|why| Why::Credentials(format!("{}: {why}", file.display())))?;
         if let Some(credential) = found {
             return Ok(Some(Found { credential, file: file.clone() }));
@@ -111,7 +115,7 @@ fn look(files: &[PathBuf], names: &Names) -> Result<Option<Found>, Why> {
     Ok(None)
 }
 
-fn look_into(path: &Path, names: &Names) -> Result<Option<Credential>, String> {
+fn look_into(path: &Path, is_named: bool, names: &Names) -> Result<Option<Credential>, String> {
     #[derive(Deserialize)]
     struct Known {
         #[serde(default)]
@@ -121,6 +125,11 @@ fn look_into(path: &Path, names: &Names) -> Result<Option<Credential>, String> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        // A service may not look into its home, or has none.
+        Err(error) if !is_named && matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::NotADirectory) => {
+            tracing::debug!(%error, ?path, "no credentials are looked for there");
+            return Ok(None);
+        }
         Err(error) => return Err(error.to_string()),
     };
     let known: Known = serde_json::from_slice(&text).map_err(|_| NOT_JSON.to_owned())?;
@@ -180,8 +189,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.json");
         std::fs::write(&path, text).unwrap();
-        let missing = directory.path().join("missing.json");
-        match look(&[missing, path], &Names::of(&reference.parse().unwrap())) {
+        // The first has no directory that it could be in.
+        let paths = vec![path.join("auth.json"), directory.path().join("missing.json"), path];
+        match look(&Files { paths, are_named: false }, &Names::of(&reference.parse().unwrap())) {
             Ok(Some(Found { credential: Credential::Password { user, password }, .. })) => {
                 Ok(Some(format!("{user}:{password}")))
             }
@@ -189,6 +199,16 @@ mod tests {
             Ok(None) => Ok(None),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    #[test]
+    fn a_file_that_was_named_is_to_be_one_that_can_be_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let within = directory.path().join("file");
+        std::fs::write(&within, "").unwrap();
+        let files = Files { paths: vec![within.join("auth.json")], are_named: true };
+        let said = look(&files, &Names::of(&"oci://r/a".parse().unwrap())).err().unwrap().to_string();
+        assert!(said.contains("auth.json: "), "{said}");
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Registry {
     /// Pushes a component to a tag, and gives the reference that it is pinned to from now on.
     ///
     /// # Errors
-    /// [`RegistryError`]; the tag is as it was then.
+    /// [`RegistryError`]; the tag is as it was then, unless it was the last answer that did not come.
     pub async fn push(&self, artifact: &Artifact, contents: &Contents) -> Result<Reference, RegistryError> {
         self.push_to_tag(artifact, contents).await.map_err(|why| RegistryError::new(&artifact.reference, why))
     }

@@ -1,5 +1,6 @@
 //! A platform that runs: its plugins loaded, its queue served, its contract answered.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -8,13 +9,13 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use task_state_host::dispatch::{Dispatcher, Route};
-use task_state_host::store::SharedStore;
-use task_state_host::{CompilerProcess, Host, HostError, LoadError};
+use task_state_host::store::{Allowed, SharedStore};
+use task_state_host::{CompilerProcess, Host, HostError, LoadError, Plugin};
 use task_state_registry::{Component, ComponentError, Registry};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::access::{TokenError, Tokens, is_private};
+use crate::access::{TokenError, Tokens};
 use crate::config::{ConfigError, PlatformConfig, PluginConfig};
 use crate::http::{Contract, Held, Token, router};
 use crate::metrics::Metrics;
@@ -135,9 +136,44 @@ pub struct Platform {
 /// What it runs by now.
 #[derive(Debug)]
 struct State {
+    /// As it was read last, but for what stays as it was at the start.
     config: PlatformConfig,
-    /// Each with its component.
-    routes: Vec<(Component, Route)>,
+    running: Vec<Running>,
+}
+
+/// A plugin that runs tasks, and what it was loaded by.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    pub(crate) config: PluginConfig,
+    pub(crate) route: Route,
+}
+
+impl Running {
+    fn new(config: &PluginConfig, plugin: Plugin, room: usize) -> Self {
+        let mut route = Route::new(plugin, config.services.iter().cloned());
+        route.users = config.users.clone();
+        route.concurrency = config.concurrency.unwrap_or(room);
+        route.per_user_concurrency = config.per_user_concurrency;
+        route.attempts = config.attempts;
+        route.backoff = config.backoff;
+        route.limits = Some(config.manifest.limits.clone());
+        Self { config: config.clone(), route }
+    }
+
+    /// The same for those of its tasks alone that the table of a plugin names which came from the same file or repository
+    /// and was not loaded. None if there are none.
+    fn in_place_of(&self, failed: &PluginConfig) -> Option<Self> {
+        let mut kept = self.clone();
+        kept.config.services.retain(|service| failed.services.contains(service));
+        kept.config.users = kept.config.users.and(&failed.users);
+        let serves_none = kept.config.services.is_empty() || kept.config.users == Allowed::Only(BTreeSet::new());
+        if serves_none || !self.config.component.is_beside(&failed.component) {
+            return None;
+        }
+        kept.route.services = kept.config.services.iter().cloned().collect();
+        kept.route.users = kept.config.users.clone();
+        Some(kept)
+    }
 }
 
 impl Platform {
@@ -147,9 +183,9 @@ impl Platform {
     /// [`ServeError`]; nothing goes on then.
     pub async fn start(config: PlatformConfig, surroundings: Surroundings) -> Result<Self, ServeError> {
         let Surroundings { store, compiler, token: given_token, time_zone, listen, registry } = surroundings;
-        let token = token(&config, given_token.as_ref())?;
-        let tokens = Tokens::read(&config.tokens)?;
-        let identity = Held::new(read_identity(&config)?);
+        let at = listen.unwrap_or(config.listen);
+        let (tokens, identity) = access(&config, given_token.as_ref(), at)?;
+        let identity = Held::new(identity);
         let metrics = Metrics::new(config.max_concurrent_runs)
             .inspect_err(|error| tracing::error!(%error, "nothing is counted"))
             .ok();
@@ -163,13 +199,9 @@ impl Platform {
             host = host.observe(metrics.clone());
         }
         let host = host.build()?;
-        let (routes, failed) = load(&host, &config, &registry).await;
+        let (running, failed) = load(&host, &config, &registry).await;
         if !failed.is_empty() {
-            return Err(ServeError::Plugins(failed));
-        }
-        let at = listen.unwrap_or(config.listen);
-        if token.is_none() && tokens.is_empty() && !is_private(at) {
-            return Err(ServeError::Open(at));
+            return Err(ServeError::Plugins(failed.into_iter().map(|(_, failed)| failed).collect()));
         }
         let bound = TcpListener::bind(at).await;
         let listener = bound.map_err(|error| ServeError::Listen { address: at, error })?;
@@ -179,18 +211,16 @@ impl Platform {
             .max_waiting(config.max_waiting_tasks)
             .build();
         let mut contract = Contract::new(dispatcher, time_zone);
-        contract.token = Held::new(token);
         contract.tokens = Held::new(tokens);
-        contract.open_user_routes = Held::new(config.open_user_routes);
         contract.is_secure = config.tls.is_some();
         contract.metrics = metrics;
-        contract.dispatcher.set_routes(only_routes(&routes));
+        contract.dispatcher.set_routes(routes(&running));
         let started = Server::start(listener, router(contract.clone()), identity.clone());
         let server = started.map_err(|error| ServeError::Listen { address: at, error })?;
-        let presence = Presence::new(&contract, &config);
+        let presence = Presence::new(&contract, &running);
         let mut announcing = JoinSet::new();
         announcing.spawn(presence.clone().announce());
-        let state = Mutex::new(State { config, routes });
+        let state = Mutex::new(State { config, running });
         let reloading = tokio::sync::Mutex::default();
         Ok(Self {
             contract,
@@ -205,6 +235,15 @@ impl Platform {
         })
     }
 
+    /// Whether a platform could start, as far as that can be told without loading its plugins, opening its store or
+    /// listening.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub fn check(config: &PlatformConfig, token: Option<&Token>, listen: Option<SocketAddr>) -> Result<(), ServeError> {
+        access(config, token, listen.unwrap_or(config.listen)).map(drop)
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
@@ -212,19 +251,7 @@ impl Platform {
 
     /// Who may call what: a line for each group of routes.
     pub fn access(&self) -> Vec<String> {
-        let (tokens, scheduler) = (self.contract.tokens.get(), self.contract.token.get());
-        if self.contract.is_open() {
-            return vec!["open to everybody on this machine: there are no tokens".to_owned()];
-        }
-        let of_scheduler = if scheduler.is_some() { "its token, and operators' tokens" } else { "operators' tokens" };
-        let of_rest =
-            if tokens.is_empty() { "nobody: there are no tokens for it" } else { "the tokens of operators and users" };
-        let mut lines =
-            vec![format!("/tasks/* is open to {of_scheduler}"), format!("the page and /api are open to {of_rest}")];
-        if self.contract.open_user_routes.get() {
-            lines.push("/api/v1/services/* is open to everybody: open-user-routes".to_owned());
-        }
-        lines
+        self.contract.tokens.get().told()
     }
 
     /// What takes the tasks.
@@ -233,54 +260,50 @@ impl Platform {
     }
 
     /// Reads the configuration anew and goes on with it. What runs goes on as it began. A plugin that does not load
-    /// leaves the one in place that came from the same file or repository before, and a configuration that cannot be read leaves all
-    /// as it was.
+    /// leaves the one in place that came from the same file or repository before, for the tasks that both serve. A
+    /// configuration that cannot be read leaves all as it was; tokens or a certificate that cannot be read, all of those.
+    ///
+    /// If this is dropped, the plugins stay as they were.
     pub async fn reload(&self) -> Reloaded {
         let _alone = self.reloading.lock().await;
         let before = self.state().config.clone();
         let unchanged = |error: ConfigError| Reloaded {
-            plugins: self.state().routes.len(),
+            plugins: self.state().running.len(),
             problems: error.to_string().lines().map(str::to_owned).collect(),
         };
-        let config = match PlatformConfig::read(&before.path) {
+        let mut config = match PlatformConfig::read(&before.path) {
             Ok(config) => config,
             Err(error) => return unchanged(error),
         };
-        let mut problems: Vec<String> = kept(&before, &config).collect();
-        match token(&config, self.given_token.as_ref()) {
-            Ok(token) => self.contract.token.change(|held| *held = token),
-            Err(error) => problems.push(error.to_string()),
-        }
-        self.contract.open_user_routes.change(|open| *open = config.open_user_routes);
-        match Tokens::read(&config.tokens) {
-            Ok(tokens)
-                if tokens.is_empty() && !self.contract.tokens.get().is_empty() && !is_private(self.address()) =>
-            {
-                problems.push(ServeError::Open(self.address()).to_string() + "; the ones from before are good");
+        let mut problems = keep_fixed(&before, &mut config);
+        match access(&config, self.given_token.as_ref(), self.address()) {
+            Ok((tokens, identity)) => {
+                self.contract.tokens.change(|held| *held = tokens);
+                self.identity.change(|held| *held = identity);
             }
-            Ok(tokens) => self.contract.tokens.change(|held| *held = tokens),
-            Err(error) => problems.push(error.to_string()),
+            Err(error) => problems.push(format!("{error}; tokens and certificate stay as they were")),
         }
-        match read_identity(&config) {
-            Ok(identity) => self.identity.change(|held| *held = identity),
-            Err(error) => problems.push(error.to_string()),
+        let (mut running, failed) = load(self.dispatcher().host(), &config, &self.registry).await;
+        for (plugin, failed) in &failed {
+            let instead: Vec<_> =
+                self.state().running.iter().filter_map(|running| running.in_place_of(plugin)).collect();
+            let goes_on = match &instead[..] {
+                [] => "its tasks are refused".to_owned(),
+                some => {
+                    let services: Vec<&str> =
+                        some.iter().flat_map(|kept| &kept.config.services).map(String::as_str).collect();
+                    format!("the one from before goes on, for {}", services.join(", "))
+                }
+            };
+            problems.push(format!("{failed}; {goes_on}"));
+            running.extend(instead);
         }
-        let (mut routes, failed) = load(self.dispatcher().host(), &config, &self.registry).await;
-        for failed in &failed {
-            // Behind what the new configuration says: of two that serve a task, the first one runs it.
-            let state = self.state();
-            let old = state.routes.iter().filter(|(component, _)| component.is_beside(&failed.component));
-            let before = routes.len();
-            routes.extend(old.cloned());
-            let instead = if routes.len() > before { "the one from before goes on" } else { "its tasks are refused" };
-            problems.push(format!("{failed}; {instead}"));
-        }
-        let missing = failed.into_iter().map(|failed| failed.component).collect();
+        let missing = failed.into_iter().map(|(_, failed)| failed.component).collect();
         self.contract.readiness.change(|readiness| readiness.missing = missing);
-        let plugins = routes.len();
-        self.dispatcher().set_routes(only_routes(&routes));
-        self.presence.now_runs(&config);
-        *self.state() = State { config, routes };
+        let plugins = running.len();
+        self.dispatcher().set_routes(routes(&running));
+        self.presence.now_runs(&running);
+        *self.state() = State { config, running };
         Reloaded { plugins, problems }
     }
 
@@ -300,55 +323,61 @@ impl Platform {
     }
 }
 
-/// Loads the plugins of a configuration: the routes with their components, in the order of the file, and what was not
-/// loaded.
-async fn load(host: &Host, config: &PlatformConfig, registry: &Registry) -> (Vec<(Component, Route)>, Vec<NotLoaded>) {
+/// Loads the plugins of a configuration, in the order of the file. Gives also what was not loaded.
+async fn load<'a>(
+    host: &Host,
+    config: &'a PlatformConfig,
+    registry: &Registry,
+) -> (Vec<Running>, Vec<(&'a PluginConfig, NotLoaded)>) {
     let loading = config.plugins.iter().map(|plugin| plugin.component.load(host, plugin.load_request(), registry));
-    let (mut routes, mut failed) = (Vec::new(), Vec::new());
+    let (mut running, mut failed) = (Vec::new(), Vec::new());
     for (plugin, loaded) in config.plugins.iter().zip(join_all(loading).await) {
-        let component = plugin.component.clone();
         match loaded {
-            Ok(loaded) => routes.push((component, route(plugin, loaded, config.max_concurrent_runs))),
-            Err(error) => failed.push(NotLoaded { component, error }),
+            Ok(loaded) => running.push(Running::new(plugin, loaded, config.max_concurrent_runs)),
+            Err(error) => failed.push((plugin, NotLoaded { component: plugin.component.clone(), error })),
         }
     }
-    (routes, failed)
+    (running, failed)
 }
 
-fn route(config: &PluginConfig, plugin: task_state_host::Plugin, room: usize) -> Route {
-    let mut route = Route::new(plugin, config.services.iter().cloned());
-    route.users = config.users.clone();
-    route.concurrency = config.concurrency.unwrap_or(room);
-    route.per_user_concurrency = config.per_user_concurrency;
-    route.attempts = config.attempts;
-    route.backoff = config.backoff;
-    route.limits = Some(config.manifest.limits.clone());
-    route
+fn routes(running: &[Running]) -> Vec<Route> {
+    running.iter().map(|running| running.route.clone()).collect()
 }
 
-fn only_routes(routes: &[(Component, Route)]) -> Vec<Route> {
-    routes.iter().map(|(_, route)| route.clone()).collect()
+/// Puts back what a process cannot take over while it runs, and tells what of that has changed.
+fn keep_fixed(before: &PlatformConfig, now: &mut PlatformConfig) -> Vec<String> {
+    let mut changed = Vec::new();
+    macro_rules! keep {
+        ($($key:literal: $field:ident,)*) => {
+            $(if before.$field != now.$field {
+                now.$field = before.$field.clone();
+                changed.push($key);
+            })*
+        };
+    }
+    keep! {
+        "store": store,
+        "listen": listen,
+        "max-concurrent-runs": max_concurrent_runs,
+        "max-waiting-tasks": max_waiting_tasks,
+        "settle": settle,
+        "adopt-after": adopt_after,
+        "loading": load_limits,
+    }
+    // Sessions are begun for the one or the other.
+    if before.tls.is_some() != now.tls.is_some() {
+        now.tls = before.tls.clone();
+        changed.push("tls");
+    }
+    let told = |key| format!("`{key}` has changed, and stays as it was until the process is started anew");
+    changed.into_iter().map(told).collect()
 }
 
-/// What a process cannot take over while it runs.
-fn kept<'a>(before: &'a PlatformConfig, now: &'a PlatformConfig) -> impl Iterator<Item = String> + 'a {
-    let changed = [
-        ("store", before.store != now.store),
-        ("listen", before.listen != now.listen),
-        ("max-concurrent-runs", before.max_concurrent_runs != now.max_concurrent_runs),
-        ("max-waiting-tasks", before.max_waiting_tasks != now.max_waiting_tasks),
-        ("settle", before.settle != now.settle),
-        ("adopt-after", before.adopt_after != now.adopt_after),
-        ("loading", before.load_limits != now.load_limits),
-    ];
-    let changed = changed.into_iter().filter(|(_, is_changed)| *is_changed);
-    changed.map(|(key, _)| format!("`{key}` has changed, and stays as it was until the process is started anew"))
-}
-
-fn token(config: &PlatformConfig, given: Option<&Token>) -> Result<Option<Token>, ServeError> {
-    let Some(path) = &config.token_file else { return Ok(given.cloned()) };
-    let read = Token::read(path);
-    read.map(Some).map_err(|error| ServeError::File { path: path.clone(), why: error.to_string() })
+/// Who may do what at an address, and how the server proves who it is.
+fn access(config: &PlatformConfig, given: Option<&Token>, at: SocketAddr) -> Result<(Tokens, Identity), ServeError> {
+    let tokens = Tokens::read(config, given)?;
+    let identity = read_identity(config)?;
+    if tokens.may_listen(at) { Ok((tokens, identity)) } else { Err(ServeError::Open(at)) }
 }
 
 fn read_identity(config: &PlatformConfig) -> Result<Identity, ServeError> {

@@ -7,9 +7,9 @@ use task_state_host::record::Timestamp;
 use task_state_host::store::Allowed;
 use tokio::sync::Notify;
 
-use crate::config::{PlatformConfig, PluginConfig};
 use crate::events::{About, announce};
 use crate::http::{Contract, Held};
+use crate::platform::Running;
 
 /// What a platform says of itself. All clones are the same.
 #[derive(Debug, Clone)]
@@ -21,14 +21,14 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    pub(crate) fn new(contract: &Contract, config: &PlatformConfig) -> Self {
+    pub(crate) fn new(contract: &Contract, running: &[Running]) -> Self {
         let started = contract.dispatcher.host().store().now();
-        Self { contract: contract.clone(), started, plugins: Held::new(plugins(config)), again: Arc::default() }
+        Self { contract: contract.clone(), started, plugins: Held::new(plugins(running)), again: Arc::default() }
     }
 
     /// Says so of other plugins, at once.
-    pub(crate) fn now_runs(&self, config: &PlatformConfig) {
-        self.plugins.change(|held| *held = plugins(config));
+    pub(crate) fn now_runs(&self, running: &[Running]) {
+        self.plugins.change(|held| *held = plugins(running));
         self.again.notify_one();
     }
 
@@ -63,12 +63,12 @@ impl About for Presence {
     }
 }
 
-fn plugins(config: &PlatformConfig) -> Value {
-    config.plugins.iter().map(|plugin| of_plugin(plugin, config.max_concurrent_runs)).collect()
+fn plugins(running: &[Running]) -> Value {
+    running.iter().map(of_plugin).collect()
 }
 
 /// What is said of a plugin: neither the values of its variables nor its secrets.
-fn of_plugin(plugin: &PluginConfig, room: usize) -> Value {
+fn of_plugin(Running { config: plugin, route }: &Running) -> Value {
     let manifest = &plugin.manifest;
     let limits = manifest.limit_values().into_iter().map(|(key, value)| (key.to_owned(), Value::String(value)));
     let operations: Vec<String> = manifest.grants.operations.iter().map(ToString::to_string).collect();
@@ -77,7 +77,7 @@ fn of_plugin(plugin: &PluginConfig, room: usize) -> Value {
         "component": plugin.component.to_string(),
         "services": plugin.services,
         "users": names(&plugin.users),
-        "concurrency": plugin.concurrency.unwrap_or(room),
+        "concurrency": route.concurrency,
         "attempts": plugin.attempts,
         "grants": {
             "services": names(&manifest.grants.services),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::json;
-use task_state_tests::command::Shell;
+use task_state_tests::command::{Finished, Shell, finish};
 use task_state_tests::tasks::{Access, TaskId};
 use task_state_tests::tasks::{Draft, Precondition, Service, Status, UserId};
 
@@ -76,6 +76,10 @@ async fn a_session_is_that_of_its_token_and_ends_with_it() -> Result<()> {
     assert!(set.ends_with("; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict"), "{set}");
     assert!(!set.contains(OPERATOR));
     let stolen = cookie(&begun);
+    // A page that came by TLS, through a proxy: its cookie goes by nothing else.
+    let login = Request::post("/api/v2/session", &json!({"token": OPERATOR})).header("host", "platform.example");
+    let by_proxy = serving.ask(login.header("origin", "https://platform.example")).await?;
+    assert!(by_proxy.head.contains("; SameSite=Strict; Secure\r\n"), "{by_proxy:?}");
     let role = async |serving: &Serving, cookie: &str| -> Result<serde_json::Value> {
         Ok(serving.ask(Request::get("/api/v2/session").header("cookie", cookie)).await?.json()["role"].clone())
     };
@@ -223,6 +227,61 @@ async fn every_answer_tells_a_browser_what_it_may_not_do() -> Result<()> {
         }
         assert!(!head.contains("access-control-allow"), "{head}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_cannot_be_read_anew_stay_as_they_were() -> Result<()> {
+    let shell = Shell::new()?;
+    std::fs::write(shell.directory().join("scheduler"), "of-scheduler")?;
+    let mut serving = Serving::start(shell, &format!("token-file = 'scheduler'\n{}", plugin(ANALYTICS, ""))).await?;
+    let block = |token: &str| bearing(Request::new("POST", "/tasks/block"), token);
+    // No variable comes to a process that runs. Had the token gone and none come, everybody would be an operator.
+    let missing = "[[tokens]]\nenv = 'NO_SUCH_TOKEN'\nrole = 'operator'\n[frontend]\nopen-user-routes = true\n";
+    let said = serving.reload_in_part(&format!("{missing}{}", plugin(ANALYTICS, "")))?;
+    assert!(
+        said.contains("NO_SUCH_TOKEN cannot be read: ") && said.contains("; tokens and certificate stay as they were"),
+        "{said}"
+    );
+    assert_eq!(serving.ask(Request::new("POST", "/tasks/block")).await?.status, 403);
+    assert_eq!(serving.ask(Request::get("/api/v2/tasks")).await?.status, 401);
+    assert_eq!(serving.ask(Request::get("/api/v1/services/users/alice/tasks")).await?.status, 401);
+    assert_eq!(serving.ask(block("of-scheduler")).await?.status, 200);
+    // What can be read takes the place of all that was.
+    std::fs::write(serving.shell.directory().join("operator"), OPERATOR)?;
+    let tokens = "[[tokens]]\nfile = 'operator'\nrole = 'operator'\n";
+    serving.reload(&format!("{tokens}{}", plugin(ANALYTICS, "")))?;
+    assert_eq!(serving.ask(block("of-scheduler")).await?.status, 403);
+    assert_eq!(serving.ask(block(OPERATOR)).await?.status, 200);
+    // The last operator's token is taken away, and the scheduler's is left.
+    serving.reload(&format!("token-file = 'scheduler'\n{}", plugin(ANALYTICS, "")))?;
+    assert_eq!(serving.ask(block(OPERATOR)).await?.status, 403);
+    assert_eq!(serving.ask(block("of-scheduler")).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_names_what_a_start_would_refuse() -> Result<()> {
+    let shell = Shell::new()?;
+    let check = |config: &str, variables: &[(&str, &str)]| -> Result<Finished> {
+        std::fs::write(shell.directory().join("platform.toml"), format!("{config}{}", plugin(ANALYTICS, "")))?;
+        let mut command = shell.command(["serve", "--config", "platform.toml", "--check"]);
+        command.envs(variables.iter().copied());
+        finish(&mut command)
+    };
+    for (config, variables, said) in [
+        ("listen = '0.0.0.0:9000'\n", &[][..], "without tokens a platform listens on this machine alone"),
+        ("token-file = 'missing'\n", &[], "missing\" cannot be read"),
+        ("[[tokens]]\nenv = 'NO_SUCH_TOKEN'\nrole = 'operator'\n", &[], "the variable NO_SUCH_TOKEN cannot be read"),
+        ("[tls]\ncertificate = 'missing.pem'\nkey = 'missing.pem'\n", &[], "missing.pem\" cannot be used"),
+        ("", &[("TASK_STATE_TOKEN", " ")], "TASK_STATE_TOKEN is set, and holds no token"),
+    ] {
+        let finished = check(config, variables)?;
+        assert_eq!(finished.code, Some(2), "{config}: {finished:?}");
+        assert!(finished.stderr.contains(said), "{config}: {finished:?}");
+    }
+    let finished = check("listen = '0.0.0.0:9000'\n", &[("TASK_STATE_TOKEN", "t0ken")])?;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
     Ok(())
 }
 

@@ -72,10 +72,23 @@ impl Serving {
         Ok(Self { shell, running, address, store })
     }
 
+    /// Writes another configuration, of which something cannot be taken over, has it read, and gives what is said of that.
+    pub(crate) fn reload_in_part(&mut self, config: &str) -> Result<String> {
+        self.write(config)?;
+        self.running.signal(Signal::HUP)?;
+        let said = self.running.wait_for("warning: ")?;
+        self.running.wait_for("the configuration was read anew")?;
+        Ok(said)
+    }
+
+    fn write(&self, config: &str) -> Result<()> {
+        let path = self.shell.directory().join("platform.toml");
+        Ok(std::fs::write(path, format!("listen = '127.0.0.1:0'\n{config}"))?)
+    }
+
     /// Writes another configuration, and has it read.
     pub(crate) fn reload(&mut self, config: &str) -> Result<String> {
-        let path = self.shell.directory().join("platform.toml");
-        std::fs::write(path, format!("listen = '127.0.0.1:0'\n{config}"))?;
+        self.write(config)?;
         self.running.signal(Signal::HUP)?;
         self.running.wait_for("the configuration was read anew")
     }

@@ -1,6 +1,9 @@
 //! The life of a platform: it starts, reads its configuration anew, and stops.
 
+use std::net::TcpListener;
+
 use anyhow::Result;
+use serde_json::{Value, json};
 use task_state_tests::command::{Shell, Signal};
 use task_state_tests::guests::guest;
 use task_state_tests::redis_server::RedisServer;
@@ -86,8 +89,11 @@ async fn what_does_not_load_leaves_the_old_one_in_place_and_says_so() -> Result<
     std::fs::write(&component, "not wasm")?;
     serving.running.signal(Signal::HUP)?;
     let said = serving.running.wait_for("warning: ")?;
-    assert!(said.contains("plugin.wasm\" is not loaded") && said.ends_with("the one from before goes on"), "{said}");
-    serving.running.wait_for("read anew: 1 plugins")?;
+    assert!(
+        said.contains("plugin.wasm\" is not loaded") && said.ends_with("the one from before goes on, for analytics"),
+        "{said}"
+    );
+    serving.running.wait_for("read anew: 1 plugin")?;
     serving.run(&Task::to("one", "nothing")).await?;
     serving.until("one", Status::Completed).await;
 
@@ -104,6 +110,65 @@ async fn what_does_not_load_leaves_the_old_one_in_place_and_says_so() -> Result<
         Some(true),
         "{ready:?}"
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stays_in_place_serves_what_it_served_and_no_more() -> Result<()> {
+    let shell = Shell::new()?;
+    let path = |name: &str| shell.directory().join(name);
+    let (one, other) = (path("one.wasm"), path("other.wasm"));
+    std::fs::copy(guest("served"), &one)?;
+    std::fs::copy(guest("served"), &other)?;
+    let config = "[[plugins]]\ncomponent = 'one.wasm'\nservices = ['a', 'b', 'c']\n\
+        [[plugins]]\ncomponent = 'one.wasm'\nservices = ['d']\n";
+    let mut serving = Serving::start(shell, config).await?;
+    std::fs::write(&one, "not wasm")?;
+    // Of the service `b` another has the tasks from now on, and nobody those of `c`; `e` is new.
+    let config = "[[plugins]]\ncomponent = 'one.wasm'\nservices = ['a', 'e']\n\
+        [[plugins]]\ncomponent = 'one.wasm'\nservices = ['d']\n\
+        [[plugins]]\ncomponent = 'other.wasm'\nservices = ['b']\n";
+    for _ in 0..3 {
+        let said = serving.reload(config)?;
+        assert!(said.ends_with("read anew: 3 plugins"), "{said}");
+    }
+    // Others are told what runs, and submissions are taken of that alone.
+    let hosts = async || serving.ask(Request::get("/api/v2/hosts")).await.map(|answer| answer.json());
+    eventually("the platform tells of its plugins", async || {
+        let told = hosts().await.unwrap_or_default();
+        let services = |plugin: &Value| plugin["services"].to_string();
+        let told =
+            told["hosts"][0]["plugins"].as_array().map(|plugins| plugins.iter().map(services).collect::<Vec<_>>());
+        told == Some(vec![r#"["b"]"#.to_owned(), r#"["a"]"#.to_owned(), r#"["d"]"#.to_owned()])
+    })
+    .await;
+    for (service, status) in [("a", 201), ("b", 201), ("c", 403), ("d", 201), ("e", 403)] {
+        let task = json!({"service": service, "user_id": "alice", "parameters": {"do": "nothing"}});
+        let answer = serving.ask(Request::post("/api/v2/tasks", &task)).await?;
+        assert_eq!(answer.status, status, "{service}: {answer:?}");
+        if status == 201 {
+            let id = answer.json()["task_id"].as_str().unwrap_or_default().to_owned();
+            serving.until(&id, Status::Completed).await;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_is_asked_to_stop_does_not_wait_for_a_configuration_that_is_being_read() -> Result<()> {
+    let serving = Serving::on_sqlite(&plugin(ANALYTICS, "")).await?;
+    // Takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let config = format!(
+        "listen = '127.0.0.1:0'\n[[plugins]]\ncomponent = 'oci://{}/plugin:1'\nplain-http = true\nservices = ['a']\n",
+        silent.local_addr()?
+    );
+    std::fs::write(serving.shell.directory().join("platform.toml"), config)?;
+    serving.running.signal(Signal::HUP)?;
+    let (_connection, _) = silent.accept()?;
+    let finished = serving.stop().await?;
+    assert_eq!(finished.code, Some(0));
+    assert!(!finished.stderr.contains("read anew"), "{finished:?}");
     Ok(())
 }
 

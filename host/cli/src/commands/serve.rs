@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::interrupt::Interrupt;
 use super::plugin_file::{compiler, loading_host};
 use crate::args::ServeArgs;
-use crate::exit::Exit;
+use crate::exit::{Exit, Misuse};
 use crate::open_store;
 use crate::output::{Out, Screen, name};
 
@@ -26,14 +26,14 @@ pub(super) async fn serve(args: ServeArgs, store: Option<StoreUrl>, screen: &Scr
     let mut surroundings = Surroundings::new(store.clone(), Settings::from_env()?.time_zone.name());
     surroundings.compiler = Some(compiler()?);
     surroundings.listen = args.listen;
-    surroundings.token = std::env::var(TOKEN).ok().and_then(|text| Token::new(&text));
+    surroundings.token = token()?;
     let plugins = config.plugins.len();
     let started = tokio::select! {
         started = Platform::start(config, surroundings) => started,
         () = interrupt.requested() => return Ok(Exit::Cancelled),
     };
     let platform = started?;
-    screen.line(&format!("{plugins} plugins of {}", args.config.display()));
+    screen.line(&format!("{} of {}", count(plugins), args.config.display()));
     platform.access().iter().for_each(|line| screen.line(line));
     screen.line(&format!("listening at {}", platform.address()));
     until_stopped(&platform, &mut hangups, &mut interrupt, screen).await;
@@ -49,11 +49,28 @@ async fn until_stopped(platform: &Platform, hangups: &mut Signal, interrupt: &mu
         tokio::select! {
             () = interrupt.requested() => return,
             _ = hangups.recv() => {
-                let Reloaded { plugins, problems, .. } = platform.reload().await;
+                // It may take as long as a registry and a compiler do.
+                let Reloaded { plugins, problems, .. } = tokio::select! {
+                    reloaded = platform.reload() => reloaded,
+                    () = interrupt.requested() => return,
+                };
                 problems.iter().for_each(|problem| screen.line(&format!("warning: {problem}")));
-                screen.line(&format!("the configuration was read anew: {plugins} plugins"));
+                screen.line(&format!("the configuration was read anew: {}", count(plugins)));
             }
         }
+    }
+}
+
+fn count(plugins: usize) -> String {
+    if plugins == 1 { "1 plugin".to_owned() } else { format!("{plugins} plugins") }
+}
+
+/// The token that the variable holds, if it is set.
+fn token() -> anyhow::Result<Option<Token>> {
+    let Some(text) = std::env::var_os(TOKEN) else { return Ok(None) };
+    match text.to_str().and_then(Token::new) {
+        Some(token) => Ok(Some(token)),
+        None => Err(Misuse(format!("{TOKEN} is set, and holds no token")).into()),
     }
 }
 
@@ -75,6 +92,11 @@ pub(super) async fn check(args: ServeArgs, out: &mut Out, screen: &Screen) -> an
     let (host, registry) = (loading_host(config.load_limits.clone())?, Registry::from_env());
     let mut documents = Vec::new();
     let mut exit = Exit::Done;
+    let access = Platform::check(&config, token()?.as_ref(), args.listen).err().map(|error| error.to_string());
+    if let Some(why) = &access {
+        screen.line(&format!("error: {why}"));
+        exit = Exit::Usage;
+    }
     for plugin in &config.plugins {
         let inspected = plugin.component.inspect(&host, plugin.load_request(), &registry).await;
         let refusal = match inspected {
@@ -90,7 +112,8 @@ pub(super) async fn check(args: ServeArgs, out: &mut Out, screen: &Screen) -> an
         documents.push(document(plugin, refusal.as_deref()));
     }
     if out.is_json() {
-        out.result("", &json!({"listen": args.listen.unwrap_or(config.listen).to_string(), "plugins": documents}))?;
+        let listen = args.listen.unwrap_or(config.listen).to_string();
+        out.result("", &json!({"listen": listen, "refusal": access, "plugins": documents}))?;
     }
     Ok(exit)
 }

@@ -1,7 +1,7 @@
 //! The way to the collector: one request on a connection of its own, now and then.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,7 +14,6 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use opentelemetry_http::{HttpClient, HttpError};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::{self, Runtime};
@@ -49,7 +48,12 @@ impl Collector {
             .into_iter()
             .find_map(|name| std::env::var(name).ok()?.parse().ok())
             .map_or(PATIENCE, Duration::from_millis);
-        Ok(Self { runtime, tls: trusting_the_system(), patience, complaint: Mutex::default() })
+        Ok(Self {
+            runtime,
+            tls: task_state_host::tls::client_config().ok().map(TlsConnector::from),
+            patience,
+            complaint: Mutex::default(),
+        })
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
@@ -109,15 +113,4 @@ async fn exchange_over(
     let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await?.to_bytes();
     connection.abort();
     Ok(Response::from_parts(head, body))
-}
-
-fn trusting_the_system() -> Option<TlsConnector> {
-    let mut roots = RootCertStore::empty();
-    let (usable, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if usable == 0 {
-        return None;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
-    Some(Arc::new(versions.with_root_certificates(roots).with_no_client_auth()).into())
 }

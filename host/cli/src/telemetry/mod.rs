@@ -9,6 +9,7 @@ mod collector;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use opentelemetry::Key;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{SpanExporter, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
@@ -44,11 +45,7 @@ impl Telemetry {
         }
         let exporter = SpanExporter::builder().with_http().with_http_client(Collector::from_env()?).build();
         let exporter = exporter.context("traces cannot be exported")?;
-        let mut resource = Resource::builder();
-        if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
-            resource = resource.with_service_name(SERVICE);
-        }
-        let provider = SdkTracerProvider::builder().with_resource(resource.build()).with_batch_exporter(exporter);
+        let provider = SdkTracerProvider::builder().with_resource(resource()).with_batch_exporter(exporter);
         Ok(Some(Self(provider.build())))
     }
 
@@ -98,6 +95,16 @@ fn is_wanted(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<bool> 
         }
     }
     Ok(true)
+}
+
+/// What the spans are of, as the environment says. The SDK gives it a name of its own if the environment has none.
+fn resource() -> Resource {
+    let named = Resource::builder().build();
+    let name = named.get(&Key::from_static_str("service.name")).map(|name| name.to_string());
+    if name.is_some_and(|name| !name.starts_with("unknown_service")) {
+        return named;
+    }
+    Resource::builder().with_service_name(SERVICE).build()
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(crate) fn guarded(router: Router<Shared>, shared: &Shared) -> Router<Shared>
 
 async fn guard(State(shared): State<Shared>, mut request: Request<Body>, next: Next) -> Response {
     let tokens = shared.tokens.get();
-    let is_open = shared.is_open();
+    let is_open = tokens.is_open();
     let refused = refusal(&request, is_open);
     let mut response = match refused {
         Some(problem) => {
@@ -79,9 +79,10 @@ async fn seat_and_run(shared: &Shared, client: Option<Client>, request: Request<
 /// Why a request is not looked at.
 fn refusal(request: &Request<Body>, is_open: bool) -> Option<Problem> {
     let headers = request.headers();
-    let names = request.uri().query().unwrap_or_default().split('&').filter_map(|pair| pair.split('=').next());
-    if names.into_iter().any(|name| TOKEN_NAMES.iter().any(|token| name.eq_ignore_ascii_case(token)))
-        && request.uri().path().starts_with("/api/v2/")
+    let query = request.uri().query().unwrap_or_default();
+    let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    if request.uri().path().starts_with("/api/v2/")
+        && names.any(|name| TOKEN_NAMES.iter().any(|token| name.eq_ignore_ascii_case(token)))
     {
         let why =
             "a token stands in no URL, where others read it: change it, and send the header Authorization: Bearer";

@@ -1,8 +1,8 @@
 //! Who may do what: the tokens that callers show, and what each opens.
 //!
-//! A caller shows a token with each request, or has shown it once and holds a session. A platform without
-//! tokens is open to whoever reaches it, and so listens on the machine's own interface alone; a page of another origin
-//! cannot reach it there, whatever name it gives it.
+//! A caller shows a token with each request, or has shown it once and holds a session. A platform without tokens is open
+//! to whoever reaches it, and so listens on the machine's own interface alone; a page of another origin cannot reach it
+//! there, whatever name it gives it.
 
 mod caller;
 mod guard;
@@ -17,7 +17,7 @@ use http::HeaderMap;
 use http::header::HeaderName;
 use task_state_host::store::{Access, Allowed, Owners};
 
-use crate::config::{TokenConfig, TokenSource};
+use crate::config::{PlatformConfig, TokenConfig, TokenSource};
 use crate::http::Token;
 
 pub use caller::{Caller, Operator};
@@ -57,46 +57,81 @@ impl Role {
     }
 }
 
-/// The tokens of a platform, and what each opens.
+/// The tokens of a platform, and what each opens. Without any, every caller is an operator, who has to ask by a name of
+/// this machine.
 #[derive(Clone, Default)]
-pub struct Tokens(Vec<(Token, Role)>);
+pub struct Tokens {
+    /// What opens `/tasks/*` alone.
+    scheduler: Option<Token>,
+    roles: Vec<(Token, Role)>,
+    /// Whether the routes that the DMS frontend has for users need none, as there.
+    open_user_routes: bool,
+}
 
 impl Tokens {
-    /// Reads the tokens that a configuration names.
+    /// Reads the tokens that a configuration names. `given` opens `/tasks/*`, unless the configuration has a file for that.
     ///
     /// # Errors
     /// If a file cannot be read or a variable is not set, with its name.
-    pub fn read(config: &[TokenConfig]) -> Result<Self, TokenError> {
-        let mut tokens = Vec::with_capacity(config.len());
-        for TokenConfig { source, role, .. } in config {
-            let token = match source {
-                TokenSource::File(path) => Token::read(path),
-                TokenSource::Variable(name) => std::env::var(name)
-                    .ok()
-                    .and_then(|text| Token::new(&text))
-                    .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the variable holds no token")),
-            };
-            tokens.push((token.map_err(|error| TokenError { from: source.clone(), error })?, role.clone()));
-        }
-        Ok(Self(tokens))
+    pub fn read(config: &PlatformConfig, given: Option<&Token>) -> Result<Self, TokenError> {
+        let scheduler = match &config.token_file {
+            Some(path) => Some(read(&TokenSource::File(path.clone()))?),
+            None => given.cloned(),
+        };
+        let roles = config.tokens.iter().map(|TokenConfig { source, role, .. }| Ok((read(source)?, role.clone())));
+        Ok(Self { scheduler, roles: roles.collect::<Result<_, _>>()?, open_user_routes: config.open_user_routes })
     }
 
     /// Adds one.
     pub fn add(&mut self, token: Token, role: Role) {
-        self.0.push((token, role));
+        self.roles.push((token, role));
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether everybody who reaches the platform may do everything.
+    pub fn is_open(&self) -> bool {
+        self.scheduler.is_none() && self.roles.is_empty()
     }
 
-    /// What a request's headers open, by the token that they show, or by their session, and the place of that token: nothing
-    /// if they show none that is known. Of several, an operator's counts. All tokens are compared, so that the time it takes does not tell which one is
-    /// nearest.
+    /// Whether a platform with these tokens may listen here: without any, on this machine alone.
+    pub(crate) fn may_listen(&self, address: SocketAddr) -> bool {
+        !self.is_open() || address.ip().to_canonical().is_loopback()
+    }
+
+    /// Whether a request shows the token that opens `/tasks/*` alone.
+    pub(crate) fn is_schedulers(&self, headers: &HeaderMap) -> bool {
+        self.scheduler.as_ref().is_some_and(|token| token.is_shown(headers))
+    }
+
+    /// Whether the routes that the DMS frontend has for users need no token.
+    pub(crate) fn open_user_routes(&self) -> bool {
+        self.open_user_routes
+    }
+
+    /// What is open to whom: a line for each group of routes.
+    pub(crate) fn told(&self) -> Vec<String> {
+        if self.is_open() {
+            return vec!["open to everybody on this machine: there are no tokens".to_owned()];
+        }
+        let of_tasks = if self.scheduler.is_some() { "its token, and operators' tokens" } else { "operators' tokens" };
+        let of_rest = if self.roles.is_empty() {
+            "nobody: there are no tokens for it"
+        } else {
+            "the tokens of operators and users"
+        };
+        let mut lines =
+            vec![format!("/tasks/* is open to {of_tasks}"), format!("the page and /api are open to {of_rest}")];
+        if self.open_user_routes {
+            lines.push("/api/v1/services/* is open to everybody: open-user-routes".to_owned());
+        }
+        lines
+    }
+
+    /// What a request's headers open, by the token that they show, or by their session, and the place of that token:
+    /// nothing if they show none that is known. Of several, an operator's counts. All tokens are compared, so that the time
+    /// it takes does not tell which one is nearest.
     pub(crate) fn shown(&self, headers: &HeaderMap) -> Option<(usize, &Role)> {
         let mut found = None;
-        for (place, (token, role)) in self.0.iter().enumerate() {
+        for (place, (token, role)) in self.roles.iter().enumerate() {
             let is_operators = *role == Role::Operator;
             let by_operator = is_operators && token.is(headers.get(OPERATOR_TOKEN).map(|value| value.as_bytes()));
             let is_shown = token.is_shown(headers) | by_operator | session::holds(headers, token);
@@ -110,7 +145,7 @@ impl Tokens {
     /// The token that a text is.
     pub(crate) fn find(&self, text: &str) -> Option<&Token> {
         let mut found = None;
-        for (token, _) in &self.0 {
+        for (token, _) in &self.roles {
             if token.is(Some(text.as_bytes())) {
                 found = Some(token);
             }
@@ -121,7 +156,7 @@ impl Tokens {
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(_, role)| role)).finish()
+        f.debug_list().entries(self.roles.iter().map(|(_, role)| role)).finish()
     }
 }
 
@@ -135,7 +170,13 @@ pub struct TokenError {
     pub error: io::Error,
 }
 
-/// Whether a platform that has no tokens may listen here.
-pub(crate) fn is_private(address: SocketAddr) -> bool {
-    address.ip().to_canonical().is_loopback()
+fn read(source: &TokenSource) -> Result<Token, TokenError> {
+    let token = match source {
+        TokenSource::File(path) => Token::read(path),
+        TokenSource::Variable(name) => std::env::var(name)
+            .ok()
+            .and_then(|text| Token::new(&text))
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the variable holds no token")),
+    };
+    token.map_err(|error| TokenError { from: source.clone(), error })
 }

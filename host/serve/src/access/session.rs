@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use http::header::{COOKIE, SET_COOKIE};
+use http::header::{COOKIE, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ const MAX_BODY: usize = 4 << 10;
 /// How long such a body may take to come.
 const BODY_TIME: Duration = Duration::from_secs(5);
 
+/// How many of such cookies are looked at: a browser sends one, or one for each path on which it was given one.
+const MAX_COOKIES: usize = 4;
+
 /// What stands in the proof before the time, so that it is good for nothing else.
 const PURPOSE: &str = "task-state session until ";
 
@@ -39,7 +42,7 @@ pub(crate) fn routes() -> Router<Shared> {
 
 /// Whether a request is part of a session that was begun with a token, and lasts.
 pub(super) fn holds(headers: &HeaderMap, token: &Token) -> bool {
-    held(headers).any(|cookie| is_good(cookie, token, now()).unwrap_or(false))
+    held(headers).take(MAX_COOKIES).any(|cookie| is_good(cookie, token, now()).unwrap_or(false))
 }
 
 fn held(headers: &HeaderMap) -> impl Iterator<Item = &str> {
@@ -50,9 +53,10 @@ fn held(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 fn is_good(cookie: &str, token: &Token, now: u64) -> Option<bool> {
     let (until, proof) = cookie.split_once('.')?;
-    let is_over = until.parse::<u64>().ok()? <= now;
     let proof = bytes(proof)?;
-    Some(hmac::verify(&key(token), format!("{PURPOSE}{until}").as_bytes(), &proof).is_ok() && !is_over)
+    // When it ends is no secret.
+    let lasts = until.parse::<u64>().ok()? > now;
+    Some(lasts && hmac::verify(&key(token), format!("{PURPOSE}{until}").as_bytes(), &proof).is_ok())
 }
 
 fn made(token: &Token, until: u64) -> String {
@@ -90,7 +94,7 @@ struct Told {
 }
 
 async fn show(State(shared): State<Shared>, caller: Caller) -> Response {
-    let authentication = if shared.tokens.get().is_empty() { "none" } else { "token" };
+    let authentication = if shared.tokens.get().is_open() { "none" } else { "token" };
     let names = |allowed: &Allowed| match allowed {
         Allowed::Any => None,
         Allowed::Only(names) => Some(names.iter().cloned().collect()),
@@ -110,7 +114,7 @@ struct Shown {
     token: String,
 }
 
-async fn begin(State(shared): State<Shared>, body: axum::body::Body) -> Result<Response, Problem> {
+async fn begin(State(shared): State<Shared>, headers: HeaderMap, body: axum::body::Body) -> Result<Response, Problem> {
     let body = tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, MAX_BODY)).await;
     let body = body.map_err(|_| {
         let why = format!("the body did not come within {} seconds", BODY_TIME.as_secs());
@@ -126,15 +130,18 @@ async fn begin(State(shared): State<Shared>, body: axum::body::Body) -> Result<R
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "no such token"));
     };
     let until = now() + LASTS.as_secs();
-    cookie(&shared, &made(token, until), LASTS)
+    cookie(&shared, &headers, &made(token, until), LASTS)
 }
 
-async fn end(State(shared): State<Shared>) -> Result<Response, Problem> {
-    cookie(&shared, "", Duration::ZERO)
+async fn end(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    cookie(&shared, &headers, "", Duration::ZERO)
 }
 
-fn cookie(shared: &Shared, value: &str, lasts: Duration) -> Result<Response, Problem> {
-    let secure = if shared.is_secure { "; Secure" } else { "" };
+fn cookie(shared: &Shared, headers: &HeaderMap, value: &str, lasts: Duration) -> Result<Response, Problem> {
+    // Behind a proxy that speaks TLS, the browser knows that its page came by it.
+    let by_tls = |origin: &HeaderValue| origin.as_bytes().starts_with(b"https://");
+    let is_secure = shared.is_secure || headers.get(ORIGIN).is_some_and(by_tls);
+    let secure = if is_secure { "; Secure" } else { "" };
     let age = lasts.as_secs();
     let cookie = format!("{NAME}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");
     let mut response = StatusCode::NO_CONTENT.into_response();

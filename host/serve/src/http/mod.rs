@@ -48,19 +48,14 @@ pub(crate) use answer::document;
 /// How long a store may take to say that it is there.
 const STORE_TIME: Duration = Duration::from_secs(2);
 
-/// What the contract is served from.
+/// What all routes are served from.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Contract {
     /// What takes the tasks.
     pub dispatcher: Dispatcher,
-    /// What a caller of `/tasks/*` has to show, unless he shows an operator's: nothing, if there are no tokens at all.
-    pub token: Held<Option<Token>>,
-    /// The tokens that open the rest, and what each opens. Without any, and without one for `/tasks/*`, every caller is an
-    /// operator, who has to ask by a name of this machine.
+    /// The tokens, and what each opens.
     pub tokens: Held<Tokens>,
-    /// Whether the routes that the DMS frontend has for users need no token, as there.
-    pub open_user_routes: Held<bool>,
     /// Whether callers come by TLS alone, so that sessions do too.
     pub is_secure: bool,
     /// The name of the zone in which times are written.
@@ -86,20 +81,13 @@ impl Contract {
         self.dispatcher.host().store()
     }
 
-    /// Whether everybody who reaches it may do everything.
-    pub(crate) fn is_open(&self) -> bool {
-        self.token.get().is_none() && self.tokens.get().is_empty()
-    }
-
     /// A contract without a token, whose process counts nothing.
     pub fn new(dispatcher: Dispatcher, time_zone: impl Into<String>) -> Self {
         Self {
             events: Hub::new(dispatcher.host().store().clone()),
             max_input_bytes: MAX_INPUT_BYTES,
             dispatcher,
-            token: Held::default(),
             tokens: Held::default(),
-            open_user_routes: Held::default(),
             is_secure: false,
             time_zone: time_zone.into(),
             metrics: None,
@@ -184,8 +172,7 @@ pub fn router(contract: Contract) -> Router {
 /// Lets a request pass that shows the token. What one that does not is answered is what does the least harm: the
 /// frontend sets a task `failed` whose submission gets 403, and leaves one alone whose cancellation gets 404.
 async fn with_token(State(shared): State<Shared>, caller: Caller, request: Request<Body>, next: Next) -> Response {
-    let is_shown = shared.token.get().is_some_and(|token| token.is_shown(request.headers()));
-    if caller.is_operator() || is_shown {
+    if caller.is_operator() || shared.tokens.get().is_schedulers(request.headers()) {
         return next.run(request).await;
     }
     tracing::warn!(path = request.uri().path(), "refused: the request does not show the token");
