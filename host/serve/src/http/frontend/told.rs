@@ -4,7 +4,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use task_state_host::record::{TaskRecord, TaskResult};
-use task_state_host::store::{Page, Query, Result, SharedStore};
+use task_state_host::store::{Error, Page, Query, Result, SharedStore};
+use tokio::task::JoinSet;
 
 /// A task.
 #[derive(Serialize)]
@@ -41,33 +42,35 @@ impl<'r> Told<'r> {
     }
 }
 
-/// A listing that is written page by page: there is never more than one of them in memory.
+/// A listing that is written page by page: while one is written the next is read, and there are never more in memory.
 pub(super) struct Listing {
     store: SharedStore,
     query: Query,
-    /// The page that is written next, if it was read already.
-    ahead: Option<Page>,
+    /// Reads the page that is written next; nothing after the last one.
+    ahead: JoinSet<Result<Page>>,
     has_begun: bool,
     is_first: bool,
-    has_ended: bool,
 }
 
 impl Listing {
     /// Reads the first page: what fails then can still be answered.
     pub(super) async fn begin(store: SharedStore, query: Query) -> Result<Self> {
-        let ahead = Some(store.list(&query).await?);
-        Ok(Self { store, query, ahead, has_begun: false, is_first: true, has_ended: false })
+        let first = store.list(&query).await?;
+        let mut ahead = JoinSet::new();
+        ahead.spawn(async { Ok(first) });
+        Ok(Self { store, query, ahead, has_begun: false, is_first: true })
     }
 
     /// The next part of the text, and what follows it. None after the last one.
     pub(super) async fn next(mut self) -> Result<Option<(Bytes, Self)>> {
-        if self.has_ended {
-            return Ok(None);
+        let Some(read) = self.ahead.join_next().await else { return Ok(None) };
+        let page = read.map_err(|_| Error::Failed("the reading of a page broke".to_owned()))??;
+        let is_last = page.next.is_none();
+        if let Some(next) = page.next {
+            self.query.cursor = Some(next);
+            let (store, query) = (self.store.clone(), self.query.clone());
+            self.ahead.spawn(async move { store.list(&query).await });
         }
-        let page = match self.ahead.take() {
-            Some(page) => page,
-            None => self.store.list(&self.query).await?,
-        };
         let mut text = if self.has_begun { Vec::new() } else { b"{\"tasks\":[".to_vec() };
         self.has_begun = true;
         if let Some(skipped) = page.skipped.first() {
@@ -77,12 +80,8 @@ impl Listing {
         for record in page.tasks {
             self.write(&record, &mut text);
         }
-        match page.next {
-            Some(next) => self.query.cursor = Some(next),
-            None => {
-                text.extend_from_slice(b"]}");
-                self.has_ended = true;
-            }
+        if is_last {
+            text.extend_from_slice(b"]}");
         }
         Ok(Some((text.into(), self)))
     }

@@ -11,6 +11,9 @@ use crate::store::{MAX_PAGE_BYTES, MAX_PAGE_SKIPPED, Order, Owners, Page, Query,
 /// How many records are looked at in one go, at the most.
 pub(super) const MAX_READ: usize = 200;
 
+/// How many bytes of a record are read at once where every record is to be shown: most have no more, and are read whole.
+const SHORT_RECORD_BYTES: usize = 8 << 10;
+
 /// How many records of another status a page passes over before it ends early.
 pub(super) const MAX_PASSED: usize = 10_000;
 
@@ -22,6 +25,19 @@ enum Look {
     Passed,
     /// It is to be read: that many bytes.
     Wanted(usize),
+    /// It is to be shown, and was read already.
+    Read(Vec<u8>),
+}
+
+impl Look {
+    /// The bytes of a record that is to be shown.
+    fn size(&self) -> usize {
+        match self {
+            Self::Wanted(size) => *size,
+            Self::Read(text) => text.len(),
+            Self::Hidden | Self::Passed => 0,
+        }
+    }
 }
 
 /// A page in the making.
@@ -112,10 +128,13 @@ impl RedisStore {
         let ids = ahead(&ids, query);
         let page = Page::default();
         let mut filling = Filling { query, page, bytes: 0, passed: 0, last_seen: None };
+        let shows_all = query.statuses.is_empty() && query.owners == Owners::ANY;
         let mut next = 0;
         while next < ids.len() {
-            let step = &ids[next..ids.len().min(next + MAX_READ)];
-            let looks = self.look_at(query, step).await?;
+            // Of those that are read at once, no more than there is room for.
+            let most = if shows_all { MAX_READ.min(filling.room()) } else { MAX_READ };
+            let step = &ids[next..ids.len().min(next + most)];
+            let mut looks = if shows_all { self.read_at_once(step).await? } else { self.look_at(query, step).await? };
             let mut at = 0;
             while at < step.len() {
                 let (end, wanted) = choose(&mut filling, step, &looks, at);
@@ -123,8 +142,7 @@ impl RedisStore {
                     // The next record does not fit.
                     return Ok(filling.ended());
                 }
-                let texts = self.read_records(&wanted).await?;
-                for (id, text) in wanted.into_iter().zip(texts) {
+                for (id, text) in self.texts(step, &mut looks, wanted).await? {
                     // One that is empty has expired, or was deleted, since it was looked at.
                     if !text.is_empty() {
                         filling.show(id, TaskRecord::decode(&text, self.clock.zone()), text.len());
@@ -140,22 +158,62 @@ impl RedisStore {
         Ok(filling.page)
     }
 
-    /// What can be said of records before they are read whole: their size and, where that matters, owner and status.
-    async fn look_at(&self, query: &Query, ids: &[&str]) -> Result<Vec<Look>> {
-        let filtered = !query.statuses.is_empty() || query.owners != Owners::ANY;
+    /// The records at these positions of a step, each with its id, in their order.
+    async fn texts<'a>(
+        &self,
+        step: &[&'a str],
+        looks: &mut [Look],
+        wanted: Vec<usize>,
+    ) -> Result<Vec<(&'a str, Vec<u8>)>> {
+        let unread: Vec<&str> =
+            wanted.iter().filter(|at| !matches!(looks[**at], Look::Read(_))).map(|at| step[*at]).collect();
+        let mut texts = self.read_records(&unread).await?.into_iter();
+        let text = |at: usize| match &mut looks[at] {
+            Look::Read(text) => std::mem::take(text),
+            _ => texts.next().unwrap_or_default(),
+        };
+        Ok(wanted.iter().map(|at| step[*at]).zip(wanted.iter().copied().map(text)).collect())
+    }
+
+    /// Reads records that are all to be shown: those that are short, whole, and of the others how long they are.
+    async fn read_at_once(&self, ids: &[&str]) -> Result<Vec<Look>> {
+        let beginnings = self.read_each::<Vec<u8>>(ids, |pipeline, id| {
+            pipeline.cmd("GETRANGE").arg(keys::record(id)).arg(0).arg(SHORT_RECORD_BYTES - 1);
+        });
+        let beginnings = beginnings.await?;
+        let is_long = |text: &Option<Vec<u8>>| text.as_ref().is_some_and(|text| text.len() == SHORT_RECORD_BYTES);
+        let long: Vec<&str> =
+            ids.iter().zip(&beginnings).filter(|(_, text)| is_long(text)).map(|(id, _)| *id).collect();
+        let mut sizes = self.sizes(&long).await?.into_iter();
+        let look = |(id, text): (&&str, Option<Vec<u8>>)| match text {
+            None => of_another_type(id),
+            Some(text) if text.is_empty() => Look::Hidden,
+            Some(text) if text.len() < SHORT_RECORD_BYTES => Look::Read(text),
+            Some(_) => match sizes.next().flatten() {
+                Some(size) if size > 0 => Look::Wanted(size),
+                // It has gone since.
+                _ => Look::Hidden,
+            },
+        };
+        Ok(ids.iter().zip(beginnings).map(look).collect())
+    }
+
+    async fn sizes(&self, ids: &[&str]) -> Result<Vec<Option<usize>>> {
         let sizes = self.read_each(ids, |pipeline, id| {
             pipeline.cmd("STRLEN").arg(keys::record(id));
         });
-        let sizes: Vec<Option<usize>> = sizes.await?;
-        let mut openings = if filtered { self.read_openings(ids).await? } else { vec![Vec::new(); ids.len()] };
+        sizes.await
+    }
+
+    /// What can be said of records before they are read whole: their size, owner and status.
+    async fn look_at(&self, query: &Query, ids: &[&str]) -> Result<Vec<Look>> {
+        let sizes = self.sizes(ids).await?;
+        let mut openings = self.read_openings(ids).await?;
         if !query.statuses.is_empty() {
             self.forget_unsettled(ids, &mut openings).await?;
         }
         let look = |((id, size), opening): ((&&str, Option<usize>), Vec<u8>)| match (size, Opening::read(&opening)) {
-            (None, _) => {
-                tracing::warn!(task = id, "the key of a record holds another type and is left out of a listing");
-                Look::Hidden
-            }
+            (None, _) => of_another_type(id),
             (Some(0), _) => Look::Hidden,
             (Some(size), None) => Look::Wanted(size),
             (Some(size), Some(Opening { service, user_id, status, .. })) => {
@@ -172,9 +230,14 @@ impl RedisStore {
     }
 }
 
-/// Chooses records to read next, from position `at` of a step on: as many as the page has room for. Gives them with the
-/// position that follows; the same one if the page has no room for another.
-fn choose<'a>(filling: &mut Filling<'a>, step: &[&'a str], looks: &[Look], at: usize) -> (usize, Vec<&'a str>) {
+fn of_another_type(id: &str) -> Look {
+    tracing::warn!(task = id, "the key of a record holds another type and is left out of a listing");
+    Look::Hidden
+}
+
+/// Chooses records to read next, from position `at` of a step on: as many as the page has room for. Gives their positions
+/// with the one that follows; the same one if the page has no room for another.
+fn choose<'a>(filling: &mut Filling<'a>, step: &[&'a str], looks: &[Look], at: usize) -> (usize, Vec<usize>) {
     let (mut wanted, mut pending) = (Vec::new(), 0);
     for (position, (id, look)) in step.iter().zip(looks).enumerate().skip(at) {
         match look {
@@ -188,11 +251,12 @@ fn choose<'a>(filling: &mut Filling<'a>, step: &[&'a str], looks: &[Look], at: u
                     return (position + 1, wanted);
                 }
             }
-            Look::Wanted(size) => {
-                if wanted.len() == filling.room() || !filling.fits(pending, *size) {
+            Look::Wanted(_) | Look::Read(_) => {
+                let size = look.size();
+                if wanted.len() == filling.room() || !filling.fits(pending, size) {
                     return (position, wanted);
                 }
-                wanted.push(*id);
+                wanted.push(position);
                 pending += size;
             }
         }
