@@ -41,6 +41,8 @@ impl<'a> Entry<'a> {
 /// Some entries of a log.
 #[derive(Debug)]
 pub(crate) struct Page {
+    /// When the task was registered: another task may have its id later.
+    pub(crate) born: i64,
     /// What the entries before them add up to.
     pub(super) before: Sum,
     /// The entries.
@@ -50,8 +52,10 @@ pub(crate) struct Page {
 }
 
 /// Entries of a log from one on, as many as one who is behind is given at once.
-pub(crate) async fn page_of(store: &SharedStore, id: &TaskId, from: usize) -> Result<Page> {
-    let mut logs = store.get(id, &Access::ANY).await?.logs();
+pub(crate) async fn page_of(store: &SharedStore, id: &TaskId, access: &Access, from: usize) -> Result<Page> {
+    let record = store.get(id, access).await?;
+    let (born, mut logs) = (record.created_at().micros(), record.logs());
+    drop(record);
     let total = logs.len();
     let from = from.min(total);
     let before = logs[..from].iter().fold(Sum::EMPTY, |sum, entry| sum.and(entry));
@@ -64,7 +68,7 @@ pub(crate) async fn page_of(store: &SharedStore, id: &TaskId, from: usize) -> Re
     let fits = fits.count().max(1);
     logs.truncate(fits);
     logs.shrink_to_fit();
-    Ok(Page { before, entries: logs, total })
+    Ok(Page { born, before, entries: logs, total })
 }
 
 /// What entries add up to, in their order: other entries have another sum, as good as surely. The same in every process.

@@ -24,7 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::Stream;
 use task_state_host::record::TaskId;
-use task_state_host::store::{Owners, SharedStore};
+use task_state_host::store::{Access, Error, Owners, SharedStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use self::entries::{Entry, Page, page_of};
@@ -41,8 +41,9 @@ use self::watch::TaskWatcher;
 /// How many streams a process has open at once. Fewer than there may be connections, so that there is room for requests.
 pub(crate) const MAX_STREAMS: usize = 1_500;
 
-/// How many logs are read whole at once, for those who are behind.
-const READS: usize = 2;
+/// How many records are read whole at once, for those who ask for one or are behind with its log: each may have a log of
+/// many megabytes.
+const READS: usize = 4;
 
 /// How often a stream says that it lives.
 const BEAT: Duration = Duration::from_secs(15);
@@ -135,12 +136,18 @@ impl Hub {
         Ok(PlatformWatcher::new(self.0.clone(), feed, sight, last, room).into_stream())
     }
 
-    /// Part of the log of a task, from an entry on.
+    /// Part of the log of a task, from an entry on, for one who may touch the task.
     ///
     /// # Errors
     /// Those of a store that reads a task.
-    pub(crate) async fn page(&self, id: &TaskId, from: usize) -> task_state_host::store::Result<Page> {
-        self.0.page(id, from).await
+    pub(crate) async fn page(&self, id: &TaskId, access: &Access, from: usize) -> Result<Page, Error> {
+        self.0.page(id, access, from).await
+    }
+
+    /// A turn to read a record whole, however long its log is. Whoever has what he needs of it gives the turn back.
+    pub(crate) async fn turn(&self) -> impl Sized + use<'_> {
+        // It is never closed.
+        self.0.reads.acquire().await
     }
 
     fn room(&self) -> Result<OwnedSemaphorePermit, Full> {
@@ -169,10 +176,10 @@ impl Hub {
 }
 
 impl Inner {
-    async fn page(&self, id: &TaskId, from: usize) -> task_state_host::store::Result<Page> {
+    async fn page(&self, id: &TaskId, access: &Access, from: usize) -> Result<Page, Error> {
         // It is never closed.
         let _turn = self.reads.acquire().await;
-        page_of(&self.store, id, from).await
+        page_of(&self.store, id, access, from).await
     }
 }
 

@@ -16,7 +16,7 @@ use super::seen::Seen;
 use super::{lock, sse};
 
 /// How many bytes of events are kept for those who are not quite with it.
-const MAX_KEPT_BYTES: usize = 2 << 20;
+const MAX_KEPT_BYTES: usize = 512 << 10;
 
 /// How many bytes of the last entries are kept for those who come.
 const MAX_TAIL_BYTES: usize = 256 << 10;
@@ -169,6 +169,7 @@ impl Shared {
     /// Takes note of what has happened, and tells it.
     fn take(&self, news: News, head: Option<Head>, log: Option<Vec<String>>, is_first: bool) -> Result<()> {
         let feed = &mut *lock(&self.feed);
+        let mut is_known = true;
         if let Some(head) = &head {
             let owner = (head.service.clone(), head.user_id.clone());
             let born = Some(head.created_at.micros());
@@ -176,7 +177,7 @@ impl Shared {
                 // Whoever may see the one may not see the other.
                 Some(now) if now.owner != owner || now.seen.born != born => return Err(Error::NotFound),
                 Some(_) => {}
-                None => feed.now = Some(Now::new(owner, born)),
+                None => (feed.now, is_known) = (Some(Now::new(owner, born)), false),
             }
         }
         if !news.status.is_terminal() {
@@ -184,7 +185,7 @@ impl Shared {
         }
         match log {
             Some(log) => feed.rewrite(news.from, &log),
-            None if is_first => feed.begin(&news.entries),
+            None if is_first => feed.begin(&news.entries, is_known),
             None => feed.append(&news.entries),
         }
         feed.set_progress(news.progress.as_ref());
@@ -305,12 +306,12 @@ impl Feed {
         self.tell("output", &data);
     }
 
-    /// Takes the whole log, after a look that began anew.
-    fn begin(&mut self, entries: &[String]) {
+    /// Takes the whole log, after a look that began anew: the first one, or another of a task that is known.
+    fn begin(&mut self, entries: &[String], is_known: bool) {
         let Some(now) = &mut self.now else { return };
         let known = now.seen.entries;
         let before = entries.get(..known).map(|seen| seen.iter().fold(Sum::EMPTY, |sum, entry| sum.and(entry)));
-        if known == 0 {
+        if !is_known {
             // Whoever watches has not been told anything yet, and catches up.
             entries.iter().for_each(|entry| drop(now.push(entry)));
         } else if before == now.seen.sum {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
-use task_state_host::store::Error;
+use task_state_host::store::{Access, Error};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 
@@ -259,10 +259,14 @@ impl TaskWatcher {
 
     /// Reads from the store what is not kept any more.
     async fn read(&mut self) -> Result<Bytes, Error> {
-        let reading = self.hub.page(self.feed.id(), self.seen.entries);
+        let reading = self.hub.page(self.feed.id(), &Access::ANY, self.seen.entries);
         // Whoever waits too long asks again, and hears meanwhile that the stream lives.
         let read = timeout(BEAT, reading).await;
         let page = read.map_err(|_| Error::Unavailable("the log was not read in time".to_owned()))??;
+        if self.seen.born != Some(page.born) {
+            // It is another task, which the feed comes to know.
+            return Err(Error::NotFound);
+        }
         if self.seen.sum.is_some_and(|sum| sum != page.before) || page.total < self.seen.entries {
             (self.seen.entries, self.seen.sum) = (0, Some(Sum::EMPTY));
             return Ok(sse::BEAT);

@@ -16,7 +16,7 @@ use task_state_host::store::{self, Access, Error};
 use super::errors::store_problem;
 use super::params::{Id, Params};
 use crate::access::Caller;
-use crate::events::{Entry, Hub, progress_json};
+use crate::events::{Entry, Hub, Page, progress_json};
 use crate::http::{Problem, Shared, document};
 
 /// How many entries one request is answered with, unless it is said, and at the most.
@@ -28,6 +28,7 @@ const MAX_BYTES: usize = 4 << 20;
 
 pub(super) async fn get(State(shared): State<Shared>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
     let access = caller.access()?;
+    let _turn = shared.events.turn().await;
     let record = shared.store().get(&id, &access).await.map_err(|error| readable(&caller, error))?;
     Ok(document(StatusCode::OK, &shown(&shared, &record).await?))
 }
@@ -105,6 +106,7 @@ pub(super) async fn logs(
     let limit = params.number("limit", ENTRIES, 1..=MAX_ENTRIES)?;
     params.finish()?;
     let access = caller.access()?;
+    let _turn = shared.events.turn().await;
     let record = shared.store().get(&id, &access).await.map_err(|error| readable(&caller, error))?;
     let logs = record.logs();
     let total = logs.len();
@@ -128,9 +130,10 @@ pub(super) async fn logs(
 }
 
 pub(super) async fn whole_log(State(shared): State<Shared>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
-    shared.store().status(&id, &caller.access()?).await.map_err(|error| readable(&caller, error))?;
+    let access = caller.access()?;
+    let first = shared.events.page(&id, &access, 0).await.map_err(|error| readable(&caller, error))?;
     let disposition = disposition(id.as_str());
-    let body = Body::from_stream(lines(shared.events.clone(), id));
+    let body = Body::from_stream(lines(shared.events.clone(), id, access, first));
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -138,22 +141,27 @@ pub(super) async fn whole_log(State(shared): State<Shared>, caller: Caller, Id(i
     Ok(response)
 }
 
-/// The log, read as it is taken: no more than a page of it is held.
-fn lines(hub: Hub, id: TaskId) -> impl futures_util::Stream<Item = store::Result<Bytes>> + Send {
-    stream::unfold(Some(0), move |from| {
-        let (hub, id) = (hub.clone(), id.clone());
+/// The log, read as it is taken: no more than a page of it waits for whoever takes it.
+fn lines(
+    hub: Hub,
+    id: TaskId,
+    access: Access,
+    first: Page,
+) -> impl futures_util::Stream<Item = store::Result<Bytes>> + Send {
+    let born = first.born;
+    stream::try_unfold((0, Some(first)), move |(from, read)| {
+        let (hub, id, access) = (hub.clone(), id.clone(), access.clone());
         async move {
-            let from = from?;
-            match hub.page(&id, from).await {
-                Ok(page) if page.entries.is_empty() => None,
-                Ok(page) => {
-                    let next = from + page.entries.len();
-                    let text: String = page.entries.iter().flat_map(|entry| [entry.as_str(), "\n"]).collect();
-                    Some((Ok(Bytes::from(text)), Some(next).filter(|next| *next < page.total)))
-                }
+            let page = match read {
+                Some(page) => page,
+                None => hub.page(&id, &access, from).await?,
+            };
+            if page.born != born {
                 // The connection breaks off, so that nobody takes this for the end.
-                Err(error) => Some((Err(error), None)),
+                return Err(Error::NotFound);
             }
+            let text: String = page.entries.iter().flat_map(|entry| [entry.as_str(), "\n"]).collect();
+            Ok((!text.is_empty()).then(|| (Bytes::from(text), (from + page.entries.len(), None))))
         }
     })
 }
