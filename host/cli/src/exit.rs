@@ -64,13 +64,14 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
     if let Some(error) = cause.downcast_ref::<StartError>() {
         return Some(of_start_error(error));
     }
-    match cause.downcast_ref::<ComponentError>() {
-        Some(ComponentError::Registry(error)) => return Some(of_registry_error(error)),
-        Some(_) => return Some(Exit::Usage),
-        None => {}
+    if let Some(error) = cause.downcast_ref::<ComponentError>() {
+        return Some(of_component_error(error));
     }
     if let Some(error) = cause.downcast_ref::<RegistryError>() {
         return Some(of_registry_error(error));
+    }
+    if let Some(ServeError::Plugins(failed)) = cause.downcast_ref::<ServeError>() {
+        return failed.iter().map(|failed| of_component_error(&failed.error)).min_by_key(|exit| *exit as u8);
     }
     if cause.is::<BuildFailed>() {
         return Some(Exit::Failed);
@@ -80,10 +81,7 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
         || cause.is::<BadVariable>()
         || cause.is::<ManifestError>()
         || cause.is::<ConfigError>()
-        || matches!(
-            cause.downcast_ref(),
-            Some(ServeError::File { .. } | ServeError::Plugins(_) | ServeError::Token(_) | ServeError::Open(_))
-        );
+        || matches!(cause.downcast_ref(), Some(ServeError::File { .. } | ServeError::Token(_) | ServeError::Open(_)));
     is_usage.then_some(Exit::Usage)
 }
 
@@ -95,6 +93,13 @@ fn of_store_error(error: &store::Error) -> Exit {
         Denied(_) | Conflict | InvalidTransition(_) | Held => Exit::Refused,
         Unavailable(_) => Exit::Unreachable,
         _ => Exit::Broken,
+    }
+}
+
+fn of_component_error(error: &ComponentError) -> Exit {
+    match error {
+        ComponentError::Registry(error) => of_registry_error(error),
+        _ => Exit::Usage,
     }
 }
 

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use task_state_tests::command::Shell;
 use task_state_tests::guests::guest;
+use task_state_tests::port;
 use task_state_tests::registry_server::RegistryServer;
 use task_state_tests::tasks::Status;
 
@@ -106,5 +107,24 @@ async fn a_plugin_that_cannot_be_pulled_leaves_the_old_one_in_place() -> Result<
     assert_eq!(ready.json()["not_loaded"].as_array().map(Vec::len), Some(0), "{ready:?}");
     serving.run(&Task::to("two", "nothing")).await?;
     serving.until("two", Status::Completed).await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_whose_registry_is_away_may_be_started_again_and_one_whose_plugin_is_none_may_not() -> Result<()> {
+    let shell = Shell::new()?;
+    std::fs::write(shell.directory().join("text.wasm"), "not wasm")?;
+    let away = format!(
+        "[[plugins]]\ncomponent = 'oci://127.0.0.1:{}/plugin@sha256:{}'\nplain-http = true\nservices = ['a']\n",
+        port::free()?,
+        "0".repeat(64)
+    );
+    let none = "[[plugins]]\ncomponent = 'text.wasm'\nservices = ['b']\n";
+    // systemd starts it again but for the code 2.
+    for (config, code) in [(away.clone(), 5), (none.to_owned(), 2), (format!("{away}{none}"), 2)] {
+        std::fs::write(shell.directory().join("platform.toml"), &config)?;
+        let finished = shell.run(["serve", "--config", "platform.toml"])?;
+        assert_eq!(finished.code, Some(code), "{config}: {finished:?}");
+    }
     Ok(())
 }
