@@ -34,6 +34,7 @@ struct Inner {
     runs: IntCounterVec,
     run_duration: HistogramVec,
     queue_wait: HistogramVec,
+    store_up: Gauge,
     runs_active: Gauge,
     streams: Gauge,
     host_calls: HistogramVec,
@@ -70,6 +71,7 @@ impl Metrics {
                 &RUNS,
             )?,
             streams: registered.gauge("streams", "Streams of events that are open in this process.")?,
+            store_up: registered.gauge("store_up", "Whether the store has just answered this process: 1 or 0.")?,
             runs_active: registered.gauge("runs_active", "Runs that are under way in this process.")?,
             host_calls: registered.histograms(
                 "host_call_duration_seconds",
@@ -97,7 +99,9 @@ impl Metrics {
         self.0.runs_active.set(host.runs().len() as f64);
         let asked = tokio::time::timeout(STORE_TIME, host.store().queue().waiting()).await;
         // What waits is not told where it is not known.
-        let waiting = asked.map_or(Ok(Vec::new()), |answer| answer).unwrap_or_else(|error| {
+        let waiting = asked.unwrap_or_else(|_| Err(store::Error::Unavailable("no answer in time".to_owned())));
+        self.0.store_up.set(f64::from(u8::from(waiting.is_ok())));
+        let waiting = waiting.unwrap_or_else(|error| {
             self.store_error(&error);
             Vec::new()
         });

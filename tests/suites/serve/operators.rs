@@ -259,6 +259,7 @@ async fn what_happens_is_counted_and_no_task_or_user_is_named() -> Result<()> {
         "task_state_runs_active 1",
         "task_state_runs_limit 7",
         "task_state_host_call_duration_seconds_count{operation=\"current-task.log\"} 2",
+        "task_state_store_up 1",
         "task_state_store_errors_total 0",
     ] {
         assert!(text.lines().any(|told| told.starts_with(line)), "{line}\n{text}");
