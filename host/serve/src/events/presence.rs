@@ -54,9 +54,22 @@ fn said(about: &impl About) -> HostAbout {
     let mut object = about.rest();
     object["active"] = about.active().into();
     object["ended"] = about.ended().into();
-    if object.to_string().len() > MAX_ABOUT_BYTES {
-        object["plugins"] = json!([]);
+    // Whose tasks it runs is what others go by; the rest is for people to see.
+    let is_too_long = |object: &Value| object.to_string().len() > MAX_ABOUT_BYTES;
+    if is_too_long(&object) {
         object["cut"] = true.into();
+        for plugin in object["plugins"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+            plugin.extend([
+                ("grants".to_owned(), json!({"services": [], "users": [], "operations": []})),
+                ("limits".to_owned(), json!({})),
+                ("capabilities".to_owned(), json!([])),
+            ]);
+        }
+        tracing::warn!("the grants and limits of its plugins are too many names for other processes to be told of");
+    }
+    if is_too_long(&object) {
+        object["plugins"] = json!([]);
+        tracing::warn!("the plugins serve too many services and users for other processes to be told of");
     }
     let about_text = JsonObject::parse("about", &object.to_string()).unwrap_or_default();
     HostAbout { name: about.name(), about: about_text }
