@@ -18,26 +18,25 @@ impl RedisStore {
     pub(in crate::store::redis) async fn list_heads(&self, query: &Query) -> Result<HeadPage> {
         query.check()?;
         let ids = self.ids(&query.scope, query.cursor.is_some()).await?;
-        let ids = ahead(&ids, query);
+        let mut ahead = ahead(&ids, query);
         let (mut page, mut passed, mut last_seen) = (HeadPage::default(), 0, None);
-        let mut next = 0;
-        while next < ids.len() {
+        while ahead.peek().is_some() {
             // No more than there is room for, unless some are likely to be left out.
             let shows_all = query.statuses.is_empty() && query.owners == Owners::ANY;
             let room = if shows_all { query.limit - page.heads.len() } else { MAX_READ };
-            let step = &ids[next..ids.len().min(next + room.min(MAX_READ))];
-            for (id, head) in step.iter().zip(self.heads_of(step).await?) {
+            let step: Vec<&str> = ahead.by_ref().take(room.min(MAX_READ)).collect();
+            for (at, (id, head)) in step.iter().zip(self.heads_of(&step).await?).enumerate() {
                 match head {
                     None => {}
                     // Whose it is cannot be told, so it is named to those only who may see everything.
                     Some(Err(_)) if query.owners != Owners::ANY => {}
                     Some(Err(why)) => {
-                        last_seen = Some(id);
+                        last_seen = Some(*id);
                         page.skipped.push(Skipped { id: (*id).to_owned(), why });
                     }
                     Some(Ok(head)) if !covers(&query.scope, &query.owners, &head.service, &head.user_id) => {}
                     Some(Ok(head)) => {
-                        last_seen = Some(id);
+                        last_seen = Some(*id);
                         if query.shows(head.status) {
                             page.heads.push(head);
                         } else {
@@ -45,10 +44,10 @@ impl RedisStore {
                         }
                     }
                 }
-                next += 1;
                 let is_full = page.heads.len() == query.limit || page.skipped.len() == MAX_PAGE_SKIPPED;
-                if next < ids.len() && (is_full || passed == MAX_PASSED) {
-                    page.next = last_seen.map(|id: &&str| (*id).to_owned());
+                let has_more = at + 1 < step.len() || ahead.peek().is_some();
+                if has_more && (is_full || passed == MAX_PASSED) {
+                    page.next = last_seen.map(str::to_owned);
                     return Ok(page);
                 }
             }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use hashlink::LruCache;
 
+use super::names::Names;
 use super::replica::Replica;
 use crate::record::compare_ids;
 use crate::store::redis::RedisStore;
@@ -37,7 +38,7 @@ pub(in crate::store::redis) struct Listings {
 
 #[derive(Debug, Clone)]
 struct Held {
-    ids: Arc<Vec<String>>,
+    ids: Arc<Names>,
     at: Instant,
 }
 
@@ -52,12 +53,12 @@ impl Listings {
         replica.usable().await.map(|link| (replica, link))
     }
 
-    fn held(&self, key: &str) -> Option<Arc<Vec<String>>> {
+    fn held(&self, key: &str) -> Option<Arc<Names>> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.peek(key).filter(|held| held.at.elapsed() < HOLD).map(|held| Arc::clone(&held.ids))
     }
 
-    fn hold(&self, key: &str, ids: &Arc<Vec<String>>) {
+    fn hold(&self, key: &str, ids: &Arc<Names>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.remove(key);
         held.retain(|_, held| held.at.elapsed() < HOLD);
@@ -70,9 +71,9 @@ impl Listings {
 
 impl RedisStore {
     /// The ids of a scope, in the order of a listing.
-    pub(super) async fn ids(&self, scope: &Scope, later_page: bool) -> Result<Arc<Vec<String>>> {
+    pub(super) async fn ids(&self, scope: &Scope, later_page: bool) -> Result<Arc<Names>> {
         let key = match scope {
-            Scope::Ids(ids) => return Ok(Arc::new(in_order(ids.iter().cloned().collect()))),
+            Scope::Ids(ids) => return Ok(Arc::new(in_order(ids.iter().map(String::as_str).collect()))),
             Scope::All => keys::ALL_TASKS.to_owned(),
             Scope::Service(service) => keys::service(service),
             Scope::User(user) => keys::user(user),
@@ -82,13 +83,13 @@ impl RedisStore {
         if later_page && let Some(ids) = self.listings.held(&key) {
             return Ok(ids);
         }
-        let ids = Arc::new(in_order(self.members(&key).await?));
+        let ids = Arc::new(in_order(self.members(&key).await?.borrowed()));
         self.listings.hold(&key, &ids);
         Ok(ids)
     }
 
     /// The members of a set that are text, in any order and possibly twice.
-    pub(super) async fn members(&self, key: &str) -> Result<Vec<String>> {
+    pub(super) async fn members(&self, key: &str) -> Result<Names> {
         let scanned = match self.listings.replica().await {
             // A scan cannot go on at another server, so it is the whole scan that is tried there.
             Some((replica, link)) => match scan(link, key, || replica.deadline()).await {
@@ -112,27 +113,29 @@ impl RedisStore {
 }
 
 /// Ids of tasks, each once, in the order of a listing.
-fn in_order(mut ids: Vec<String>) -> Vec<String> {
+fn in_order(mut ids: Vec<&str>) -> Names {
     // A record's key may be another one of ours, such as the sequence.
     ids.retain(|id| keys::id_of_record(&keys::record(id)).is_some());
     ids.sort_unstable_by(|a, b| compare_ids(a, b));
     ids.dedup();
-    ids
+    ids.into_iter().collect()
 }
 
 /// Scans a set on one server. Members that are no text are left out.
-async fn scan(link: &Link, key: &str, deadline: impl Fn() -> Instant) -> Answer<Vec<String>> {
+async fn scan(link: &Link, key: &str, deadline: impl Fn() -> Instant) -> Answer<Names> {
     for _ in 0..MAX_SCANS {
         let server = link.connect(deadline()).await?;
-        let (mut members, mut undecodable, mut cursor) = (Vec::new(), 0, 0_u64);
+        let (mut members, mut undecodable, mut cursor) = (Names::default(), 0, 0_u64);
         loop {
             let mut command = redis::cmd("SSCAN");
             command.arg(key).arg(cursor).arg("COUNT").arg(SCAN_COUNT);
             let (next, batch): (u64, Vec<Vec<u8>>) = link.query(&command, deadline()).await?;
-            let read = batch.len();
-            let before = members.len();
-            members.extend(batch.into_iter().filter_map(|member| String::from_utf8(member).ok()));
-            undecodable += read - (members.len() - before);
+            for member in batch {
+                match std::str::from_utf8(&member) {
+                    Ok(member) => members.push(member),
+                    Err(_) => undecodable += 1,
+                }
+            }
             cursor = next;
             if cursor == 0 || link.connection_id() != Some(server) {
                 break;

@@ -2,10 +2,11 @@
 
 mod heads;
 mod ids;
+mod names;
 mod page;
 mod replica;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 
@@ -25,7 +26,10 @@ impl RedisStore {
     pub(in crate::store::redis) async fn count_tasks(&self, scope: &Scope, owners: &Owners) -> Result<Counts> {
         let mut counts = Counts::new();
         let ids = self.ids(scope, false).await?;
-        self.each_owner(&ids, scope, owners, |_, _, status| *counts.entry(status).or_default() += 1).await?;
+        self.each_owner(ids.within(0..ids.len()), scope, owners, |_, _, status| {
+            *counts.entry(status).or_default() += 1
+        })
+        .await?;
         Ok(counts)
     }
 
@@ -33,7 +37,7 @@ impl RedisStore {
         let mut counts = Counts::new();
         let ids = self.ids(&query.scope, false).await?;
         let of_all = Query { cursor: None, order: Order::Oldest, ..query.clone() };
-        self.each_owner(&ahead(&ids, &of_all), &query.scope, &query.owners, |_, _, status| {
+        self.each_owner(ahead(&ids, &of_all), &query.scope, &query.owners, |_, _, status| {
             if query.shows(status) {
                 *counts.entry(status).or_default() += 1;
             }
@@ -45,7 +49,7 @@ impl RedisStore {
     pub(in crate::store::redis) async fn tally_tasks(&self, scope: &Scope, owners: &Owners) -> Result<Vec<Tally>> {
         let mut tally = BTreeMap::<String, BTreeMap<String, Counts>>::new();
         let ids = self.ids(scope, false).await?;
-        self.each_owner(&ids, scope, owners, |service, user, status| {
+        self.each_owner(ids.within(0..ids.len()), scope, owners, |service, user, status| {
             // Names are copied once for each owner, and not once for each task.
             if !tally.get(service).is_some_and(|users| users.contains_key(user)) {
                 tally.entry(service.to_owned()).or_default().insert(user.to_owned(), Counts::new());
@@ -64,7 +68,7 @@ impl RedisStore {
     /// Tells whose each of these tasks is that belongs into a scope and is one of these owners', and how it stands.
     async fn each_owner(
         &self,
-        ids: &[impl AsRef<str>],
+        ids: impl Iterator<Item = &str>,
         scope: &Scope,
         owners: &Owners,
         mut tell: impl FnMut(&str, &str, Status),
@@ -74,9 +78,11 @@ impl RedisStore {
                 tell(service, user, status);
             }
         };
-        for ids in ids.chunks(MAX_READ) {
-            let mut openings = self.read_openings(ids).await?;
-            self.forget_unsettled(ids, &mut openings).await?;
+        let mut ids = ids.peekable();
+        while ids.peek().is_some() {
+            let ids: Vec<&str> = ids.by_ref().take(MAX_READ).collect();
+            let mut openings = self.read_openings(&ids).await?;
+            self.forget_unsettled(&ids, &mut openings).await?;
             // The beginning does not tell of a record in another shape. Such ones may be large: a few at a time.
             let mut untold = Vec::new();
             for (id, text) in ids.iter().zip(openings) {
@@ -111,10 +117,8 @@ impl RedisStore {
     }
 
     pub(in crate::store::redis) async fn list_users(&self, service: &str) -> Result<Vec<String>> {
-        let mut users = self.members(&keys::service_users(service)).await?;
-        users.sort();
-        users.dedup();
-        Ok(users)
+        let users = self.members(&keys::service_users(service)).await?;
+        Ok(users.borrowed().into_iter().map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect())
     }
 
     /// The beginnings of records: empty for those that are not there, or are no strings.

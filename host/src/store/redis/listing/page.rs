@@ -1,8 +1,10 @@
 //! One page of a listing: what is looked at, what is read, and where the page ends.
 
 use std::cmp::Ordering;
+use std::iter::Peekable;
 
 use super::covers;
+use super::names::Names;
 use crate::record::{Opening, TaskRecord, Unreadable, compare_ids};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys;
@@ -104,56 +106,54 @@ impl<'a> Filling<'a> {
     }
 }
 
+/// Ids that are still to be looked at.
+pub(super) type Ahead<'a> = Peekable<Box<dyn Iterator<Item = &'a str> + Send + 'a>>;
+
 /// The ids that a query has still to look at, in its order, of those of its scope in theirs.
-pub(super) fn ahead<'a>(ids: &'a [String], query: &Query) -> Vec<&'a str> {
+pub(super) fn ahead<'a>(ids: &'a Names, query: &'a Query) -> Ahead<'a> {
     let place = |is_before: fn(Ordering) -> bool| {
         query.cursor.as_ref().map(|cursor| ids.partition_point(|id| is_before(compare_ids(id, cursor))))
     };
-    let matching = |id: &&str| query.matches(id);
-    match query.order {
-        Order::Oldest => {
-            ids[place(Ordering::is_le).unwrap_or(0)..].iter().map(String::as_str).filter(matching).collect()
-        }
-        Order::Newest => {
-            let ids = &ids[..place(Ordering::is_lt).unwrap_or(ids.len())];
-            ids.iter().rev().map(String::as_str).filter(matching).collect()
-        }
-    }
+    let ids: Box<dyn Iterator<Item = &str> + Send> = match query.order {
+        Order::Oldest => Box::new(ids.within(place(Ordering::is_le).unwrap_or(0)..ids.len())),
+        Order::Newest => Box::new(ids.within(0..place(Ordering::is_lt).unwrap_or(ids.len())).rev()),
+    };
+    let matching: Box<dyn Iterator<Item = &str> + Send> = Box::new(ids.filter(|id| query.matches(id)));
+    matching.peekable()
 }
 
 impl RedisStore {
     pub(in crate::store::redis) async fn list_tasks(&self, query: &Query) -> Result<Page> {
         query.check()?;
         let ids = self.ids(&query.scope, query.cursor.is_some()).await?;
-        let ids = ahead(&ids, query);
+        let mut ahead = ahead(&ids, query);
         let page = Page::default();
         let mut filling = Filling { query, page, bytes: 0, passed: 0, last_seen: None };
         let shows_all = query.statuses.is_empty() && query.owners == Owners::ANY;
-        let mut next = 0;
-        while next < ids.len() {
+        while ahead.peek().is_some() {
             // Of those that are read at once, no more than there is room for.
             let most = if shows_all { MAX_READ.min(filling.room()) } else { MAX_READ };
-            let step = &ids[next..ids.len().min(next + most)];
-            let mut looks = if shows_all { self.read_at_once(step).await? } else { self.look_at(query, step).await? };
+            let step: Vec<&str> = ahead.by_ref().take(most).collect();
+            let mut looks =
+                if shows_all { self.read_at_once(&step).await? } else { self.look_at(query, &step).await? };
             let mut at = 0;
             while at < step.len() {
-                let (end, wanted) = choose(&mut filling, step, &looks, at);
+                let (end, wanted) = choose(&mut filling, &step, &looks, at);
                 if end == at {
                     // The next record does not fit.
                     return Ok(filling.ended());
                 }
-                for (id, text) in self.texts(step, &mut looks, wanted).await? {
+                for (id, text) in self.texts(&step, &mut looks, wanted).await? {
                     // One that is empty has expired, or was deleted, since it was looked at.
                     if !text.is_empty() {
                         filling.show(id, TaskRecord::decode(&text, self.clock.zone()), text.len());
                     }
                 }
                 at = end;
-                if next + at < ids.len() && filling.has_seen_enough() {
+                if (at < step.len() || ahead.peek().is_some()) && filling.has_seen_enough() {
                     return Ok(filling.ended());
                 }
             }
-            next += step.len();
         }
         Ok(filling.page)
     }
