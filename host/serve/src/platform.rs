@@ -278,7 +278,11 @@ impl Platform {
         let mut problems = keep_fixed(&before, &mut config);
         match access(&config, self.given_token.as_ref(), self.address()) {
             Ok((tokens, identity)) => {
+                let is_another = self.contract.tokens.get() != tokens;
                 self.contract.tokens.change(|held| *held = tokens);
+                if is_another {
+                    self.contract.events.reopen();
+                }
                 self.identity.change(|held| *held = identity);
             }
             Err(error) => problems.push(format!("{error}; tokens and certificate stay as they were")),

@@ -6,6 +6,7 @@ use task_state_tests::command::{Finished, Shell, finish};
 use task_state_tests::tasks::{Access, TaskId};
 use task_state_tests::tasks::{Draft, Precondition, Service, Status, UserId};
 
+use crate::events::Events;
 use crate::fixture::{Answer, Request, Serving, Task, plugin};
 
 const ANALYTICS: &str = "'analytics'";
@@ -95,11 +96,26 @@ async fn a_session_is_that_of_its_token_and_ends_with_it() -> Result<()> {
     }
     let ended = serving.ask(Request::new("DELETE", "/api/v2/session").header("cookie", &stolen)).await?;
     assert_eq!((ended.status, cookie(&ended).as_str()), (204, "task-state-session="));
-    // A token that is changed takes its sessions with it; the other's stay.
+    // A token that is changed takes its sessions and streams with it; the other's stay, and streams go on.
+    let stream = async |cookie: &str| {
+        let headers = [("cookie", cookie)];
+        Events::open_with(serving.address, "/api/v2/events", &headers).await
+    };
+    let (mut of_operator, mut of_user) = (stream(&stolen).await?, stream(&of_alice).await?);
+    for events in [&mut of_operator, &mut of_user] {
+        events.until("hello").await?;
+    }
     std::fs::write(serving.shell.directory().join("operator"), "another")?;
     serving.reload(&format!("{TOKENS}{}", plugin(ANALYTICS, "")))?;
     assert_eq!(role(&serving, &stolen).await?, json!(null));
     assert_eq!(role(&serving, &of_alice).await?, "user");
+    for events in [&mut of_operator, &mut of_user] {
+        events.until("bye").await?;
+    }
+    let again = Request::get("/api/v2/events").header("cookie", &stolen);
+    assert_eq!(serving.ask(again).await?.status, 401);
+    let headers = [("cookie", of_alice.as_str()), ("last-event-id", of_user.last_id.as_str())];
+    drop(Events::open_with(serving.address, "/api/v2/events", &headers).await?);
     let finished = serving.stop().await?;
     for secret in [OPERATOR, ALICE, "another", proof] {
         assert!(!finished.stderr.contains(secret), "{secret}: {}", finished.stderr);

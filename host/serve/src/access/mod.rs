@@ -59,7 +59,7 @@ impl Role {
 
 /// The tokens of a platform, and what each opens. Without any, every caller is an operator, who has to ask by a name of
 /// this machine.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Tokens {
     /// What opens `/tasks/*` alone.
     scheduler: Option<Token>,

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use task_state_host::store::Allowed;
 
 use super::{Caller, Role};
-use crate::http::{Problem, Shared, Token, document};
+use crate::http::{Problem, Shared, Token, bytes, document};
 
 /// How long a session lasts.
 const LASTS: Duration = Duration::from_secs(12 * 3_600);
@@ -53,7 +53,7 @@ fn held(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 fn is_good(cookie: &str, token: &Token, now: u64) -> Option<bool> {
     let (until, proof) = cookie.split_once('.')?;
-    let proof = bytes(proof)?;
+    let proof = of_hex(proof)?;
     // When it ends is no secret.
     let lasts = until.parse::<u64>().ok()? > now;
     Some(lasts && hmac::verify(&key(token), format!("{PURPOSE}{until}").as_bytes(), &proof).is_ok())
@@ -69,7 +69,7 @@ fn key(token: &Token) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, token.secret())
 }
 
-fn bytes(hex: &str) -> Option<Vec<u8>> {
+fn of_hex(hex: &str) -> Option<Vec<u8>> {
     let pairs = hex.as_bytes().chunks(2);
     pairs
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok())
@@ -115,12 +115,7 @@ struct Shown {
 }
 
 async fn begin(State(shared): State<Shared>, headers: HeaderMap, body: axum::body::Body) -> Result<Response, Problem> {
-    let body = tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, MAX_BODY)).await;
-    let body = body.map_err(|_| {
-        let why = format!("the body did not come within {} seconds", BODY_TIME.as_secs());
-        Problem::new(StatusCode::REQUEST_TIMEOUT, why)
-    })?;
-    let body = body.map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {MAX_BODY} bytes")))?;
+    let body = bytes(body, MAX_BODY, BODY_TIME).await?;
     // What is wrong with it is not shown: it may hold a token.
     let unreadable = |_| Problem::new(StatusCode::BAD_REQUEST, "the body is an object with a text \"token\"");
     let Shown { token } = serde_json::from_slice(&body).map_err(unreadable)?;

@@ -48,7 +48,7 @@ const READS: usize = 4;
 /// How often a stream says that it lives.
 const BEAT: Duration = Duration::from_secs(15);
 
-/// How long a stream lasts. Whoever may watch no longer sees no more than this; others go on with the id of the last event.
+/// How long a stream lasts. Others go on with the id of the last event.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// What tells of a store. Cheap to clone; all clones are the same.
@@ -62,7 +62,23 @@ struct Inner {
     tasks: Mutex<HashMap<TaskId, Weak<TaskFeed>>>,
     platform: Mutex<Weak<PlatformFeed>>,
     overviews: Overviews,
-    closing: tokio::sync::watch::Sender<bool>,
+    closing: tokio::sync::watch::Sender<Closing>,
+}
+
+/// Which streams are to end.
+#[derive(Debug, Clone, Copy, Default)]
+struct Closing {
+    /// How often all that were open were to end.
+    times: u64,
+    /// Whether those that begin later end too.
+    for_good: bool,
+}
+
+impl Closing {
+    /// Whether a stream is to end that began after so many times.
+    fn ends(&self, times: u64) -> bool {
+        self.for_good || self.times != times
+    }
 }
 
 /// What one may see.
@@ -98,14 +114,19 @@ impl Hub {
             tasks: Mutex::default(),
             platform: Mutex::default(),
             overviews: Overviews::new(store.clone()),
-            closing: tokio::sync::watch::Sender::new(false),
+            closing: tokio::sync::watch::Sender::new(Closing::default()),
             store,
         }))
     }
 
     /// Ends all streams, and those that begin later.
     pub(crate) fn close(&self) {
-        self.0.closing.send_replace(true);
+        self.0.closing.send_modify(|closing| closing.for_good = true);
+    }
+
+    /// Ends the streams that are open: others may watch from now on. Whoever still may goes on with the id that he has.
+    pub(crate) fn reopen(&self) {
+        self.0.closing.send_modify(|closing| closing.times += 1);
     }
 
     /// How many streams are open.

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::overview::{Overview, SHORTEST};
 use super::watch::Pace;
-use super::{Inner, Overviews, Sight, lock, sse};
+use super::{Closing, Inner, Overviews, Sight, lock, sse};
 
 /// How often a task is told of, at the most.
 const TELL_EVERY: Duration = Duration::from_millis(200);
@@ -143,7 +143,7 @@ impl PlatformFeed {
     pub(super) fn start(
         store: SharedStore,
         overviews: Overviews,
-        mut closing: tokio::sync::watch::Receiver<bool>,
+        mut closing: tokio::sync::watch::Receiver<Closing>,
     ) -> Arc<Self> {
         let epoch = super::entries::digest(&format!("{} {:?}", std::process::id(), store.now()));
         let shared = Arc::new(Shared {
@@ -165,7 +165,7 @@ impl PlatformFeed {
             while unwatched < MAX_UNWATCHED {
                 tokio::select! {
                     () = sleep(LOOK_EVERY) => {}
-                    _ = closing.wait_for(|closing| *closing) => break,
+                    _ = closing.wait_for(|closing| closing.for_good) => break,
                 }
                 unwatched = if kept.shared.watchers.load(Ordering::Relaxed) == 0 { unwatched + 1 } else { 0 };
             }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_unti
 use super::entries::{Entry, MAX_EVENT, MAX_EVENT_BYTES, Sum};
 use super::seen::Seen;
 use super::task::{Feed, Now, Over, TaskFeed, entries_json};
-use super::{BEAT, Inner, LONGEST, sse};
+use super::{BEAT, Closing, Inner, LONGEST, sse};
 
 /// How many bytes of events one is handed at once.
 const MAX_AT_ONCE: usize = 64 << 10;
@@ -41,7 +41,9 @@ pub(super) struct TaskWatcher {
 
 /// What a stream has by itself: a beginning, a beat and an end.
 pub(super) struct Pace {
-    closing: tokio::sync::watch::Receiver<bool>,
+    closing: tokio::sync::watch::Receiver<Closing>,
+    /// How often streams had been ended when this one began.
+    times: u64,
     beat: Interval,
     until: Instant,
     begun: bool,
@@ -49,11 +51,12 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(closing: tokio::sync::watch::Receiver<bool>) -> Self {
+    pub(super) fn new(closing: tokio::sync::watch::Receiver<Closing>) -> Self {
         let now = Instant::now();
         let mut beat = interval_at(now + BEAT, BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { closing, beat, until: now + LONGEST, begun: false, ended: false }
+        let times = closing.borrow().times;
+        Self { closing, times, beat, until: now + LONGEST, begun: false, ended: false }
     }
 
     /// What the stream says first. None once it has.
@@ -61,12 +64,12 @@ impl Pace {
         (!std::mem::replace(&mut self.begun, true)).then_some(sse::RETRY)
     }
 
-    /// Whether the stream is to end, because its process does or because it has lasted long enough, and what it says then:
-    /// nothing, if it has ended.
+    /// Whether the stream is to end, because all are or because it has lasted long enough, and what it says then: nothing,
+    /// if it has ended.
     pub(super) fn over(&mut self) -> ControlFlow<Option<Bytes>> {
         if self.ended {
             return ControlFlow::Break(None);
-        } else if *self.closing.borrow() || Instant::now() >= self.until {
+        } else if self.closing.borrow().ends(self.times) || Instant::now() >= self.until {
             self.end();
             return ControlFlow::Break(Some(sse::BYE));
         }
@@ -82,7 +85,7 @@ impl Pace {
     pub(super) async fn beat(&mut self) -> Option<()> {
         tokio::select! {
             _ = self.beat.tick() => Some(()),
-            _ = self.closing.wait_for(|closing| *closing) => None,
+            _ = self.closing.wait_for(|closing| closing.ends(self.times)) => None,
             () = sleep_until(self.until) => None,
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -21,8 +22,8 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 /// Why a body was not read.
 #[derive(Debug, PartialEq)]
 pub(super) enum Unread {
-    /// It came too late, broke off, or is too long. Nothing of it is known.
-    Lost(StatusCode, String),
+    /// Nothing of it is known.
+    Lost(Lost),
     /// It cannot be parsed in a way that has no place in it.
     Unparsed,
     /// It is not what it has to be.
@@ -33,28 +34,48 @@ impl Unread {
     /// What the request is answered.
     pub(super) fn answer(self) -> Response {
         match self {
-            Self::Lost(status, why) => detail(status, why),
+            Self::Lost(why) => detail(why.status(), why.to_string()),
             Self::Unparsed => detail(StatusCode::BAD_REQUEST, "There was an error parsing the body"),
             Self::Invalid(invalid) => invalid.answer(),
         }
     }
 }
 
+/// A body that did not come whole.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(crate) enum Lost {
+    #[error("The body has more than {0} bytes")]
+    TooLong(usize),
+    #[error("The body broke off")]
+    BrokenOff,
+    #[error("The body did not come within {} seconds", .0.as_secs())]
+    TooLate(Duration),
+}
+
+impl Lost {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BrokenOff => StatusCode::BAD_REQUEST,
+            Self::TooLate(_) => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+}
+
+/// Reads a body of at most so many bytes, which is to come within a time.
+pub(crate) async fn bytes(body: Body, most: usize, time: Duration) -> Result<Bytes, Lost> {
+    match tokio::time::timeout(time, Limited::new(body, most).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Lost::TooLong(most)),
+        Ok(Err(_)) => Err(Lost::BrokenOff),
+        Err(_) => Err(Lost::TooLate(time)),
+    }
+}
+
 /// Reads the document of a request.
 pub(super) async fn read(request: Request<Body>) -> Result<Json, Unread> {
     let (head, body) = request.into_parts();
-    let bytes = match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY_BYTES).collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let text = format!("The body has more than {MAX_BODY_BYTES} bytes");
-            return Err(Unread::Lost(StatusCode::PAYLOAD_TOO_LARGE, text));
-        }
-        Ok(Err(_)) => return Err(Unread::Lost(StatusCode::BAD_REQUEST, "The body broke off".to_owned())),
-        Err(_) => {
-            let text = format!("The body did not come within {} seconds", BODY_TIME.as_secs());
-            return Err(Unread::Lost(StatusCode::REQUEST_TIMEOUT, text));
-        }
-    };
+    let bytes = bytes(body, MAX_BODY_BYTES, BODY_TIME).await.map_err(Unread::Lost)?;
     if bytes.is_empty() {
         return Err(Unread::Invalid(Invalid::absent()));
     }
@@ -108,6 +129,6 @@ mod tests {
         );
         assert_eq!(read_as(kind, vec![b'"', 0xff, b'"']).await, Err(Unread::Unparsed));
         let long = read_as(kind, "1".repeat(MAX_BODY_BYTES + 1)).await;
-        assert!(matches!(long, Err(Unread::Lost(StatusCode::PAYLOAD_TOO_LARGE, _))), "{long:?}");
+        assert_eq!(long, Err(Unread::Lost(Lost::TooLong(MAX_BODY_BYTES))));
     }
 }

@@ -44,6 +44,7 @@ pub use problem::Problem;
 pub use token::Token;
 
 pub(crate) use answer::document;
+pub(crate) use body::bytes;
 
 /// How long a store may take to say that it is there.
 const STORE_TIME: Duration = Duration::from_secs(2);

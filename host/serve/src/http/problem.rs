@@ -5,6 +5,8 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::body::Lost;
+
 /// Why a request was not carried out: an answer of RFC 9457.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
@@ -34,6 +36,13 @@ impl Problem {
     /// What is wrong.
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+}
+
+impl From<Lost> for Problem {
+    fn from(lost: Lost) -> Self {
+        let problem = Self::new(lost.status(), lost.to_string());
+        if let Lost::TooLong(most) = lost { problem.with("allowed", most) } else { problem }
     }
 }
 

@@ -34,7 +34,7 @@ const CANCELLATION_TIME: Duration = Duration::from_secs(8);
 pub(super) async fn submit(State(shared): State<Shared>, request: Request<Body>) -> Response {
     let body = match read(request).await {
         Ok(body) => body,
-        Err(Unread::Lost(_, why)) => return detail(StatusCode::FORBIDDEN, why),
+        Err(Unread::Lost(why)) => return detail(StatusCode::FORBIDDEN, why.to_string()),
         Err(unread) => return unread.answer(),
     };
     let request = match TaskRequest::read(&body) {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use axum::body::Body;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::params::{short, unprocessable};
 use crate::http::Problem;
 use crate::http::answer::line;
+use crate::http::body::bytes;
 
 /// The most bytes that a document may have: several times the largest record.
 const MAX_BYTES: usize = 4 << 20;
@@ -30,24 +30,9 @@ pub(super) async fn document<T: DeserializeOwned>(request: http::Request<Body>) 
             .with("value", short(&kind))
             .with("allowed", "application/json"));
     }
-    let bytes = bytes(body).await?;
+    let bytes = bytes(body, MAX_BYTES, TIME).await?;
     serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => unprocessable(line(error)),
         _ => Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {}", line(error))),
     })
-}
-
-async fn bytes(body: Body) -> Result<bytes::Bytes, Problem> {
-    match tokio::time::timeout(TIME, Limited::new(body, MAX_BYTES).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {MAX_BYTES} bytes"))
-                .with("allowed", MAX_BYTES))
-        }
-        Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body broke off")),
-        Err(_) => Err(Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            format!("the body did not come within {} seconds", TIME.as_secs()),
-        )),
-    }
 }

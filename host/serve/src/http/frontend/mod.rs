@@ -100,10 +100,8 @@ impl Asked {
 
     async fn bulk(&self, query: Query, what: Bulk) -> Response {
         let dispatcher = self.shared.dispatcher.clone();
-        // What has begun is not broken off, whatever becomes of the connection.
-        let done = tokio::spawn(async move { bulk::apply(&dispatcher, query, what).await });
-        match done.await {
-            Ok(Ok(done)) => {
+        match unbroken(async move { bulk::apply(&dispatcher, query, what).await }).await {
+            Ok(done) => {
                 let affected = done.task_ids.len().to_string();
                 let body = Json::object([
                     ("matched_count", Json::Int(done.matched.to_string())),
@@ -112,9 +110,18 @@ impl Asked {
                 ]);
                 json(StatusCode::OK, &body)
             }
-            Ok(Err(error)) => failed(&error),
-            Err(_) => detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
+            Err(refused) => refused,
         }
+    }
+}
+
+/// Does something that is not broken off, whatever becomes of the connection.
+async fn unbroken<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Response> {
+    match tokio::spawn(work).await {
+        Ok(done) => done.map_err(|error| failed(&error)),
+        Err(_) => Err(detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")),
     }
 }
 

@@ -8,7 +8,7 @@ use task_state_host::store::{Access, Error, Owners, Precondition, Result};
 
 use super::bulk::{clean, is_ending, note, stop};
 use super::told::Told;
-use super::{Asked, failed, invalid, not_found};
+use super::{Asked, failed, invalid, not_found, unbroken};
 use crate::http::answer::{detail, document, json, line, short};
 use crate::http::ending::Task;
 use crate::http::json::Json;
@@ -35,15 +35,12 @@ impl Asked {
             Err(why) => return detail(StatusCode::UNPROCESSABLE_ENTITY, line(why)),
         };
         let dispatcher = self.shared.dispatcher.clone();
-        // What has begun is not broken off, whatever becomes of the connection.
-        let created = tokio::spawn(async move { create(&dispatcher, service, user, parameters).await });
-        match created.await {
-            Ok(Ok(id)) => {
+        match unbroken(async move { create(&dispatcher, service, user, parameters).await }).await {
+            Ok(id) => {
                 let body = [("task_id", Json::text(id.as_str())), ("status", Json::text(Status::Pending.as_str()))];
                 json(StatusCode::ACCEPTED, &Json::object(body))
             }
-            Ok(Err(error)) => failed(&error),
-            Err(_) => detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
+            Err(refused) => refused,
         }
     }
 
@@ -93,18 +90,14 @@ impl Asked {
             return shown(&record);
         }
         let dispatcher = self.shared.dispatcher.clone();
-        let cancelled = tokio::spawn(async move {
+        let cancelled = unbroken(async move {
             if !note(&dispatcher, &task).await? {
                 return Err(Error::NotFound);
             }
             let noted = dispatcher.host().store().get(&task.id, &task.access()).await?;
             if stop(&dispatcher, &task).await? { Ok(noted) } else { Err(Error::NotFound) }
         });
-        match cancelled.await {
-            Ok(Ok(record)) => shown(&record),
-            Ok(Err(error)) => failed(&error),
-            Err(_) => detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
-        }
+        cancelled.await.map_or_else(|refused| refused, |record| shown(&record))
     }
 
     pub(super) async fn clean(self) -> Response {
@@ -125,12 +118,8 @@ impl Asked {
     async fn clean_found(self, record: TaskRecord) -> Response {
         let Ok(task) = Task::try_from(&record) else { return not_found() };
         let dispatcher = self.shared.dispatcher.clone();
-        let cleaned = tokio::spawn(async move { clean(&dispatcher, &task).await });
-        match cleaned.await {
-            Ok(Ok(_)) => shown(&record),
-            Ok(Err(error)) => failed(&error),
-            Err(_) => detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
-        }
+        let cleaned = unbroken(async move { clean(&dispatcher, &task).await });
+        cleaned.await.map_or_else(|refused| refused, |_| shown(&record))
     }
 }
 
