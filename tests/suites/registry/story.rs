@@ -21,6 +21,13 @@ fn what_was_pushed_is_pulled_run_inspected_and_compiled() -> Result<()> {
     user.done(&["pull", &pinned, "-o", "other/place.wasm"])?;
     assert_eq!(std::fs::read(user.path("other/place.wasm"))?, std::fs::read(guest("quickstart"))?);
 
+    // A pipe stays one, and is not replaced by a file.
+    ensure!(std::process::Command::new("mkfifo").arg(user.path("pipe")).status()?.success());
+    let pipe = user.path("pipe");
+    let reader = std::thread::spawn(move || std::fs::read(pipe));
+    user.done(&["pull", &pinned, "-o", "pipe"])?;
+    assert_eq!(reader.join().ok().context("the reader panicked")??, std::fs::read(guest("quickstart"))?);
+
     user.done(&run(&pinned))?;
     let by_tag = user.run(&run(&tag))?;
     assert_eq!(by_tag.code, Some(0), "{by_tag:?}");

@@ -9,7 +9,7 @@ use task_state_host::record::{SystemClock, TimeZone};
 use task_state_host::store::SharedStore;
 use task_state_host::store::sqlite::{SqliteOptions, SqliteStore};
 use task_state_host::{CompilerProcess, Grants, Host, LoadError, LoadLimits, Manifest, Plugin};
-use task_state_registry::{Component, ComponentError, Registry};
+use task_state_registry::{Artifact, Component, ComponentError, Reference, Registry};
 
 use crate::args::{PluginArgs, WayArgs};
 use crate::exit::Misuse;
@@ -99,13 +99,17 @@ pub(crate) fn not_loaded(component: &Component, error: impl Into<ComponentError>
 }
 
 impl WayArgs {
-    /// A component that is reached so.
+    /// An artifact that is reached so.
+    pub(super) fn artifact(&self, reference: Reference) -> Artifact {
+        let mut artifact = Artifact::new(reference);
+        artifact.plain_http = self.plain_http;
+        artifact
+    }
+
+    /// The same of a component, if it is one.
     pub(super) fn to(&self, component: Component) -> Component {
         match component {
-            Component::Artifact(mut artifact) => {
-                artifact.plain_http = self.plain_http;
-                Component::Artifact(artifact)
-            }
+            Component::Artifact(artifact) => Component::Artifact(self.artifact(artifact.reference)),
             other => other,
         }
     }

@@ -1,16 +1,16 @@
 //! `push` and `pull`: components to a registry and from there.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::json;
 use task_state_host::{Grants, LoadError, LoadLimits, Sha256};
-use task_state_registry::{Artifact, Contents, Reference, Registry, write_whole};
+use task_state_registry::{Contents, Reference, Registry, write_whole};
 
 use super::plugin_file::{PluginFile, no_store, not_loaded};
-use crate::args::{PullArgs, PushArgs, WayArgs};
+use crate::args::{PullArgs, PushArgs};
 use crate::exit::{Exit, Misuse};
 use crate::output::{Out, Screen, name};
 
@@ -56,7 +56,7 @@ pub(super) async fn pull(args: PullArgs, out: &mut Out) -> anyhow::Result<Exit> 
     let file = args.component.unwrap_or_else(|| file_name(&args.reference));
     let most = LoadLimits::default().component_bytes as u64;
     let pulled = Registry::from_env().pull(&args.way.artifact(args.reference), most).await?;
-    write_whole(&file, &pulled.bytes).map_err(|error| Misuse(format!("cannot write {file:?}: {error}")))?;
+    write(&file, &pulled.bytes).map_err(|error| Misuse(format!("cannot write {file:?}: {error}")))?;
     let (shown, reference) = (file.display().to_string(), pulled.reference.to_string());
     let document = json!({
         "reference": reference,
@@ -68,16 +68,16 @@ pub(super) async fn pull(args: PullArgs, out: &mut Out) -> anyhow::Result<Exit> 
     Ok(Exit::Done)
 }
 
+/// Writes a file whole, or to what is there and is none: a pipe, or a device.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match path.metadata() {
+        Ok(kind) if !kind.is_file() && !kind.is_dir() => std::fs::write(path, bytes),
+        _ => write_whole(path, bytes),
+    }
+}
+
 /// The last part of a repository's name, which holds nothing that leads to another directory.
 fn file_name(reference: &Reference) -> PathBuf {
     let last = reference.repository().rsplit('/').next().unwrap_or_default();
     PathBuf::from(format!("{last}.wasm"))
-}
-
-impl WayArgs {
-    fn artifact(&self, reference: Reference) -> Artifact {
-        let mut artifact = Artifact::new(reference);
-        artifact.plain_http = self.plain_http;
-        artifact
-    }
 }
