@@ -138,8 +138,7 @@ impl<'r> Session<'r> {
 
     /// Refuses an address that may not be spoken to.
     fn check_way(&self, to: &Url) -> Result<(), Why> {
-        let is_safe = to.scheme() == "https" || to.scheme() == "http" && self.base.scheme() == "http";
-        if !is_safe || to.host_str().is_none() {
+        if !may_lead(&self.base, to) {
             let what = format!("sends on to {}, which is not TLS, and is not followed", server(to));
             return Err(senseless(&self.base, &what));
         }
@@ -274,9 +273,29 @@ fn code(body: &[u8]) -> Option<&'static str> {
     errors.errors.iter().find_map(known)
 }
 
+/// Whether a registry may send on to an address.
+fn may_lead(from: &Url, to: &Url) -> bool {
+    let is_safe = to.scheme() == "https" || to.scheme() == "http" && from.scheme() == "http";
+    is_safe && to.host_str().is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn from_tls_no_way_leads_to_plain_text() {
+        for (from, to, may) in [
+            ("https://r", "https://other/a", true),
+            ("https://r", "http://r/a", false),
+            ("https://r", "file:///a", false),
+            ("http://r", "http://other/a", true),
+            ("http://r", "https://other/a", true),
+            ("http://r", "gopher://other/a", false),
+        ] {
+            assert_eq!(may_lead(&from.parse().unwrap(), &to.parse().unwrap()), may, "{from} to {to}");
+        }
+    }
 
     #[test]
     fn of_an_error_nothing_but_its_code_is_taken_over() {
