@@ -127,6 +127,22 @@ story("a table has a link for every filter and page, and the link leads back to 
   await tab.lists(["find-1"]);
 });
 
+story("a table whose filter changes before it was shown first is shown all the same", {}, async (tab) => {
+  for (const status of ["failed", "completed"]) await platform.save(`soon-${status}`, { user: "hasty", status });
+  await tab.open(platform, "/");
+  // Listings take longer than a view is waited for.
+  await tab.page.route("**/api/v2/tasks?*", async (route) => {
+    await new Promise((done) => setTimeout(done, 400));
+    await route.continue().catch(() => {});
+  });
+  await tab.page.evaluate(() => (location.hash = "#/tasks?user=hasty&status=failed"));
+  await tab.page.evaluate(() => (location.hash = "#/tasks?user=hasty&status=completed"));
+  await tab.lists(["soon-completed"]);
+  await tab.the("heading", "Tasks", { level: 1 }).waitFor();
+  await tab.page.locator(".chip[data-status=completed]").click();
+  await tab.lists(["soon-failed", "soon-completed"]);
+});
+
 story("the pages of a table go on where the last one ended", {}, async (tab) => {
   for (let number = 0; number < 60; number++) await platform.ask("POST", "tasks", { service: "waiting", user_id: "many", task_id: `page-${1000 + number}`, parameters: {} });
   await tab.open(platform, "/tasks?text=page-&order=oldest");

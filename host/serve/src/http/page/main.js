@@ -80,7 +80,13 @@ async function show({ isFirst = false } = {}) {
   markCurrent(route);
   const mine = ++turn;
   const changing = view?.change?.(route);
-  if (changing) return soon(changing);
+  if (changing) {
+    const changed = view;
+    await soon(changing);
+    // The view may still have been on its way when it was changed; whoever waited for it then has given up.
+    if (mine === turn && !changed.element.isConnected) place(changed, isFirst);
+    return;
+  }
   const make = viewOf(route);
   view?.stop();
   stream?.stop();
