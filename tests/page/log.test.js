@@ -121,3 +121,22 @@ story("a page that has lost its platform says so, and misses nothing once it is 
   await tab.the("searchbox", "Search the log").fill("while away");
   await tab.sees("1 of 700");
 });
+
+story("a task that became another one of its id while the page was away is shown anew", { expects: /ERR_|Failed to load/ }, async (tab) => {
+  await platform.save("twice", { parameters: { of: "the first" } });
+  await append("twice", lines(30, "first"));
+  await tab.open(platform, "/tasks/twice");
+  await tab.logEndsWith("first 29");
+  await tab.mark("Live");
+  await platform.end();
+  await tab.mark("Not live");
+  await platform.run(["delete", "twice"]);
+  await platform.save("twice", { parameters: { of: "the second" } });
+  await append("twice", lines(3, "second"));
+  await platform.serve();
+  await tab.the("button", "Try now").click({ timeout: 1000 }).catch(() => {});
+  await tab.sees("3 entries");
+  await tab.logEndsWith("second 2");
+  await tab.page.locator("section[aria-label=Parameters]", { hasText: "the second" }).waitFor();
+  await tab.mark("Live");
+});

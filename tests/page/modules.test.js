@@ -76,6 +76,85 @@ test("a search finds every line of a log once, also those that come while it loo
   assert.equal(search.found.at(-1), 2_345);
 });
 
+/** Entries whose messages are these. */
+const entries = (...messages) => messages.map((message) => ({ time: null, message }));
+
+/** The messages of a model, nothing for those that are not here. */
+const messages = (model) => Array.from({ length: model.total }, (_, number) => model.at(number)?.message ?? null);
+
+/** Reads from what stands in `log` when the answer comes. */
+const reader = (log) => async (start, limit) => ({ start: Math.min(start, log.length), total: log.length, entries: log.slice(start, start + limit) });
+
+test("what the stream tells takes the place of all entries from there on", async () => {
+  const { LogModel } = await page("parts/log-model.js");
+  const told = [];
+  const model = new LogModel(() => new Promise(() => {}), (from) => told.push(from));
+  model.put(0, entries("a", "b", "c", "d", "e"));
+  model.put(5, entries("f"));
+  model.put(2, entries("x"));
+  assert.deepEqual(messages(model), ["a", "b", "x"]);
+  model.put(0, []);
+  assert.equal(model.total, 0);
+  assert.deepEqual(told, [undefined, undefined, 2, 0]);
+  model.put(0, entries(...Array.from({ length: 1_700 }, (_, number) => `old ${number}`)));
+  model.put(600, entries("new"));
+  assert.equal(model.total, 601);
+  model.put(1_700, entries("far"));
+  assert.deepEqual(messages(model).filter((message) => message !== null).slice(599), ["old 599", "new", "far"]);
+});
+
+test("a page that was read fills in what is missing, and takes nothing away", async () => {
+  const { LogModel } = await page("parts/log-model.js");
+  const log = entries("a", "b", "c", "d");
+  const model = new LogModel(reader(log), () => {});
+  model.begin({ start: 3, total: 4, entries: log.slice(3) });
+  model.put(4, entries("e"));
+  model.at(0);
+  await new Promise(setImmediate);
+  assert.deepEqual(messages(model), ["a", "b", "c", "d", "e"]);
+});
+
+test("a page that was on its way when the log was written anew is left out", async () => {
+  const { LogModel } = await page("parts/log-model.js");
+  const answers = [];
+  const model = new LogModel((start, limit) => new Promise((answer) => answers.push((all) => answer({ start, total: all.length, entries: all.slice(start, start + limit) }))), () => {});
+  model.begin({ start: 3, total: 3, entries: [] });
+  model.at(0);
+  model.put(1, entries("B"));
+  model.at(0);
+  answers[0](entries("old a", "old b", "old c"));
+  await new Promise(setImmediate);
+  assert.deepEqual(messages(model), [null, "B"]);
+  answers[1](entries("A", "B"));
+  await new Promise(setImmediate);
+  assert.deepEqual(messages(model), ["A", "B"]);
+});
+
+test("a search forgets what it found of a log that was written anew", async () => {
+  const { LogModel } = await page("parts/log-model.js");
+  const { LogSearch } = await page("parts/log-search.js");
+  const answers = [];
+  const model = new LogModel((start, limit) => new Promise((answer) => answers.push(() => answer({ start, total: 0, entries: entries("needle", "needle").slice(start, start + limit) }))), (from) => search.goOn(from));
+  const search = new LogSearch(model, () => {});
+  const settled = async () => { while (search.isBusy) await new Promise(setImmediate); };
+  model.put(0, entries("needle 0", "hay", "needle 2", "needle 3"));
+  search.look("needle");
+  await settled();
+  assert.deepEqual(search.found, [0, 2, 3]);
+  model.put(2, entries("hay", "hay", "needle 4"));
+  await settled();
+  assert.deepEqual(search.found, [0, 4]);
+  assert.deepEqual([0, 2, 3, 4].filter((number) => search.has(number)), [0, 4]);
+  // What it is reading when the log is written anew is of the old one.
+  model.put(0, []);
+  model.begin({ start: 2, total: 2, entries: [] });
+  search.goOn();
+  model.put(0, entries("hay", "hay"));
+  answers.forEach((answer) => answer());
+  await settled();
+  assert.deepEqual(search.found, []);
+});
+
 test("how long something lasted is told in two units", async () => {
   const { lasting } = await page("times.js");
   const told = [0, 4_260, 59_999, 60_000, 3_599_999, 3_600_000, 200_000_000].map(lasting);

@@ -6,7 +6,13 @@ export const BLOCK = 500;
 /** How many blocks are kept. */
 const MOST_BLOCKS = 40;
 
-/** Knows how many entries there are, and some of them. Says `onChange()` when either changes. */
+/**
+ * Knows how many entries there are, and some of them. Says `onChange(from)` when either changes; `from` is the number from
+ * which on entries are others than they were, and nothing if they only became more.
+ *
+ * How long the log is, and what has become of it, the stream tells. Pages that are read fill in what is not here, and
+ * change nothing else.
+ */
 export class LogModel {
   #read;
   #onChange;
@@ -24,20 +30,33 @@ export class LogModel {
     return this.#total;
   }
 
-  /** Forgets all: what was shown may not be what is there. */
-  reset() {
-    this.#blocks.clear();
-    this.#asked.clear();
-    this.#total = 0;
+  /** Begins with a page that was read before the stream goes on with what follows. */
+  begin({ start, total, entries }) {
+    this.#total = total;
+    this.#fill(start, entries);
     this.#onChange();
   }
 
-  /** Takes entries that came by themselves, the first of which is number `start`. */
-  put(start, entries, total = start + entries.length) {
-    entries.forEach((entry, offset) => this.#set(start + offset, entry));
-    this.#total = Math.max(this.#total, total);
+  /** Takes entries that the stream tells, the first of which is number `start`: they take the place of all from there on. */
+  put(start, entries) {
+    const isCut = start < this.#total;
+    if (isCut) this.#cut(start);
+    this.#total = start + entries.length;
+    this.#fill(start, entries);
+    this.#onChange(isCut ? start : undefined);
+  }
+
+  /** Forgets entries from a number on. What is on its way is left out as well: it may be of what was there before. */
+  #cut(from) {
+    const kept = [...this.#blocks].filter(([key]) => key * BLOCK < from);
+    for (const [key, block] of kept) block.fill(null, Math.min(BLOCK, from - key * BLOCK));
+    this.#blocks = new Map(kept);
+    this.#asked = new Map();
+  }
+
+  #fill(start, entries) {
+    entries.slice(0, Math.max(0, this.#total - start)).forEach((entry, offset) => this.#set(start + offset, entry));
     this.#letGo();
-    this.#onChange();
   }
 
   #set(number, entry) {
@@ -60,7 +79,7 @@ export class LogModel {
       this.#blocks.delete(key);
       this.#blocks.set(key, block);
     } else if (number < this.#total) {
-      this.#ask(key).catch(() => {});
+      this.#ask(key);
     }
     return entry;
   }
@@ -70,21 +89,22 @@ export class LogModel {
     const known = this.#blocks.get(key);
     const wanted = Math.min(BLOCK, this.#total - key * BLOCK);
     if (known && known.slice(0, wanted).every((entry) => entry)) return known.slice(0, wanted);
-    return (await this.#read(key * BLOCK, BLOCK)).entries;
+    return (await this.#read(key * BLOCK, BLOCK)).entries.slice(0, wanted);
   }
 
   #ask(key) {
-    let asked = this.#asked.get(key);
-    if (!asked) {
-      const blocks = this.#blocks;
-      asked = this.#read(key * BLOCK, BLOCK)
-        .then((page) => blocks === this.#blocks && this.put(page.start, page.entries, page.total))
-        // After a failure it waits a little before it is asked for again.
-        .catch(() => new Promise((resolve) => setTimeout(resolve, 1000)))
-        .finally(() => this.#asked.delete(key));
-      this.#asked.set(key, asked);
-    }
-    return asked;
+    const [blocks, asked] = [this.#blocks, this.#asked];
+    if (asked.has(key)) return;
+    const asking = this.#read(key * BLOCK, BLOCK)
+      .then((page) => {
+        if (blocks !== this.#blocks) return;
+        this.#fill(page.start, page.entries);
+        this.#onChange();
+      })
+      // After a failure it waits a little before it is asked for again.
+      .catch(() => new Promise((resolve) => setTimeout(resolve, 1000)))
+      .finally(() => asked.delete(key));
+    asked.set(key, asking);
   }
 
   #letGo() {

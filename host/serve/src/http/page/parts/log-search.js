@@ -49,8 +49,9 @@ export class LogSearch {
     if (this.isOn) this.goOn();
   }
 
-  /** Looks through what has been added. */
-  async goOn() {
+  /** Looks through what has been added. From number `from` on, if there is one, entries are others than they were. */
+  async goOn(from = Infinity) {
+    if (from < Infinity) this.#goBack(from);
     if (!this.isOn || this.isBusy || this.isCut) return;
     const run = this.#run;
     this.isBusy = true;
@@ -72,6 +73,17 @@ export class LogSearch {
       this.isBusy = false;
       this.#onChange();
     }
+  }
+
+  /** Forgets what it knows from a number on, and what it is reading. */
+  #goBack(from) {
+    this.#run += 1;
+    this.#scanned = Math.min(this.#scanned, from);
+    this.found = this.found.filter((number) => number < from);
+    this.#numbers = new Set(this.found);
+    this.isCut = this.found.length >= MOST;
+    this.isBusy = false;
+    this.#onChange();
   }
 
   #take(start, entries) {

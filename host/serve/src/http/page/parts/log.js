@@ -11,13 +11,14 @@ import { LogSearch } from "./log-search.js";
 import { logWindow } from "./log-window.js";
 import { emptyState } from "./states.js";
 
-/** The log of a task. `model.put` takes what the stream brings. */
+/** The log of a task. `model.begin` takes what is read first, `model.put` what the stream brings. */
 export function logPanel(id) {
   const model = new LogModel((start, limit) => api.logs(id, start, limit), changed);
   const search = new LogSearch(model, searched);
   let follows = true;
   let held = null;
   let foundNow = -1;
+  let chosenNow = null;
 
   const view = logWindow({
     at: (line) => model.at(line),
@@ -66,7 +67,10 @@ export function logPanel(id) {
     }
   });
 
-  function changed() {
+  /** Shows what there is. From number `from` on, if there is one, entries are others than they were. */
+  function changed(from = Infinity) {
+    if (held !== null) held = Math.min(held, from);
+    if (chosenNow !== null && chosenNow >= from) unchoose();
     const shown = held ?? model.total;
     attribute(nothing, "hidden", shown > 0);
     attribute(view.element, "hidden", shown === 0);
@@ -76,7 +80,7 @@ export function logPanel(id) {
     text(newer, behind > 0 ? `${number(behind)} newer` : "To the end");
     view.redraw();
     requestAnimationFrame(keepUp);
-    search.goOn();
+    search.goOn(from);
   }
 
   /** Has the end in sight, if it is followed. */
@@ -85,8 +89,8 @@ export function logPanel(id) {
   }
 
   function searched() {
-    if (!search.isOn || search.found.length === 0) foundNow = -1;
-    else if (foundNow < 0) step(1);
+    foundNow = Math.min(foundNow, search.found.length - 1);
+    if (foundNow < 0 && search.found.length > 0) step(1);
     if (!search.isOn) text(found, "");
     else if (search.found.length > 0) text(found, `${number(foundNow + 1)} of ${number(search.found.length)}${search.isCut ? "+" : ""}`);
     else text(found, search.isBusy ? `${Math.floor(search.share * 100)}%` : "No match");
@@ -119,6 +123,7 @@ export function logPanel(id) {
 
   function showLine(chosen) {
     const entry = model.at(chosen);
+    chosenNow = chosen;
     attribute(line, "hidden", !entry);
     if (!entry) return;
     const close = h("button", { class: "button plain small icon", type: "button", "aria-label": "Close this entry", on: { click: hideLine } }, icon("close"));
@@ -127,9 +132,14 @@ export function logPanel(id) {
     fill(line, h("div", { class: "log-line-head" }, head, buttons), h("pre", { class: "text said", tabindex: 0, "aria-label": "The whole entry" }, entry.message));
   }
 
-  function hideLine() {
+  function unchoose() {
+    chosenNow = null;
     line.hidden = true;
     view.unchoose();
+  }
+
+  function hideLine() {
+    unchoose();
     view.element.focus();
   }
 

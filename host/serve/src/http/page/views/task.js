@@ -23,6 +23,7 @@ export function taskView(route, { live }) {
   let parts = null;
   let isGone = false;
   let stop = () => {};
+  let stream = null;
   const seen = {};
   const element = h("div", {}, heading([]), h("div", { class: "panel" }, bones()));
 
@@ -55,7 +56,7 @@ export function taskView(route, { live }) {
   async function firstEntries(log) {
     try {
       const page = await api.logs(id, -LAST, LAST, aborter.signal);
-      log.model.put(page.start, page.entries, page.total);
+      log.model.begin(page);
       // When it began to say something, it ran.
       const first = page.total > LAST ? (await api.logs(id, 0, 1, aborter.signal)).entries[0] : page.entries[0];
       if (first?.time && task.status !== "pending") seen.running ??= first.time;
@@ -65,8 +66,16 @@ export function taskView(route, { live }) {
     }
   }
 
+  /** Shows everything anew. */
+  function again() {
+    stream.stop();
+    stop();
+    for (const status of Object.keys(seen)) delete seen[status];
+    load();
+  }
+
   function follow(log) {
-    live(() => address(`tasks/${segment(id)}/events`, { start: log.model.total }), {
+    stream = live(() => address(`tasks/${segment(id)}/events`, { start: log.model.total }), {
       last: ["end", "gone"],
       on: {
         status(event) {
@@ -90,11 +99,8 @@ export function taskView(route, { live }) {
           task.result = output;
           parts.output.set(output);
         },
-        reset() {
-          log.model.reset();
-          firstEntries(log);
-          refresh();
-        },
+        // It is another task of the same id.
+        reset: again,
         gone() {
           isGone = true;
           update();
