@@ -67,6 +67,18 @@ story("a search goes through the whole log, and from one match to the next", {},
   await tab.sees("No match");
 });
 
+story("a log of long entries is shown to its end, and searched to its end", {}, async (tab) => {
+  // More than the platform answers at once.
+  await logged("wordy", 0);
+  const long = "x".repeat(20_000);
+  await append("wordy", Array.from({ length: 520 }, (_, number) => `${number} ${long}${number === 519 ? " needle" : ""}`).join("\n"));
+  await tab.open(platform, "/tasks/wordy");
+  await tab.sees("520 entries");
+  await tab.until(() => [...document.querySelectorAll(".log-text")].at(-1)?.textContent.startsWith("519 x"));
+  await tab.the("searchbox", "Search the log").fill("needle");
+  await tab.sees("1 of 1");
+});
+
 story("an entry of several lines is one row, and whole once it is chosen", {}, async (tab) => {
   await platform.save("folded", { status: "running" });
   await platform.run(["append-log", "folded", "one\ntwo\n  three"]);

@@ -155,6 +155,56 @@ test("a search forgets what it found of a log that was written anew", async () =
   assert.deepEqual(search.found, []);
 });
 
+/** Reads as the platform does where entries are long: no more than `most` of them at once. Counts the answers. */
+function sparing(log, most) {
+  const read = async (start, limit) => {
+    read.asked += 1;
+    return reader(log)(start, Math.min(limit, most));
+  };
+  read.asked = 0;
+  return read;
+}
+
+test("pages that hold less than a block are read on from where they end", async () => {
+  const { LogModel } = await page("parts/log-model.js");
+  const log = entries(...Array.from({ length: 1_200 }, (_, number) => `entry ${number}`));
+  const read = sparing(log, 100);
+  const model = new LogModel(read, () => model.at(999));
+  model.begin({ start: 700, total: 1_200, entries: log.slice(700, 800) });
+  for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+  assert.equal(model.at(999)?.message, "entry 999");
+  assert.equal(read.asked, 4, "500 to 700, and 800 to 1000");
+  model.at(1_199);
+  for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+  assert.equal(model.at(1_199)?.message, "entry 1199");
+});
+
+test("what is not to be had is not asked for without end", async () => {
+  const { LogModel } = await page("parts/log-model.js");
+  const read = sparing(entries("a", "b"), 100);
+  const model = new LogModel(read, () => model.at(3));
+  model.begin({ start: 5, total: 5, entries: [] });
+  for (let turn = 0; turn < 100; turn++) {
+    model.at(3);
+    await new Promise(setImmediate);
+  }
+  assert.deepEqual(messages(model).slice(0, 2), ["a", "b"]);
+  assert.equal(read.asked, 2, "the two that there are, and once more");
+});
+
+test("a search goes through a log whose pages hold less than a block", async () => {
+  const { LogModel } = await page("parts/log-model.js");
+  const { LogSearch } = await page("parts/log-search.js");
+  const log = entries(...Array.from({ length: 1_100 }, (_, number) => (number % 100 === 99 ? "needle" : "hay")));
+  const model = new LogModel(sparing(log, 30), () => {});
+  model.begin({ start: 1_100, total: 1_100, entries: [] });
+  const search = new LogSearch(model, () => {});
+  search.look("needle");
+  while (search.isBusy) await new Promise(setImmediate);
+  assert.equal(search.found.length, 11);
+  assert.equal(search.share, 1);
+});
+
 test("how long something lasted is told in two units", async () => {
   const { lasting } = await page("times.js");
   const told = [0, 4_260, 59_999, 60_000, 3_599_999, 3_600_000, 200_000_000].map(lasting);

@@ -6,6 +6,9 @@ export const BLOCK = 500;
 /** How many blocks are kept. */
 const MOST_BLOCKS = 40;
 
+/** How long to wait after an answer that failed, or brought nothing that was missing. */
+const WAIT = 1000;
+
 /**
  * Knows how many entries there are, and some of them. Says `onChange(from)` when either changes; `from` is the number from
  * which on entries are others than they were, and nothing if they only became more.
@@ -17,10 +20,10 @@ export class LogModel {
   #read;
   #onChange;
   #blocks = new Map();
-  #asked = new Map();
+  #asked = new Set();
   #total = 0;
 
-  /** `read(start, limit)` gives `{start, total, entries}` from the platform. */
+  /** `read(start, limit)` gives `{start, total, entries}` from the platform: fewer entries than `limit` if they are long. */
   constructor(read, onChange) {
     this.#read = read;
     this.#onChange = onChange;
@@ -51,7 +54,7 @@ export class LogModel {
     const kept = [...this.#blocks].filter(([key]) => key * BLOCK < from);
     for (const [key, block] of kept) block.fill(null, Math.min(BLOCK, from - key * BLOCK));
     this.#blocks = new Map(kept);
-    this.#asked = new Map();
+    this.#asked = new Set();
   }
 
   #fill(start, entries) {
@@ -84,27 +87,55 @@ export class LogModel {
     return entry;
   }
 
-  /** All entries of a block, once they are here. Those of a search are not kept. */
+  /**
+   * The entries of a block, from its first one to the last that could be had: all of them, but where the log is shorter
+   * than is known yet. Those of a search are not kept.
+   */
   async block(key) {
-    const known = this.#blocks.get(key);
-    const wanted = Math.min(BLOCK, this.#total - key * BLOCK);
-    if (known && known.slice(0, wanted).every((entry) => entry)) return known.slice(0, wanted);
-    return (await this.#read(key * BLOCK, BLOCK)).entries.slice(0, wanted);
+    const start = key * BLOCK;
+    const entries = (this.#blocks.get(key) ?? new Array(BLOCK).fill(null)).slice(0, Math.max(0, this.#total - start));
+    for (;;) {
+      const missing = entries.indexOf(null);
+      if (missing < 0) return entries;
+      const page = await this.#read(start + missing, entries.length - missing);
+      page.entries.forEach((entry, offset) => (entries[page.start - start + offset] = entry));
+      if (!entries[missing]) return entries.slice(0, missing);
+    }
   }
 
-  #ask(key) {
-    const [blocks, asked] = [this.#blocks, this.#asked];
+  async #ask(key) {
+    const asked = this.#asked;
     if (asked.has(key)) return;
-    const asking = this.#read(key * BLOCK, BLOCK)
-      .then((page) => {
-        if (blocks !== this.#blocks) return;
-        this.#fill(page.start, page.entries);
-        this.#onChange();
-      })
-      // After a failure it waits a little before it is asked for again.
-      .catch(() => new Promise((resolve) => setTimeout(resolve, 1000)))
-      .finally(() => asked.delete(key));
-    asked.set(key, asking);
+    asked.add(key);
+    try {
+      await this.#readBlock(key);
+    } catch {
+      // The platform is away, or the view has been left.
+      await wait();
+    }
+    asked.delete(key);
+  }
+
+  /** Reads what is missing of a block, in as many pages as that takes. */
+  async #readBlock(key) {
+    const blocks = this.#blocks;
+    for (;;) {
+      const missing = this.#missing(key);
+      if (missing === null) return;
+      const page = await this.#read(missing, BLOCK - (missing % BLOCK));
+      if (blocks !== this.#blocks) return;
+      this.#fill(page.start, page.entries);
+      // The log is shorter than is known: the stream will tell.
+      if (this.#missing(key) === missing) return wait();
+      this.#onChange();
+    }
+  }
+
+  /** The number of the first entry of a block that is not here. */
+  #missing(key) {
+    const size = Math.min(BLOCK, this.#total - key * BLOCK);
+    const offset = this.#blocks.get(key)?.indexOf(null) ?? 0;
+    return offset >= 0 && offset < size ? key * BLOCK + offset : null;
   }
 
   #letGo() {
@@ -114,3 +145,6 @@ export class LogModel {
     }
   }
 }
+
+/** Waits a little before something is asked for again. */
+export const wait = () => new Promise((resolve) => setTimeout(resolve, WAIT));

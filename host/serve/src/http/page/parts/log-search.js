@@ -1,6 +1,6 @@
 // Looks for a text in a whole log, block by block, and goes on with what is added to it.
 
-import { BLOCK } from "./log-model.js";
+import { BLOCK, wait } from "./log-model.js";
 
 /** More lines than this are not remembered: nobody steps through them. */
 const MOST = 10_000;
@@ -31,7 +31,7 @@ export class LogSearch {
     return this.#numbers.has(number);
   }
 
-  /** How much of the log was looked through, from 0 to 1. */
+  /** How much of the log was looked through, from 0 to 1, which is all of it. */
   get share() {
     return this.#model.total === 0 ? 1 : this.#scanned / this.#model.total;
   }
@@ -62,11 +62,13 @@ export class LogSearch {
         if (run !== this.#run) return;
         const before = this.#scanned;
         this.#take(key * BLOCK, entries);
-        if (this.#scanned === before) break;
         this.#onChange();
+        // The log is shorter than is known: the stream will tell.
+        if (this.#scanned === before) await wait();
+        if (run !== this.#run) return;
       }
     } catch (error) {
-      // The platform is away: it goes on with the next entry that comes.
+      // The platform is away, or the view has been left: it goes on with the next entry that comes.
       if (error.name !== "Problem" && error.name !== "AbortError") throw error;
     }
     if (run === this.#run) {

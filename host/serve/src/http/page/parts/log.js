@@ -93,7 +93,7 @@ export function logPanel(id) {
     if (foundNow < 0 && search.found.length > 0) step(1);
     if (!search.isOn) text(found, "");
     else if (search.found.length > 0) text(found, `${number(foundNow + 1)} of ${number(search.found.length)}${search.isCut ? "+" : ""}`);
-    else text(found, search.isBusy ? `${Math.floor(search.share * 100)}%` : "No match");
+    else text(found, search.share < 1 ? `${Math.floor(search.share * 100)}%` : "No match");
     for (const button of [previous, next]) button.disabled = search.found.length === 0;
     view.redraw();
   }

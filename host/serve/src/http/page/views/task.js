@@ -55,6 +55,7 @@ export function taskView(route, { live }) {
 
   async function firstEntries(log) {
     try {
+      // Where entries are long there are fewer on it; the log reads what follows when that is looked at.
       const page = await api.logs(id, -LAST, LAST, aborter.signal);
       log.model.begin(page);
       // When it began to say something, it ran.
