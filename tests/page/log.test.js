@@ -79,6 +79,25 @@ story("a log of long entries is shown to its end, and searched to its end", {}, 
   await tab.sees("1 of 1");
 });
 
+story("a search ends when the task is left", {}, async (tab) => {
+  await logged("left", 5_000);
+  await tab.open(platform, "/tasks/left");
+  await tab.logEndsWith("line 4999");
+  let asked = 0;
+  await tab.page.route("**/tasks/left/logs?*", async (route) => {
+    asked += 1;
+    await new Promise((done) => setTimeout(done, 100));
+    await route.continue().catch(() => {});
+  });
+  await tab.the("searchbox", "Search the log").fill("nothing like it");
+  await tab.sees(/^[1-8]0%$/);
+  await tab.the("link", "Overview").click();
+  await tab.the("heading", "Overview", { level: 1 }).waitFor();
+  const before = asked;
+  await new Promise((done) => setTimeout(done, 500));
+  assert.equal(asked, before, "nothing is read of a log that nobody looks at");
+});
+
 story("an entry of several lines is one row, and whole once it is chosen", {}, async (tab) => {
   await platform.save("folded", { status: "running" });
   await platform.run(["append-log", "folded", "one\ntwo\n  three"]);

@@ -11,9 +11,13 @@ import { LogSearch } from "./log-search.js";
 import { logWindow } from "./log-window.js";
 import { emptyState } from "./states.js";
 
-/** The log of a task. `model.begin` takes what is read first, `model.put` what the stream brings. */
+/**
+ * The log of a task. `model.begin` takes what is read first, `model.put` what the stream brings; `stop()` ends all that it
+ * is about to read.
+ */
 export function logPanel(id) {
-  const model = new LogModel((start, limit) => api.logs(id, start, limit), changed);
+  const aborter = new AbortController();
+  const model = new LogModel((start, limit) => api.logs(id, start, limit, aborter.signal), changed);
   const search = new LogSearch(model, searched);
   let follows = true;
   let held = null;
@@ -149,7 +153,12 @@ export function logPanel(id) {
     f: ["Follow the log, or not", () => setFollow(!follows)],
     p: ["Pause the log, or go on", () => setPause(held === null)],
   };
-  return { element, model, keys, stop: view.stop };
+  function stop() {
+    clearTimeout(wait);
+    aborter.abort();
+    view.stop();
+  }
+  return { element, model, keys, stop };
 }
 
 function toolButton(drawing, label, title, click) {

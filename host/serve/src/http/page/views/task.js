@@ -23,6 +23,7 @@ export function taskView(route, { live }) {
   let parts = null;
   let isGone = false;
   let stop = () => {};
+  let log = null;
   let stream = null;
   const seen = {};
   const element = h("div", {}, heading([]), h("div", { class: "panel" }, bones()));
@@ -43,17 +44,17 @@ export function taskView(route, { live }) {
       fill(element, heading([]), h("div", { class: "panel" }, shown));
       return;
     }
-    const log = logPanel(id);
-    parts = build(log);
+    log = logPanel(id);
+    parts = build();
     fill(element, parts.element);
     update();
     stop = ticking(() => task && !hasEnded(task.status) && updateTimes());
     Object.assign(view.keys, log.keys, parts.actions.keys);
-    await firstEntries(log);
-    follow(log);
+    await firstEntries();
+    follow();
   }
 
-  async function firstEntries(log) {
+  async function firstEntries() {
     try {
       // Where entries are long there are fewer on it; the log reads what follows when that is looked at.
       const page = await api.logs(id, -LAST, LAST, aborter.signal);
@@ -70,12 +71,13 @@ export function taskView(route, { live }) {
   /** Shows everything anew. */
   function again() {
     stream.stop();
+    log.stop();
     stop();
     for (const status of Object.keys(seen)) delete seen[status];
     load();
   }
 
-  function follow(log) {
+  function follow() {
     stream = live(() => address(`tasks/${segment(id)}/events`, { start: log.model.total }), {
       last: ["end", "gone"],
       on: {
@@ -120,7 +122,7 @@ export function taskView(route, { live }) {
     }
   }
 
-  function build(log) {
+  function build() {
     const badge = statusBadge(task.status);
     const line = timeline();
     const bar = progressBar();
@@ -158,6 +160,7 @@ export function taskView(route, { live }) {
     keys: {},
     stop() {
       aborter.abort();
+      log?.stop();
       stop();
     },
   };
