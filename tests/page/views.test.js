@@ -126,6 +126,7 @@ story("what is held back is seen, let go and held back again on the page", {}, a
   await tab.page.locator("dialog").getByRole("button", { name: "Pause" }).click();
   await tab.the("button", "Resume user mallory").waitFor();
   await tab.the("button", "Pause everything").click();
+  await tab.sees("submissions are refused");
   await tab.page.locator("dialog").getByRole("button", { name: "Pause" }).click();
   await tab.sees("All tasks are paused");
   assert.equal((await platform.ask("GET", "pauses")).all, true);

@@ -77,7 +77,7 @@ export async function setPaused(isPaused, what, name) {
   }
   return confirm({
     title: `Pause ${of}?`,
-    body: h("p", {}, "What runs goes on. What waits, or is submitted from now on, waits until it is resumed."),
+    body: h("p", {}, "What runs goes on. Until it is resumed, what waits does not begin, and submissions are refused."),
     action: "Pause",
     work: async () => {
       await api.pause(what, name);
