@@ -206,6 +206,18 @@ story("all tasks there are can be deleted only by whoever types how many", {}, a
   assert.equal(await button.isDisabled(), false);
 });
 
+story("a task whose numbers no double holds is shown, its parameters digit by digit", {}, async (tab) => {
+  await platform.save("vast", { status: "running" });
+  await tab.page.route("**/api/v2/tasks/vast", async (route) => {
+    const record = await (await route.fetch()).text();
+    const vast = record.replace(/"progress":null/, '"progress":{"done":9223372036854775807,"total":18446744073709551615,"note":null}').replace(/"parameters":\{\}/, '"parameters":{"seed":12345678901234567890123}');
+    await route.fulfill({ contentType: "application/json", body: vast });
+  });
+  await tab.open(platform, "/tasks/vast");
+  await tab.page.locator(".progress-text", { hasText: "50%" }).waitFor();
+  await tab.page.locator("section[aria-label=Parameters]", { hasText: "12345678901234567890123" }).waitFor();
+});
+
 story("a task that is not there is said to be none", { expects: /404/ }, async (tab) => {
   await tab.open(platform, "/tasks/nobody");
   await tab.sees("There is no such task");

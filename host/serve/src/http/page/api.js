@@ -69,7 +69,10 @@ export async function problemOf(answer) {
 const json = async (...request) => (await ask(...request)).json();
 const task = (id, rest = "") => `tasks/${segment(id)}${rest}`;
 
-/** Numbers that a double cannot hold keep their digits, where the browser can tell them. */
+/**
+ * Numbers that a double cannot hold keep their digits, where the browser can tell them. They are no numbers any more then:
+ * for what is only shown.
+ */
 export function exact(key, value, context) {
   const source = context?.source;
   if (typeof value !== "number" || !source || String(value) === source || !JSON.rawJSON) return value;
@@ -87,8 +90,10 @@ export const api = {
   upload: (file) => json("POST", "inputs", { body: file }),
   /** Its parameters stay a text, so that no number in them is rounded. */
   async task(id, signal) {
-    const record = JSON.parse(await (await ask("GET", task(id), { signal })).text(), exact);
-    return { ...record, parameters: JSON.stringify(record.parameters ?? {}, null, 2) };
+    const text = await (await ask("GET", task(id), { signal })).text();
+    // What is reckoned with has to be plain numbers.
+    const { parameters } = JSON.parse(text, exact);
+    return { ...JSON.parse(text), parameters: JSON.stringify(parameters ?? {}, null, 2) };
   },
   logs: (id, start, limit, signal) => json("GET", task(id, "/logs"), { query: { start, limit }, signal }),
   async wholeLog(id) {
