@@ -85,6 +85,40 @@ story("nothing is done until it is confirmed", { expects: /404/ }, async (tab) =
   await assert.rejects(platform.ask("GET", "tasks/kept"), /404/);
 });
 
+story("a dialog stays until what was asked for is done", { expects: /500/ }, async (tab) => {
+  await platform.save("slowly");
+  await tab.open(platform, "/tasks/slowly");
+  let answer;
+  await tab.page.route("**/tasks/slowly", (route) => (route.request().method() === "DELETE" ? (answer = route) : route.continue()));
+  await tab.the("button", "Delete").click();
+  await tab.the("button", "Delete the task").click();
+  await tab.the("button", "Working…").waitFor();
+  assert.equal(await tab.the("button", "Back").isDisabled(), true);
+  for (let press = 0; press < 3; press++) await tab.page.keyboard.press("Escape");
+  await tab.page.mouse.click(5, 5);
+  const dialog = tab.page.locator("dialog[open]");
+  assert.equal(await dialog.count(), 1, "it is open while the work goes on");
+  await answer.fulfill({ status: 500, contentType: "application/problem+json", body: '{"detail": "not now"}' });
+  await tab.sees("Not now");
+  await tab.the("button", "Delete the task").waitFor();
+  await tab.page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+});
+
+story("a press on a dialog's scrollbar does not close it", {}, async (tab) => {
+  await tab.open(platform, "/tasks");
+  await tab.page.keyboard.press("?");
+  await tab.the("heading", "Keys").waitFor();
+  const dialog = tab.page.locator("dialog[open]");
+  const box = await dialog.boundingBox();
+  // The browser of the tests draws no scrollbars: this is what one tells of a press there.
+  const press = { clientX: box.x + box.width - 5, clientY: box.y + box.height / 2, bubbles: true };
+  await dialog.evaluate((element, at) => element.dispatchEvent(new MouseEvent("mousedown", at)), press);
+  assert.equal(await dialog.count(), 1);
+  await tab.page.mouse.click(box.x - 20, box.y + 5);
+  await dialog.waitFor({ state: "detached" });
+});
+
 story("a task is run again as a new one, with what the first was given", {}, async (tab) => {
   await platform.submit("analytics", "alice", { mode: "nothing", note: "twice" }, { task_id: "once" });
   await platform.until("once", "completed");
