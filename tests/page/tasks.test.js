@@ -224,6 +224,19 @@ story("many tasks are cancelled and deleted by filter, after it was said how man
   assert.equal((await platform.ask("GET", "tasks/bulk-other")).status, "pending");
 });
 
+story("what was counted is what is deleted, and nothing that came since", {}, async (tab) => {
+  for (let number = 0; number < 3; number++) await platform.save(`early-${number}`, { user: "queue" });
+  await tab.open(platform, "/tasks?user=queue&status=pending");
+  await tab.lists(["early-2", "early-1", "early-0"]);
+  await tab.the("button", "Delete…").click();
+  await tab.the("button", "Delete 3 tasks").waitFor();
+  await platform.save("late", { user: "queue" });
+  await platform.run(["set-status", "early-1", "running"]);
+  await tab.the("button", "Delete 3 tasks").click();
+  await tab.sees("Deleted 2 tasks");
+  assert.deepEqual((await platform.ask("GET", "tasks?user=queue")).tasks.map((task) => task.task_id).sort(), ["early-1", "late"]);
+});
+
 story("all tasks there are can be deleted only by whoever types how many", {}, async (tab) => {
   await platform.save("all-1");
   await tab.open(platform, "/tasks");

@@ -28,6 +28,8 @@ export async function bulk(what, chosen) {
     tell(what === "cancel" ? "There is nothing to cancel: none of these tasks waits or runs" : "There is nothing to delete");
     return false;
   }
+  // What was counted is what is done: tasks that came since are others. Of very many, not all are named.
+  const asked = isNamed(would) ? { ...filter, task_ids: would.task_ids } : filter;
   const verb = what === "cancel" ? "Cancel" : "Delete";
   const done = await confirm({
     title: `${verb} ${counted(count, "task")}?`,
@@ -35,7 +37,7 @@ export async function bulk(what, chosen) {
     action: `${verb} ${counted(count, "task")}`,
     danger: true,
     typed: isAll ? String(count) : null,
-    work: () => api.bulk(what, filter, false, isAll),
+    work: () => api.bulk(what, asked, false, isAll),
   });
   if (!done) return false;
   tell(`${what === "cancel" ? "Cancelled" : "Deleted"} ${counted(done.affected, "task")}`);
@@ -50,6 +52,9 @@ function withoutEnded(filter) {
   return status.length > 0 ? { ...filter, status } : null;
 }
 
+/** Whether all that would be done is named. */
+const isNamed = (would) => would.task_ids?.length === would.matched;
+
 function explanation(what, would, isAll) {
   const ids = (would.task_ids ?? []).slice(0, SHOWN);
   const more = would.matched - ids.length;
@@ -58,6 +63,7 @@ function explanation(what, would, isAll) {
     h(
       "p",
       {},
+      isNamed(would) ? "" : "It is done to all that match by then. ",
       isAll ? `These are all tasks${what === "cancel" ? " that wait or run" : " there are"}. ` : "",
       what === "delete" ? `${isOne ? "Its log and output go with it" : "Their logs and outputs go with them"}, and this cannot be undone.` : isOne ? "It is told to stop; if it waits still, it never begins." : "Each is told to stop; those that wait never begin.",
     ),
