@@ -203,6 +203,29 @@ story("tasks join the table, change in it and leave it as that happens", {}, asy
   await tab.page.locator("tr.is-gone").waitFor();
 });
 
+story("tasks that are new are counted once, however often they change", {}, async (tab) => {
+  await platform.save("chosen", { user: "counted" });
+  await tab.open(platform, "/tasks?user=counted");
+  await tab.lists(["chosen"]);
+  await tab.mark("Live");
+  await tab.the("checkbox", "Select task chosen").check();
+  for (const id of ["new-1", "new-2"]) await platform.save(id, { user: "counted" });
+  await tab.the("button", "2 new tasks: show").waitFor();
+  const told = await tab.page.evaluateHandle(() => {
+    const button = document.querySelector(".head button");
+    const seen = [];
+    new MutationObserver(() => seen.push(button.textContent)).observe(button, { childList: true, characterData: true, subtree: true });
+    return seen;
+  });
+  await platform.run(["set-status", "new-1", "running"]);
+  // By the time that this is heard of, the other was as well.
+  await platform.ask("DELETE", "tasks/new-2");
+  await tab.the("button", "1 new task: show").waitFor();
+  assert.deepEqual(await told.jsonValue(), ["1 new task: show"]);
+  await tab.the("button", "1 new task: show").click();
+  await tab.lists(["new-1", "chosen"]);
+});
+
 story("many tasks are cancelled and deleted by filter, after it was said how many", {}, async (tab) => {
   for (let number = 0; number < 4; number++) await platform.save(`bulk-${number}`, { user: "crowd", status: number === 0 ? "completed" : "pending" });
   await platform.save("bulk-other", { user: "other" });

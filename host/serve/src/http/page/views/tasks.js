@@ -25,7 +25,7 @@ export function tasksView(route, { live }) {
   let next = null;
   let selected = [];
   let fresh = new Set();
-  let missed = 0;
+  let missed = new Set();
   let matching = null;
   let reading = new AbortController();
   let stream = null;
@@ -76,7 +76,7 @@ export function tasksView(route, { live }) {
     order = [...heads.keys()];
     next = listing.next ?? null;
     fresh = new Set();
-    missed = 0;
+    missed = new Set();
     show(listing.skipped ?? []);
   }
 
@@ -108,8 +108,8 @@ export function tasksView(route, { live }) {
     attribute(first, "hidden", isFirst());
     previous.disabled = isFirst();
     following.disabled = next === null;
-    attribute(newer, "hidden", missed === 0);
-    text(newer, missed > 0 ? `${counted(missed, "new task")}: show` : "");
+    attribute(newer, "hidden", missed.size === 0);
+    text(newer, missed.size > 0 ? `${counted(missed.size, "new task")}: show` : "");
     showBulk();
   }
 
@@ -157,10 +157,17 @@ export function tasksView(route, { live }) {
       heads.set(id, head);
       redraw();
     } else if (isFirst() && matches(head) && belongs(id)) {
-      if (order.length >= LIMIT + MOST_NEW || table.element.matches(":hover") || selected.length > 0) missed += 1;
+      if (order.length >= LIMIT + MOST_NEW || table.element.matches(":hover") || selected.length > 0) missed.add(id);
       else insert(head);
       redraw();
+    } else if (missed.delete(id)) {
+      redraw();
     }
+  }
+
+  function left({ task_id: id }) {
+    table.markGone(id);
+    if (missed.delete(id)) redraw();
   }
 
   function matches(head) {
@@ -176,6 +183,7 @@ export function tasksView(route, { live }) {
 
   function insert(head) {
     heads.set(head.task_id, head);
+    missed.delete(head.task_id);
     const at = order.findIndex((id) => comesBefore(head.task_id, id));
     order.splice(at < 0 ? order.length : at, 0, head.task_id);
     fresh.add(head.task_id);
@@ -192,7 +200,7 @@ export function tasksView(route, { live }) {
         hello: () => (isFirstHello ? (isFirstHello = false) : load()),
         reset: () => load(),
         task: changed,
-        gone: ({ task_id: id }) => table.markGone(id),
+        gone: left,
         overview(overview) {
           filter.offer(overview);
           recount(reading.signal);
