@@ -205,6 +205,13 @@ test("a search goes through a log whose pages hold less than a block", async () 
   assert.equal(search.share, 1);
 });
 
+test("the later one of two times is told, whatever their zones", async () => {
+  const { later } = await page("times.js");
+  const [first, second] = ["2026-11-24T09:00:00+09:00", "2026-11-24T00:00:01Z"];
+  assert.deepEqual([later(first, second), later(second, first)], [second, second]);
+  assert.deepEqual([later(first, null), later(first, undefined), later(null, first), later(null, null)], [first, first, first, null]);
+});
+
 test("how long something lasted is told in two units", async () => {
   const { lasting } = await page("times.js");
   const told = [0, 4_260, 59_999, 60_000, 3_599_999, 3_600_000, 200_000_000].map(lasting);

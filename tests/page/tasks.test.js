@@ -276,6 +276,27 @@ story("all tasks there are can be deleted only by whoever types how many", {}, a
   assert.equal(await button.isDisabled(), false);
 });
 
+story("an answer that comes late does not put back what a task was before", {}, async (tab) => {
+  await platform.save("outrun");
+  await tab.open(platform, "/tasks/outrun");
+  await tab.mark("Live");
+  let late;
+  await tab.page.route("**/api/v2/tasks/outrun", async (route) => {
+    const response = await route.fetch();
+    const { status } = await response.json();
+    if (status === "running") late = () => route.fulfill({ response }).catch(() => {});
+    else await route.fulfill({ response }).catch(() => {});
+  });
+  await platform.run(["set-status", "outrun", "running"]);
+  await eventually("the task is read again", () => late);
+  await platform.run(["set-status", "outrun", "completed"]);
+  await tab.page.locator(".head .status[data-status=completed]").waitFor();
+  await late();
+  await new Promise((done) => setTimeout(done, 300));
+  assert.equal(await tab.page.locator(".head .status").getAttribute("data-status"), "completed");
+  assert.equal(await tab.the("button", "Cancel").isDisabled(), true);
+});
+
 story("a task whose numbers no double holds is shown, its parameters digit by digit", {}, async (tab) => {
   await platform.save("vast", { status: "running" });
   await tab.page.route("**/api/v2/tasks/vast", async (route) => {

@@ -66,6 +66,11 @@ export function between(from, to) {
   return start && end ? lasting(end - start) : "";
 }
 
+/** The later one of two times of the store; the first if the other cannot be read. */
+export function later(one, other) {
+  return parsed(other) && !(parsed(one) >= parsed(other)) ? other : one;
+}
+
 /** An element that shows a time of the store, by one of the ways above. */
 export function time(stored, as = short) {
   return show(h("time"), stored, as);

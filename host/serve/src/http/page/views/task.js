@@ -11,14 +11,18 @@ import { actions } from "../parts/task-actions.js";
 import { timeline } from "../parts/timeline.js";
 import { link } from "../router.js";
 import { hasEnded } from "../statuses.js";
-import { between, number, show, ticking, time, whole } from "../times.js";
+import { between, later, number, show, ticking, time, whole } from "../times.js";
 
 /** How many entries are read at once, before the stream goes on with what follows. */
 const LAST = 500;
 
+/** What the stream of a task does not tell of it. */
+const UNTOLD = ["attempt", "host", "host_seen", "waiting", "priority"];
+
 export function taskView(route, { live }) {
   const id = route.parts[1];
   const aborter = new AbortController();
+  let refreshing = new AbortController();
   let task = null;
   let parts = null;
   let isGone = false;
@@ -71,6 +75,7 @@ export function taskView(route, { live }) {
   /** Shows everything anew. */
   function again() {
     stream.stop();
+    refreshing.abort();
     log.stop();
     stop();
     for (const status of Object.keys(seen)) delete seen[status];
@@ -83,15 +88,15 @@ export function taskView(route, { live }) {
       on: {
         status(event) {
           if (task.status !== event.status) seen[event.status] ??= event.updated_at;
-          Object.assign(task, event);
+          task.status = event.status;
+          task.updated_at = later(task.updated_at, event.updated_at);
           update();
           refresh();
         },
         entries({ start, entries }) {
           log.model.put(start, entries);
           task.entries = log.model.total;
-          const last = entries.at(-1)?.time;
-          if (last) task.updated_at = last;
+          task.updated_at = later(task.updated_at, entries.at(-1)?.time);
           updateTimes();
         },
         progress(progress) {
@@ -112,10 +117,15 @@ export function taskView(route, { live }) {
     });
   }
 
-  /** Reads again what the stream does not tell: attempt and host. */
+  /** Reads again what the stream does not tell; what it does tell is newer than an answer. */
   async function refresh() {
+    refreshing.abort();
+    const mine = (refreshing = new AbortController());
     try {
-      task = { ...(await api.task(id, aborter.signal)), result: task.result };
+      const read = await api.task(id, mine.signal);
+      if (mine.signal.aborted) return;
+      for (const name of UNTOLD) task[name] = read[name];
+      task.updated_at = later(task.updated_at, read.updated_at);
       update();
     } catch {
       // It was deleted, which the stream tells, or the platform is away, which the mark tells.
@@ -160,6 +170,7 @@ export function taskView(route, { live }) {
     keys: {},
     stop() {
       aborter.abort();
+      refreshing.abort();
       log?.stop();
       stop();
     },
