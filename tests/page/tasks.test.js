@@ -190,6 +190,31 @@ story("the pages of a table go on where the last one ended", {}, async (tab) => 
   await tab.lists(first);
 });
 
+story("the page before is the one that was seen, and the first for whoever came by a link", {}, async (tab) => {
+  const listing = (limit) => platform.ask("GET", `tasks?text=page-&order=oldest&limit=${limit}`);
+  const all = (await listing(100)).tasks.map((task) => task.task_id);
+  const linked = `/tasks?${new URLSearchParams({ text: "page-", order: "oldest", cursor: (await listing(5)).next, page: "3" })}`;
+  await tab.open(platform, linked);
+  await tab.lists(all.slice(5, 55));
+  await tab.the("button", "Next").click();
+  await tab.lists(all.slice(55));
+  await tab.the("button", "Previous").click();
+  await tab.lists(all.slice(5, 55));
+  await tab.page.keyboard.press("[");
+  await tab.lists(all.slice(0, 50));
+  assert.equal(await tab.page.evaluate(() => location.hash), "#/tasks?text=page-&order=oldest");
+});
+
+story("what was typed last does not lead back to a table that was left", {}, async (tab) => {
+  await tab.open(platform, "/tasks");
+  await tab.page.locator("table.tasks").waitFor();
+  await tab.the("searchbox", "Search by task id").fill("find");
+  await tab.page.evaluate(() => (location.hash = "#/submit"));
+  await tab.the("heading", "Submit a task", { level: 1 }).waitFor();
+  await new Promise((done) => setTimeout(done, 500));
+  assert.equal(await tab.page.evaluate(() => location.hash), "#/submit");
+});
+
 story("tasks join the table, change in it and leave it as that happens", {}, async (tab) => {
   await tab.open(platform, "/tasks?user=watched");
   await tab.sees("No task matches");

@@ -7,7 +7,7 @@ import { number } from "../times.js";
 
 const TYPING = 250;
 
-/** The filters; `onChange(query, {typed})` is told what the address should say from now on. */
+/** The filters; `onChange(query, {typed})` is told what the address should say from now on, until they are stopped. */
 export function filters(onChange) {
   let query = {};
   let timer = 0;
@@ -91,7 +91,7 @@ export function filters(onChange) {
   }
 
   fill(services);
-  return { element, set, setCounts, offer };
+  return { element, set, setCounts, offer, stop: () => clearTimeout(timer) };
 }
 
 /** The statuses that an address names. */

@@ -23,6 +23,8 @@ export function tasksView(route, { live }) {
   let heads = new Map();
   let order = [];
   let next = null;
+  /** Where pages begin that were seen of this listing, by their numbers. */
+  let cursors = new Map();
   let selected = [];
   let fresh = new Set();
   let missed = new Set();
@@ -139,8 +141,14 @@ export function tasksView(route, { live }) {
 
   function turn(by) {
     if (by > 0 && next !== null) go(link(["tasks"], { ...query, cursor: next, page: pageNumber() + 1 }));
-    else if (by < 0 && pageNumber() <= 2) go(link(["tasks"], pageOf({})));
-    else if (by < 0) history.back();
+    else if (by < 0) go(link(["tasks"], pageBefore()));
+  }
+
+  /** The page before, or the first one if it was not seen: whoever follows a link may have begun anywhere. */
+  function pageBefore() {
+    const page = pageNumber() - 1;
+    const cursor = cursors.get(page);
+    return pageOf(cursor ? { cursor, page } : {});
   }
 
   // What the stream brings is put together, and shown at most once a frame.
@@ -212,7 +220,10 @@ export function tasksView(route, { live }) {
   function change(wanted) {
     if (wanted.parts[0] !== "tasks" || wanted.parts.length !== 1) return null;
     const before = query;
+    const listed = JSON.stringify(asked());
     query = wanted.query;
+    if (JSON.stringify(asked()) !== listed) cursors = new Map();
+    cursors.set(pageNumber(), query.cursor);
     filter.set(query);
     if (before.cursor !== query.cursor || before.page !== query.page) scrollTo({ top: 0 });
     follow();
@@ -236,6 +247,7 @@ export function tasksView(route, { live }) {
     stop() {
       reading.abort();
       redraw.stop();
+      filter.stop();
     },
   };
 }
