@@ -31,6 +31,7 @@ story("whoever has no token is asked for one, and then gets what he came for", {
   await tab.sees("The platform does not know this token");
   await logIn(tab, OPERATOR);
   await tab.the("heading", "of-bob", { level: 1 }).waitFor();
+  await tab.until(() => document.activeElement.tagName === "H1");
   await tab.page.reload();
   await tab.the("heading", "of-bob", { level: 1 }).waitFor();
   const kept = await tab.page.evaluate(() => JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }, location.href]));

@@ -224,8 +224,15 @@ story("tasks join the table, change in it and leave it as that happens", {}, asy
   await tab.page.locator("tr .status[data-status=running]").waitFor();
   await platform.ask("POST", "tasks/seen/cancel");
   await tab.page.locator("tr .status[data-status=cancelled]").waitFor();
+  await platform.save("stays", { user: "watched" });
+  await tab.lists(["stays", "seen"]);
   await platform.ask("DELETE", "tasks/seen");
   await tab.page.locator("tr.is-gone").waitFor();
+  await tab.the("checkbox", "Select all tasks on this page").check();
+  await tab.sees("1 task selected");
+  assert.equal(await tab.the("checkbox", "Select all tasks on this page").isChecked(), true);
+  await tab.the("checkbox", "Select all tasks on this page").uncheck();
+  assert.equal(await tab.page.locator("tr.is-gone").count(), 1);
 });
 
 story("tasks that are new are counted once, however often they change", {}, async (tab) => {
@@ -270,6 +277,19 @@ story("many tasks are cancelled and deleted by filter, after it was said how man
   await tab.the("button", "Delete 1 task").click();
   await tab.lists(["bulk-3", "bulk-2", "bulk-0"]);
   assert.equal((await platform.ask("GET", "tasks/bulk-other")).status, "pending");
+});
+
+story("how many tasks there are is read out after another filter was chosen, and only then", {}, async (tab) => {
+  await platform.save("spoken-1", { user: "spoken" });
+  await tab.open(platform, "/tasks?user=spoken");
+  await tab.sees("1 task");
+  await tab.mark("Live");
+  const status = tab.page.locator(".head [role=status]");
+  await platform.save("spoken-2", { user: "spoken" });
+  await tab.sees("2 tasks");
+  assert.equal(await status.textContent(), "");
+  await tab.page.locator(".chip[data-status=failed]").click();
+  await tab.until(() => document.querySelector(".head [role=status]").textContent === "0 tasks");
 });
 
 story("what was counted is what is deleted, and nothing that came since", {}, async (tab) => {

@@ -134,6 +134,22 @@ story("what is held back is seen, let go and held back again on the page", {}, a
   await tab.page.locator(".banner").waitFor({ state: "detached" });
 });
 
+story("what is selected among the facts of a task stays selected", {}, async (tab) => {
+  await tab.open(platform, "/tasks/at-work");
+  const host = tab.page.locator("section[aria-label=Facts] dd").last();
+  await host.locator(".faint", { hasText: "ago" }).waitFor();
+  await host.evaluate((cell) => getSelection().selectAllChildren(cell.querySelector(".said")));
+  await new Promise((done) => setTimeout(done, 2_500));
+  assert.notEqual(await tab.page.evaluate(() => String(getSelection())), "");
+});
+
+story("long lines that are scrolled sideways do not show through their times", {}, async (tab) => {
+  await tab.open(platform, "/tasks/is-running");
+  await tab.logEndsWith("row 79 read");
+  const ground = await tab.page.locator(".log-row").first().evaluate((row) => getComputedStyle(row.querySelector(".log-time")).backgroundColor);
+  assert.notEqual(ground, "rgba(0, 0, 0, 0)");
+});
+
 story("hosts are shown with their plugins, what those may do, and what they run", {}, async (tab) => {
   await tab.open(platform, "/hosts");
   await tab.page.locator(".plugin", { hasText: "csv_profile.wasm" }).first().waitFor();

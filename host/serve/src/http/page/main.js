@@ -168,11 +168,11 @@ function drawBanner() {
   fill(banner, h("div", { class: "banner", role: "status" }, icon("warning"), h("span", {}, "All tasks are paused: what waits does not begin."), button));
 }
 
-async function start() {
+async function start({ isFirst = false } = {}) {
   try {
     await loadSession();
   } catch (problem) {
-    fill(main, h("h1", { class: "unseen", tabindex: -1 }, "task-state"), errorState(problem, start));
+    fill(main, h("h1", { class: "unseen", tabindex: -1 }, "task-state"), errorState(problem, () => start()));
     return;
   }
   view?.stop();
@@ -183,7 +183,7 @@ async function start() {
     return;
   }
   if (isOperator()) pauses.load();
-  show({ isFirst: true });
+  show({ isFirst });
 }
 
 whenUnauthorised(() => logIn("The session has ended."));
@@ -195,4 +195,4 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
   main.scrollIntoView();
 });
-start();
+start({ isFirst: true });

@@ -30,7 +30,7 @@ export function taskTable({ onSelect, label = "Tasks" }) {
   );
 
   function selectAll() {
-    for (const [id, row] of rows) tick(id, row, all.checked);
+    for (const [id, row] of rows) if (!row.box.disabled) tick(id, row, all.checked);
     selection();
   }
 
@@ -38,13 +38,15 @@ export function taskTable({ onSelect, label = "Tasks" }) {
     if (on) selected.add(id);
     else selected.delete(id);
     if (row.box) row.box.checked = on;
-    attribute(row.element, "class", on ? "is-chosen" : null);
+    row.element.classList.toggle("is-chosen", on);
   }
 
   function selection() {
     if (!onSelect) return;
-    all.checked = rows.size > 0 && selected.size === rows.size;
-    all.indeterminate = selected.size > 0 && selected.size < rows.size;
+    // Those that are gone cannot be ticked.
+    const size = [...rows.values()].filter((row) => !row.box.disabled).length;
+    all.checked = size > 0 && selected.size === size;
+    all.indeterminate = selected.size > 0 && selected.size < size;
     onSelect([...selected]);
   }
 

@@ -188,7 +188,7 @@ function factList() {
     Changed: time(null),
     Lasted: h("span"),
     Attempt: h("span"),
-    Host: h("span"),
+    Host: h("span", {}, said(""), h("span", { class: "faint" })),
   };
   const terms = Object.entries(values).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
   const element = h("section", { class: "panel", "aria-label": "Facts" }, h("dl", { class: "panel-body facts" }, terms));
@@ -202,8 +202,9 @@ function factList() {
     show(values.Changed, task.updated_at, whole);
     text(values.Lasted, between(task.created_at, hasEnded(task.status) ? task.updated_at : undefined));
     text(values.Attempt, task.attempt ? number(task.attempt) : task.waiting ? "Waits in the queue" : "–");
-    if (task.host) fill(values.Host, said(task.host), task.host_seen && !hasEnded(task.status) && [" ", h("span", { class: "faint" }, `seen ${between(task.host_seen)} ago`)]);
-    else text(values.Host, "–");
+    const [host, ago] = values.Host.children;
+    text(host, task.host ?? "–");
+    text(ago, task.host && task.host_seen && !hasEnded(task.status) ? ` seen ${between(task.host_seen)} ago` : "");
   }
   return { element, set };
 }

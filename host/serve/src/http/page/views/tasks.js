@@ -35,7 +35,10 @@ export function tasksView(route, { live }) {
 
   const filter = filters((wanted, { typed = false } = {}) => go(link(["tasks"], wanted), { replace: typed }));
   const table = taskTable({ onSelect: (ids) => ((selected = ids), showBulk()) });
-  const count = h("span", { class: "soft", role: "status" });
+  const count = h("span", { class: "soft" });
+  // It is read out after another filter was chosen, and not whenever it changes.
+  const said = h("span", { class: "unseen", role: "status" });
+  let isToBeSaid = false;
   const newer = h("button", { class: "button small", type: "button", hidden: true, on: { click: () => (isFirst() ? load() : go(link(["tasks"], pageOf({})))) } });
   const chosen = h("span");
   const bulkBar = h("div", { class: "bulk" });
@@ -51,7 +54,7 @@ export function tasksView(route, { live }) {
     h(
       "div",
       { class: "head" },
-      h("div", { class: "head-title" }, h("h1", { tabindex: -1 }, "Tasks"), count, newer),
+      h("div", { class: "head-title" }, h("h1", { tabindex: -1 }, "Tasks"), count, said, newer),
       h("a", { class: "button primary", href: link(["submit"]) }, icon("submit"), "Submit a task"),
     ),
     h("div", { class: "panel" }, filter.element, bulkBar, content, pages),
@@ -92,6 +95,8 @@ export function tasksView(route, { live }) {
       matching = statuses.length > 0 ? statuses.reduce((sum, status) => sum + (ofAll[status] ?? 0), 0) : (all ?? total(ofAll));
       showBulk();
       text(count, counted(matching, "task"));
+      if (isToBeSaid) text(said, count.textContent);
+      isToBeSaid = false;
       text(place, `Page ${number(pageNumber())} of about ${number(Math.max(pageNumber(), Math.ceil(matching / LIMIT)))}`);
     } catch {
       // The table says what is wrong, if anything is.
@@ -222,7 +227,10 @@ export function tasksView(route, { live }) {
     const before = query;
     const listed = JSON.stringify(asked());
     query = wanted.query;
-    if (JSON.stringify(asked()) !== listed) cursors = new Map();
+    if (JSON.stringify(asked()) !== listed) {
+      cursors = new Map();
+      isToBeSaid = streamOf !== null;
+    }
     cursors.set(pageNumber(), query.cursor);
     filter.set(query);
     if (before.cursor !== query.cursor || before.page !== query.page) scrollTo({ top: 0 });
