@@ -18,9 +18,9 @@ const UNSEEN = 60_000;
 /**
  * Follows the stream at `address()` until it is stopped.
  *
- * `on` holds what to do with the data of each kind of event. `onState` is told `{state, until, problem}`: "connecting",
- * "live", "waiting" (until when), "ended" (all has been told: an event came whose name is among `last`), "refused" (with
- * the problem).
+ * `on` holds what to do with the data of each kind of event. A `hello` that is not the first is told as a `reset`: what was
+ * read before it may be out of date. `onState` is told `{state, until, problem}`: "connecting", "live", "waiting" (until
+ * when), "ended" (all has been told: an event came whose name is among `last`), "refused" (with the problem).
  */
 export class Live {
   #address;
@@ -29,6 +29,7 @@ export class Live {
   #last;
   #lastId = "";
   #failures = 0;
+  #isGreeted = false;
   #retry = FIRST_WAIT;
   #timer = 0;
   #aborter = null;
@@ -109,6 +110,12 @@ export class Live {
     this.#onState({ state: "waiting", until: Date.now() + wait });
   }
 
+  #kindOf({ name }) {
+    const kind = name === "hello" && this.#isGreeted ? "reset" : name;
+    if (name === "hello") this.#isGreeted = true;
+    return kind;
+  }
+
   /** Reads a stream to its end. True if it has told all that there will ever be. */
   async #read(body, aborter) {
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
@@ -127,7 +134,7 @@ export class Live {
           if (event.name === "bye") return false;
           // A handler that fails is a defect of this page: it is shown in the console, and what follows is still told.
           try {
-            this.#on[event.name]?.(JSON.parse(event.data));
+            this.#on[this.#kindOf(event)]?.(JSON.parse(event.data));
           } catch (error) {
             console.error(error);
           }

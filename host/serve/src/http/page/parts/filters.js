@@ -1,6 +1,6 @@
 // What a listing is narrowed down by: a text in the id, a service, a user, statuses, and the order.
 
-import { attribute, fill, h, keyed, text } from "../dom.js";
+import { attribute, h, keyed, text } from "../dom.js";
 import { icon } from "../icons.js";
 import { nameOf, STATUSES } from "../statuses.js";
 import { number } from "../times.js";
@@ -90,7 +90,6 @@ export function filters(onChange) {
     keyed(users, [...names].slice(0, 100), option);
   }
 
-  fill(services);
   return { element, set, setCounts, offer, stop: () => clearTimeout(timer) };
 }
 

@@ -4,7 +4,7 @@
 import { attribute, eachFrame, h, text } from "../dom.js";
 import { fine } from "../times.js";
 
-export const ROW = 20;
+const ROW = 20;
 
 /** Rows beyond the edges, so that fast scrolling shows none that are empty. */
 const SPARE = 8;

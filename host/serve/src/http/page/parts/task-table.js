@@ -6,23 +6,23 @@ import { short, show, time } from "../times.js";
 import { progressBar } from "./progress.js";
 import { setStatus, statusBadge } from "./status.js";
 
-/** A table; `onSelect(ids)` is told which tasks are ticked. Without it there is nothing to tick. */
-export function taskTable({ onSelect, label = "Tasks" }) {
+/** A table; `onSelect(ids)` is told which tasks are ticked. */
+export function taskTable({ onSelect }) {
   const selected = new Set();
   const rows = new Map();
   const body = h("tbody");
-  const all = onSelect && h("input", { type: "checkbox", "aria-label": "Select all tasks on this page", on: { change: selectAll } });
+  const all = h("input", { type: "checkbox", "aria-label": "Select all tasks on this page", on: { change: selectAll } });
   const heads = ["Task", "Service", "User", "Status", "Progress", "Priority", "Created", "Updated"];
   const element = h(
     "table",
-    { class: "tasks", "aria-label": label },
+    { class: "tasks", "aria-label": "Tasks" },
     h(
       "thead",
       {},
       h(
         "tr",
         {},
-        all && h("th", { class: "tick", scope: "col" }, all),
+        h("th", { class: "tick", scope: "col" }, all),
         heads.map((name) => h("th", { scope: "col", class: isWide(name) ? "wide-only" : null }, name)),
       ),
     ),
@@ -37,12 +37,11 @@ export function taskTable({ onSelect, label = "Tasks" }) {
   function tick(id, row, on) {
     if (on) selected.add(id);
     else selected.delete(id);
-    if (row.box) row.box.checked = on;
+    row.box.checked = on;
     row.element.classList.toggle("is-chosen", on);
   }
 
   function selection() {
-    if (!onSelect) return;
     // Those that are gone cannot be ticked.
     const size = [...rows.values()].filter((row) => !row.box.disabled).length;
     all.checked = size > 0 && selected.size === size;
@@ -52,7 +51,7 @@ export function taskTable({ onSelect, label = "Tasks" }) {
 
   function make(head) {
     const id = head.task_id;
-    const box = onSelect && h("input", { type: "checkbox", "aria-label": `Select task ${id}` });
+    const box = h("input", { type: "checkbox", "aria-label": `Select task ${id}` });
     const under = h("span", { class: "under narrow-only said" }, `${head.service} · ${head.user_id}`);
     const badge = statusBadge(head.status);
     const bar = progressBar({ small: true });
@@ -62,7 +61,7 @@ export function taskTable({ onSelect, label = "Tasks" }) {
     const row = h(
       "tr",
       {},
-      box && h("td", { class: "tick" }, box),
+      h("td", { class: "tick" }, box),
       h("th", { class: "id", scope: "row" }, h("a", { href: taskLink(id), class: "said" }, id), under),
       h("td", { class: "owner wide-only" }, said(head.service)),
       h("td", { class: "owner wide-only" }, said(head.user_id)),
@@ -73,7 +72,7 @@ export function taskTable({ onSelect, label = "Tasks" }) {
       h("td", { class: "wide-only" }, updated),
     );
     const parts = { element: row, box, badge, bar, priority, updated, changed };
-    box?.addEventListener("change", () => {
+    box.addEventListener("change", () => {
       tick(id, parts, box.checked);
       selection();
     });
@@ -113,7 +112,7 @@ export function taskTable({ onSelect, label = "Tasks" }) {
     const row = rows.get(id);
     if (!row) return;
     tick(id, row, false);
-    if (row.box) row.box.disabled = true;
+    row.box.disabled = true;
     row.element.classList.add("is-gone");
     selection();
   }
@@ -131,7 +130,7 @@ export function taskTable({ onSelect, label = "Tasks" }) {
     links[to]?.focus();
   }
 
-  return { element, set, markNew, markGone, clearSelection, move, has: (id) => rows.has(id) };
+  return { element, set, markNew, markGone, clearSelection, move };
 }
 
 const isWide = (name) => ["Service", "User", "Progress", "Priority", "Created", "Updated"].includes(name);

@@ -41,10 +41,8 @@ export function hostsView(route, { live }) {
     }
   }
 
-  let isFirstHello = true;
   live(() => address("events").href, {
     on: {
-      hello: () => (isFirstHello ? (isFirstHello = false) : load()),
       reset: load,
       overview: () => Date.now() - readAt >= REST && load(),
     },

@@ -69,10 +69,8 @@ export function overviewView(route, { live, pauses }) {
     }
   }
 
-  let isFirstHello = true;
   live(() => address("events").href, {
     on: {
-      hello: () => (isFirstHello ? (isFirstHello = false) : load()),
       reset: load,
       overview: set,
     },

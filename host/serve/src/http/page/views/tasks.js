@@ -207,10 +207,8 @@ export function tasksView(route, { live }) {
     if (wanted === streamOf) return;
     stream?.stop();
     streamOf = wanted;
-    let isFirstHello = true;
     stream = live(() => wanted, {
       on: {
-        hello: () => (isFirstHello ? (isFirstHello = false) : load()),
         reset: () => load(),
         task: changed,
         gone: left,
