@@ -1,7 +1,7 @@
 //! A page of heads: the beginnings of records, and what is beside them.
 
 use super::covers;
-use super::page::{MAX_PASSED, MAX_READ, ahead};
+use super::page::{MAX_PASSED, MAX_READ, ahead, shows_all};
 use crate::record::{Head, OPENING_END_BYTES, Progress, TaskRecord, Unreadable};
 use crate::store::redis::RedisStore;
 use crate::store::redis::keys;
@@ -22,7 +22,7 @@ impl RedisStore {
         let (mut page, mut passed, mut last_seen) = (HeadPage::default(), 0, None);
         while ahead.peek().is_some() {
             // No more than there is room for, unless some are likely to be left out.
-            let shows_all = query.statuses.is_empty() && query.owners == Owners::ANY;
+            let shows_all = shows_all(query);
             let room = if shows_all { query.limit - page.heads.len() } else { MAX_READ };
             let step: Vec<&str> = ahead.by_ref().take(room.min(MAX_READ)).collect();
             for (at, (id, head)) in step.iter().zip(self.heads_of(&step).await?).enumerate() {

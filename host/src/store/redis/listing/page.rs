@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::iter::Peekable;
 
+use futures_util::{StreamExt as _, stream};
+
 use super::covers;
 use super::names::Names;
 use crate::record::{Opening, TaskRecord, Unreadable, compare_ids};
@@ -129,33 +131,52 @@ impl RedisStore {
         let mut ahead = ahead(&ids, query);
         let page = Page::default();
         let mut filling = Filling { query, page, bytes: 0, passed: 0, last_seen: None };
-        let shows_all = query.statuses.is_empty() && query.owners == Owners::ANY;
+        let shows_all = shows_all(query);
         while ahead.peek().is_some() {
-            // Of those that are read at once, no more than there is room for.
-            let most = if shows_all { MAX_READ.min(filling.room()) } else { MAX_READ };
-            let step: Vec<&str> = ahead.by_ref().take(most).collect();
-            let mut looks =
-                if shows_all { self.read_at_once(&step).await? } else { self.look_at(query, &step).await? };
-            let mut at = 0;
-            while at < step.len() {
-                let (end, wanted) = choose(&mut filling, &step, &looks, at);
-                if end == at {
-                    // The next record does not fit.
-                    return Ok(filling.ended());
-                }
-                for (id, text) in self.texts(&step, &mut looks, wanted).await? {
-                    // One that is empty has expired, or was deleted, since it was looked at.
-                    if !text.is_empty() {
-                        filling.show(id, TaskRecord::decode(&text, self.clock.zone()), text.len());
-                    }
-                }
-                at = end;
-                if (at < step.len() || ahead.peek().is_some()) && filling.has_seen_enough() {
+            // Of those that are all read, no more than there is room for.
+            let most = if shows_all { filling.room() } else { MAX_READ };
+            let ids: Vec<&str> = ahead.by_ref().take(most).collect();
+            // While one step is decoded, the server reads the next.
+            let looks: Vec<_> = ids.chunks(MAX_READ).map(|step| self.look_at(query, step)).collect();
+            let mut looks = stream::iter(looks).buffered(2);
+            for (number, step) in ids.chunks(MAX_READ).enumerate() {
+                let Some(looks) = looks.next().await else { break };
+                let is_last = ids.len() <= (number + 1) * MAX_READ && ahead.peek().is_none();
+                if self.fill(&mut filling, step, looks?, is_last).await? {
                     return Ok(filling.ended());
                 }
             }
         }
         Ok(filling.page)
+    }
+
+    /// Puts what a step shows on the page. True if the page ends there, and others follow.
+    async fn fill<'a>(
+        &self,
+        filling: &mut Filling<'a>,
+        step: &[&'a str],
+        mut looks: Vec<Look>,
+        is_last: bool,
+    ) -> Result<bool> {
+        let mut at = 0;
+        while at < step.len() {
+            let (end, wanted) = choose(filling, step, &looks, at);
+            if end == at {
+                // The next record does not fit.
+                return Ok(true);
+            }
+            for (id, text) in self.texts(step, &mut looks, wanted).await? {
+                // One that is empty has expired, or was deleted, since it was looked at.
+                if !text.is_empty() {
+                    filling.show(id, TaskRecord::decode(&text, self.clock.zone()), text.len());
+                }
+            }
+            at = end;
+            if !(is_last && at == step.len()) && filling.has_seen_enough() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The records at these positions of a step, each with its id, in their order.
@@ -205,8 +226,12 @@ impl RedisStore {
         sizes.await
     }
 
-    /// What can be said of records before they are read whole: their size, owner and status.
+    /// What can be said of records before they are read whole: their size, owner and status. Where all are to be shown,
+    /// those that are short are read.
     async fn look_at(&self, query: &Query, ids: &[&str]) -> Result<Vec<Look>> {
+        if shows_all(query) {
+            return self.read_at_once(ids).await;
+        }
         let sizes = self.sizes(ids).await?;
         let mut openings = self.read_openings(ids).await?;
         if !query.statuses.is_empty() {
@@ -228,6 +253,11 @@ impl RedisStore {
         };
         Ok(ids.iter().zip(sizes).zip(openings).map(look).collect())
     }
+}
+
+/// Whether all of a scope is to be shown.
+pub(super) fn shows_all(query: &Query) -> bool {
+    query.statuses.is_empty() && query.owners == Owners::ANY
 }
 
 fn of_another_type(id: &str) -> Look {
