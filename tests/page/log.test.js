@@ -131,8 +131,11 @@ story("a log is read by keys alone", {}, async (tab) => {
   assert.equal(await tab.page.locator(".log-line pre").textContent(), "line 98");
   await tab.page.keyboard.press("Home");
   await tab.until(() => document.querySelector(".log-line pre").textContent === "line 0");
-  const active = await tab.page.locator(".log-window").getAttribute("aria-activedescendant");
-  assert.equal(await tab.page.locator(`#${active} .log-text`).textContent(), "line 0");
+  // The rows follow in the next frame.
+  await tab.until(() => {
+    const active = document.querySelector(".log-window").getAttribute("aria-activedescendant");
+    return document.querySelector(`#${active} .log-text`)?.textContent === "line 0";
+  });
 });
 
 story("a page that has lost its platform says so, and misses nothing once it is back", { expects: /ERR_|Failed to load/ }, async (tab) => {
