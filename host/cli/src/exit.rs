@@ -71,6 +71,7 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
         return Some(of_registry_error(error));
     }
     if let Some(ServeError::Plugins(failed)) = cause.downcast_ref::<ServeError>() {
+        // What has to be mended first counts: a start anew does not help while one of them cannot be used at all.
         return failed.iter().map(|failed| of_component_error(&failed.error)).min_by_key(|exit| *exit as u8);
     }
     if cause.is::<BuildFailed>() {

@@ -37,7 +37,7 @@ fn health(redis: &str) -> Json {
 pub(super) async fn readyz(State(shared): State<Shared>) -> Response {
     let state = shared.readiness.get();
     let answers = shared.store_answers().await;
-    // What did not load after a start has left what was there before in its place.
+    // What did not load after a start has left in its place what was there before, as far as there was something.
     let is_ready = answers && !state.is_draining;
     let missing = state.missing.iter().map(|component| Json::text(component.to_string())).collect();
     let body = Json::object([

@@ -1,4 +1,4 @@
-//! The token that a caller of `/tasks/*` has to show.
+//! A token that callers show, and the ways in which they show it.
 
 use std::fmt;
 use std::io;

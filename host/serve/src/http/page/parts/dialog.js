@@ -39,7 +39,8 @@ function isAround(dialog, { target, clientX, clientY }) {
 
 /**
  * Asks whether to do something, and does it: `work` runs while the dialog is open, so that an error is seen beside what
- * was asked; until it has ended the dialog cannot be closed. If `typed` is given, it has to be typed first. Resolves to what `work` gave, or to nothing.
+ * was asked; until it has ended the dialog cannot be closed. If `typed` is given, it has to be typed first. Resolves to
+ * what `work` gave, or to nothing.
  */
 export async function confirm({ title, body = [], action, danger = false, typed = null, work }) {
   let done;
