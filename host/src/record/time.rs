@@ -137,12 +137,28 @@ impl Timestamp {
     /// The same instant as `isoformat()` spells it: six digits of fraction, or none when they are zero, and a numeric
     /// offset.
     pub fn to_isoformat(&self) -> Self {
-        Self::spell(self.micros, self.offset).unwrap_or_else(|| self.clone())
+        let is_spelled_so = is_isoformat(&self.text);
+        let anew = if is_spelled_so { None } else { Self::spell(self.micros, self.offset) };
+        anew.unwrap_or_else(|| self.clone())
     }
 }
 
 fn not_a_time(text: &str) -> InvalidValue {
     InvalidValue::new("timestamp", text, "it is not an ISO 8601 date and time with an offset of hours and minutes")
+}
+
+/// Whether a time that was read is spelled as `isoformat()` spells it.
+fn is_isoformat(text: &str) -> bool {
+    let Some((time, offset)) = text.len().checked_sub(6).and_then(|end| text.split_at_checked(end)) else {
+        return false;
+    };
+    let has_usual_fraction = match time.split_at_checked(19) {
+        Some((_, "")) => true,
+        Some((_, fraction)) => fraction.len() == 7 && fraction.starts_with('.') && fraction != ".000000",
+        None => false,
+    };
+    let has_usual_offset = matches!(offset.as_bytes(), [b'+' | b'-', _, _, b':', _, _]) && offset != "-00:00";
+    time.as_bytes().get(10) == Some(&b'T') && has_usual_fraction && has_usual_offset
 }
 
 /// A date and time as it is spelled.
@@ -206,7 +222,10 @@ impl IsoTime {
 fn digits(rest: &mut &str, width: usize) -> Option<i16> {
     let (number, after) = rest.split_at_checked(width)?;
     *rest = after;
-    number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())?
+    number.bytes().try_fold(0_i16, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| i16::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// Takes one of these characters off the beginning of a text.
@@ -220,7 +239,8 @@ fn one_of(rest: &mut &str, wanted: &str) -> Option<char> {
 fn fraction(rest: &mut &str) -> Option<i32> {
     let (digits, after) = rest.split_at(rest.bytes().take_while(u8::is_ascii_digit).count());
     *rest = after;
-    format!("{:0<6}", &digits[..digits.len().min(6)]).parse().ok().filter(|_| !digits.is_empty())
+    let micros: i32 = digits.get(..6).unwrap_or(digits).parse().ok()?;
+    Some(micros * 10_i32.pow(6_u32.saturating_sub(digits.len() as u32)))
 }
 
 /// The microseconds in a number of seconds or milliseconds since the Unix epoch.
@@ -337,6 +357,15 @@ mod tests {
             ("2025-11-16T17:00:16.515926-08:00", "2025-11-16T17:00:16.515926-08:00"),
             ("1969-12-31T23:59:59.999999+00:00", "1969-12-31T23:59:59.999999+00:00"),
             ("2025-11-17_10:00:16,5\u{2212}0930", "2025-11-17T10:00:16.500000-09:30"),
+            // Nearly as they are to be.
+            ("2025-11-17T10:00:16.000000+09:00", "2025-11-17T10:00:16+09:00"),
+            ("2025-11-17T10:00:16.515926-00:00", "2025-11-17T10:00:16.515926+00:00"),
+            ("2025-11-17T10:00:16,515926+09:00", "2025-11-17T10:00:16.515926+09:00"),
+            ("2025-11-17 10:00:16.515926+09:00", "2025-11-17T10:00:16.515926+09:00"),
+            ("2025-11-17T10:00:16.51592+09:00", "2025-11-17T10:00:16.515920+09:00"),
+            ("2025-11-17T10:00:16.5159260+09:00", "2025-11-17T10:00:16.515926+09:00"),
+            ("2025-11-17T10:00:16.5159261+0900", "2025-11-17T10:00:16.515926+09:00"),
+            ("2025-11-17T10:00:16.51592612Z", "2025-11-17T10:00:16.515926+00:00"),
             // Seoul was 8 h 27 min 52 s east of Greenwich, and no reader takes seconds in an offset.
             ("1905-01-01T00:00:00", "1904-12-31T23:59:08+08:27"),
         ] {

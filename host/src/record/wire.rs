@@ -4,6 +4,7 @@
 //! a host needs. Writing it again therefore leaves alone what nobody has set: spellings of numbers and times, the order
 //! of keys, escapes, and fields that this version does not know.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -93,7 +94,8 @@ impl TaskRecord {
     /// [`Unreadable`] if the text is not a JSON object with the fields that a record needs, or one of them has a value of
     /// another type.
     pub fn decode(text: &[u8], zone: &TimeZone) -> Result<Self, Unreadable> {
-        let mut fields: Fields = serde_json::from_slice(text).map_err(Unreadable::new)?;
+        let text = std::str::from_utf8(text).map_err(Unreadable::new)?;
+        let mut fields: Fields = serde_json::from_str(text).map_err(Unreadable::new)?;
         let mut required =
             |name: &str| fields.take(name).ok_or_else(|| Unreadable(format!("the field \"{name}\" is missing")));
         let task_id = required("task_id")?;
@@ -101,7 +103,7 @@ impl TaskRecord {
         let user_id = required("user_id")?;
         let status = required("status")?;
         let mut time = |name: &str| match fields.take(name) {
-            Some(raw) => time(name, &raw, zone).map(|at| (raw, at)),
+            Some(raw) => time(name, raw, zone).map(|at| (raw.to_owned(), at)),
             None => {
                 let now = SystemClock::new(zone.clone()).now();
                 Ok((quote(now.as_str()), now))
@@ -109,7 +111,7 @@ impl TaskRecord {
         };
         let (raw_created_at, created_at) = time("created_at")?;
         let (_, updated_at) = time("updated_at")?;
-        let mut optional = |name: &str, default: &str| fields.take(name).unwrap_or_else(|| default.to_owned());
+        let mut optional = |name: &str, default| fields.take(name).unwrap_or(default);
         let parameters = optional("parameters", "{}");
         let active_jobs = optional("active_jobs", "[]");
         let logs = optional("logs", "[]");
@@ -119,30 +121,30 @@ impl TaskRecord {
         if !parameters.starts_with('{') {
             return Err(mistyped("parameters", "an object"));
         }
-        strings("active_jobs", &active_jobs)?;
-        let logs = strings("logs", &logs)?;
+        strings("active_jobs", active_jobs)?;
+        let logs = strings("logs", logs)?;
         if !result.starts_with('{') {
             return Err(mistyped("result", "an object"));
         }
-        let mut result: Fields = serde_json::from_str(&result).map_err(Unreadable::new)?;
+        let mut result: Fields = serde_json::from_str(result).map_err(Unreadable::new)?;
         Ok(Self {
-            task_id: string("task_id", &task_id)?,
-            service: string("service", &service)?,
-            user_id: string("user_id", &user_id)?,
-            status: string("status", &status)?.parse().map_err(Unreadable::new)?,
-            priority: string("priority", &priority)?.parse().map_err(Unreadable::new)?,
+            task_id: string("task_id", task_id)?.into_owned(),
+            service: string("service", service)?.into_owned(),
+            user_id: string("user_id", user_id)?.into_owned(),
+            status: string("status", status)?.parse().map_err(Unreadable::new)?,
+            priority: string("priority", priority)?.parse().map_err(Unreadable::new)?,
             raw: Raw {
-                task_id,
-                service,
-                user_id,
-                parameters,
-                active_jobs,
+                task_id: task_id.to_owned(),
+                service: service.to_owned(),
+                user_id: user_id.to_owned(),
+                parameters: parameters.to_owned(),
+                active_jobs: active_jobs.to_owned(),
                 created_at: raw_created_at,
                 // The next change replaces it in any case: a number has its usual width from here on.
                 updated_at: quote(updated_at.as_str()),
                 logs: logs.join(","),
-                pod_status: result.take_text("pod_status")?,
-                launcher_output: result.take_text("launcher_output")?,
+                pod_status: result.take_text("pod_status")?.to_owned(),
+                launcher_output: result.take_text("launcher_output")?.to_owned(),
                 result_rest: result.rest(),
                 rest: fields.rest(),
             },
@@ -214,6 +216,29 @@ impl TaskRecord {
         let result = raw.pod_status.len() + raw.launcher_output.len() + raw.result_rest.len();
         let lists = raw.parameters.len() + raw.active_jobs.len() + raw.logs.len();
         identity + result + lists + raw.created_at.len() + raw.updated_at.len() + raw.rest.len() + FIELD_NAME_BYTES
+    }
+
+    /// The record with the fields that the Python package knows and no others, in the order of the wire and in one
+    /// spelling, as its frontend shows a task: times as `isoformat()` spells them, strings with no more escapes than JSON
+    /// asks for. The parameters stay as they are.
+    pub fn respelled(&self) -> String {
+        let raw = &self.raw;
+        let [created_at, updated_at] = [&self.created_at, &self.updated_at].map(Timestamp::to_isoformat);
+        let jobs = if raw.active_jobs == "[]" { "[]".to_owned() } else { quote_all(&self.active_jobs()) };
+        let mut text = String::with_capacity(self.encoded_length());
+        let mut put = |parts: &[&str]| parts.iter().for_each(|part| text.push_str(part));
+        put(&["{\"task_id\":", &plain(&raw.task_id), ",\"service\":", &plain(&raw.service)]);
+        put(&[",\"user_id\":", &plain(&raw.user_id), ",\"status\":\"", self.status.as_str()]);
+        put(&["\",\"parameters\":", &raw.parameters, ",\"active_jobs\":", &jobs]);
+        put(&[",\"created_at\":\"", created_at.as_str(), "\",\"updated_at\":\"", updated_at.as_str(), "\",\"logs\":"]);
+        match is_plain(&raw.logs) {
+            true => put(&["[", &raw.logs, "]"]),
+            false => put(&[&quote_all(&self.logs())]),
+        }
+        put(&[",\"result\":{\"pod_status\":", &plain(&raw.pod_status)]);
+        put(&[",\"launcher_output\":", &plain(&raw.launcher_output)]);
+        put(&["},\"priority\":\"", self.priority.as_str(), "\"}"]);
+        text
     }
 
     /// Reads a record, but for its log entries, from how its text begins and ends. None unless it is spelled as
@@ -367,6 +392,9 @@ pub(super) const LOG_FIELD: &str = ",\"logs\":[";
 /// Bytes of the names of all fields and what stands between them, at most.
 const FIELD_NAME_BYTES: usize = 256;
 
+/// How many fields a record has.
+const FIELDS: usize = 11;
+
 /// How many beginnings of a log are tried before a record is read whole.
 const MAX_LOG_OPENINGS: usize = 8;
 
@@ -392,12 +420,30 @@ fn quote_all(texts: &[String]) -> String {
     serde_json::to_string(texts).unwrap_or_else(|_| "[]".to_owned())
 }
 
+/// Whether the strings in a piece of JSON are all in their plain spelling for certain.
+fn is_plain(raw: &str) -> bool {
+    !raw.contains('\\')
+}
+
+/// The same string, or null, in its plain spelling.
+fn plain(raw: &str) -> Cow<'_, str> {
+    match is_plain(raw) {
+        true => Cow::Borrowed(raw),
+        // Checked when the record was read.
+        false => Cow::Owned(serde_json::from_str(raw).map_or_else(|_| raw.to_owned(), |Text(text)| quote(&text))),
+    }
+}
+
 fn mistyped(name: &str, expected: &str) -> Unreadable {
     Unreadable(format!("the field \"{name}\" is not {expected}"))
 }
 
-fn string(name: &str, raw: &str) -> Result<String, Unreadable> {
-    serde_json::from_str(raw).map_err(|_| mistyped(name, "a string"))
+fn string<'a>(name: &str, raw: &'a str) -> Result<Cow<'a, str>, Unreadable> {
+    let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    match inner.filter(|inner| is_plain(inner)) {
+        Some(inner) => Ok(Cow::Borrowed(inner)),
+        None => serde_json::from_str(raw).map(|Text(text)| text).map_err(|_| mistyped(name, "a string")),
+    }
 }
 
 /// A time: a string, or a number of seconds or milliseconds.
@@ -413,6 +459,9 @@ fn time(name: &str, raw: &str, zone: &TimeZone) -> Result<Timestamp, Unreadable>
 /// The raw texts of an array of strings.
 fn strings<'a>(name: &str, raw: &'a str) -> Result<Vec<&'a str>, Unreadable> {
     let mistyped = || mistyped(name, "an array of strings");
+    if raw == "[]" {
+        return Ok(Vec::new());
+    }
     let items: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| mistyped())?;
     // Of a string only its escapes can be wrong by now.
     let readable =
@@ -426,25 +475,30 @@ fn read_strings(raw: &str) -> Vec<String> {
     serde_json::from_str(raw).unwrap_or_default()
 }
 
-/// The fields of a JSON object in the order in which they came. Of one that is given twice the last counts.
-struct Fields(Vec<(String, Box<RawValue>)>);
+/// A string of JSON. It is copied only if there is an escape in it.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Fields {
+/// The fields of a JSON object in the order in which they came, each with its raw text. Of one that is given twice the
+/// last counts.
+struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Collect;
         impl<'de> Visitor<'de> for Collect {
-            type Value = Fields;
+            type Value = Fields<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a task record, which is a JSON object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut fields: Vec<(String, Box<RawValue>)> = Vec::new();
-                while let Some((name, value)) = map.next_entry()? {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::with_capacity(FIELDS);
+                while let Some((Text(name), value)) = map.next_entry::<Text<'de>, &RawValue>()? {
                     match fields.iter_mut().find(|(earlier, _)| *earlier == name) {
-                        Some(earlier) => earlier.1 = value,
-                        None => fields.push((name, value)),
+                        Some(earlier) => earlier.1 = value.get(),
+                        None => fields.push((name, value.get())),
                     }
                 }
                 Ok(Fields(fields))
@@ -454,17 +508,19 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     /// Takes out the raw text of a field.
-    fn take(&mut self, name: &str) -> Option<String> {
+    fn take(&mut self, name: &str) -> Option<&'a str> {
         let at = self.0.iter().position(|(known, _)| known == name)?;
-        Some(self.0.remove(at).1.get().to_owned())
+        Some(self.0.remove(at).1)
     }
 
     /// Takes out the raw text of a field that may be a string or null.
-    fn take_text(&mut self, name: &str) -> Result<String, Unreadable> {
-        let raw = self.take(name).unwrap_or_else(|| "null".to_owned());
-        serde_json::from_str::<Option<String>>(&raw).map_err(|_| mistyped(name, "a string or null"))?;
+    fn take_text(&mut self, name: &str) -> Result<&'a str, Unreadable> {
+        let raw = self.take(name).unwrap_or("null");
+        if raw != "null" {
+            string(name, raw).map_err(|_| mistyped(name, "a string or null"))?;
+        }
         Ok(raw)
     }
 

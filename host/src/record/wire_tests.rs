@@ -145,6 +145,19 @@ fn times_may_be_numbers() {
 }
 
 #[test]
+fn a_record_is_respelled_with_the_fields_that_are_known() {
+    for (name, wire) in vectors("records") {
+        assert_eq!(decode(&wire).unwrap().respelled(), wire, "{name}");
+    }
+    let wire = r#" {"other":1,"task_id":"a\/b","service":"s\n\"","user_id":"\uc568","status":"running","parameters":{"a": 1.0},
+        "active_jobs":["x", "y\u0020z"],"created_at":1763341216,"updated_at":"2025-11-17 10:00:16,5Z","priority":"high",
+        "logs":["a" , "b\u0041"],"result":{"extra":[],"launcher_output":"\ud83d\ude00"}} "#;
+    let respelled = r#"{"task_id":"a/b","service":"s\n\"","user_id":"앨","status":"running","parameters":{"a": 1.0},"active_jobs":["x","y z"],"created_at":"2025-11-17T01:00:16+00:00","updated_at":"2025-11-17T10:00:16.500000+00:00","logs":["a","bA"],"result":{"pod_status":null,"launcher_output":"😀"},"priority":"high"}"#;
+    assert_eq!(decode(wire).unwrap().respelled(), respelled);
+    assert_eq!(decode(respelled).unwrap().respelled(), respelled);
+}
+
+#[test]
 fn of_a_field_given_twice_the_last_counts() {
     let wire = vectors("records")[0].1.replacen("{\"task_id\"", "{\"status\":\"failed\",\"task_id\"", 1);
     assert_eq!(decode(&wire).unwrap().status(), Status::Pending);

@@ -10,7 +10,12 @@ use super::problem::Problem;
 
 /// An answer with a document.
 pub(super) fn json(status: StatusCode, body: &Json) -> Response {
-    let mut response = Response::new(Body::from(body.encode()));
+    written(status, body.encode())
+}
+
+/// An answer with a document that is written down already.
+pub(super) fn written(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
@@ -19,12 +24,7 @@ pub(super) fn json(status: StatusCode, body: &Json) -> Response {
 /// An answer with a document of the platform's own interface.
 pub(crate) fn document(status: StatusCode, body: &impl serde::Serialize) -> Response {
     match serde_json::to_vec(body) {
-        Ok(body) => {
-            let mut response = Response::new(Body::from(body));
-            *response.status_mut() = status;
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response
-        }
+        Ok(body) => written(status, body),
         Err(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, line(error)).into_response(),
     }
 }

@@ -146,8 +146,12 @@ pub(super) const SWEEP_TURN: &str = "task-state:sweep";
 
 /// The id of the task whose record a key holds. None for keys that hold no record.
 pub(super) fn id_of_record(key: &str) -> Option<&str> {
-    let id = key.strip_prefix(TASK)?;
-    (key != SEQUENCE && !id.is_empty() && !id.ends_with(":metadata")).then_some(id)
+    key.strip_prefix(TASK).filter(|id| has_record(id))
+}
+
+/// Whether the key of a record with this id would be no other key of ours.
+pub(super) fn has_record(id: &str) -> bool {
+    !id.is_empty() && !id.ends_with(":metadata") && SEQUENCE.strip_prefix(TASK) != Some(id)
 }
 
 /// The id of the task that a key is of: that of its record, or of what is remembered beside it.

@@ -4,9 +4,9 @@
 //! How the answers differ from the frontend's is told in the guide, `host/serve/README.md`.
 
 mod bulk;
+mod listing;
 mod operators;
 mod route;
-mod told;
 mod users;
 
 use axum::body::Body;
@@ -19,8 +19,8 @@ use http::{HeaderValue, Request, StatusCode};
 use task_state_host::store::{Error, Owners, Query, Scope};
 
 use self::bulk::Bulk;
+use self::listing::Listing;
 use self::route::{Action, Found, PREFIX, find, unescaped, values};
-use self::told::Listing;
 use super::answer::{detail, json};
 use super::json::Json;
 use super::state::STORE_AWAY;

@@ -7,9 +7,8 @@ use task_state_host::record::{Change, Draft, InvalidValue, JsonObject, Service, 
 use task_state_host::store::{Access, Error, Owners, Precondition, Result};
 
 use super::bulk::{clean, is_ending, note, stop};
-use super::told::Told;
 use super::{Asked, failed, invalid, not_found, unbroken};
-use crate::http::answer::{detail, document, json, line, short};
+use crate::http::answer::{detail, json, line, short, written};
 use crate::http::ending::Task;
 use crate::http::json::Json;
 
@@ -154,12 +153,5 @@ async fn create(dispatcher: &Dispatcher, service: Service, user: UserId, paramet
 }
 
 fn shown(record: &TaskRecord) -> Response {
-    #[derive(serde::Serialize)]
-    struct One<'r> {
-        task: Told<'r>,
-    }
-    match Told::of(record) {
-        Some(task) => document(StatusCode::OK, &One { task }),
-        None => detail(StatusCode::INTERNAL_SERVER_ERROR, "The record of the task cannot be read"),
-    }
+    written(StatusCode::OK, format!("{{\"task\":{}}}", record.respelled()))
 }

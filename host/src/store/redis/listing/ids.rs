@@ -114,8 +114,7 @@ impl RedisStore {
 
 /// Ids of tasks, each once, in the order of a listing.
 fn in_order(mut ids: Vec<&str>) -> Names {
-    // A record's key may be another one of ours, such as the sequence.
-    ids.retain(|id| keys::id_of_record(&keys::record(id)).is_some());
+    ids.retain(|id| keys::has_record(id));
     ids.sort_unstable_by(|a, b| compare_ids(a, b));
     ids.dedup();
     ids.into_iter().collect()

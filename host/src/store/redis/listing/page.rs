@@ -165,6 +165,7 @@ impl RedisStore {
                 // The next record does not fit.
                 return Ok(true);
             }
+            filling.page.tasks.reserve(wanted.len());
             for (id, text) in self.texts(step, &mut looks, wanted).await? {
                 // One that is empty has expired, or was deleted, since it was looked at.
                 if !text.is_empty() {

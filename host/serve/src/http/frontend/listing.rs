@@ -1,46 +1,8 @@
-//! Tasks as the frontend shows them: all fields that it knows, in its order, and no others.
+//! The listing of tasks as the frontend shows them: all fields that it knows, in its order, and no others.
 
 use bytes::Bytes;
-use serde::Serialize;
-use serde_json::value::RawValue;
-use task_state_host::record::{TaskRecord, TaskResult};
 use task_state_host::store::{Error, Page, Query, Result, SharedStore};
 use tokio::task::JoinSet;
-
-/// A task.
-#[derive(Serialize)]
-pub(super) struct Told<'r> {
-    task_id: &'r str,
-    service: &'r str,
-    user_id: &'r str,
-    status: &'static str,
-    parameters: &'r RawValue,
-    active_jobs: Vec<String>,
-    created_at: String,
-    updated_at: String,
-    logs: Vec<String>,
-    result: TaskResult,
-    priority: &'static str,
-}
-
-impl<'r> Told<'r> {
-    /// None if the parameters are no JSON, which no record has that could be read.
-    pub(super) fn of(record: &'r TaskRecord) -> Option<Self> {
-        Some(Self {
-            task_id: record.task_id(),
-            service: record.service(),
-            user_id: record.user_id(),
-            status: record.status().as_str(),
-            parameters: serde_json::from_str(record.parameters()).ok()?,
-            active_jobs: record.active_jobs(),
-            created_at: record.created_at().to_isoformat().as_str().to_owned(),
-            updated_at: record.updated_at().to_isoformat().as_str().to_owned(),
-            logs: record.logs(),
-            result: record.result(),
-            priority: record.priority().as_str(),
-        })
-    }
-}
 
 /// A listing that is written page by page: while one is written the next is read, and there are never more in memory.
 pub(super) struct Listing {
@@ -78,23 +40,15 @@ impl Listing {
             tracing::warn!(task = skipped.id, why = %skipped.why, more, "a listing leaves out records that cannot be read");
         }
         for record in page.tasks {
-            self.write(&record, &mut text);
+            if !self.is_first {
+                text.push(b',');
+            }
+            self.is_first = false;
+            text.extend_from_slice(record.respelled().as_bytes());
         }
         if is_last {
             text.extend_from_slice(b"]}");
         }
         Ok(Some((text.into(), self)))
-    }
-
-    fn write(&mut self, record: &TaskRecord, text: &mut Vec<u8>) {
-        let Some(told) = Told::of(record) else { return };
-        let before = text.len();
-        if !self.is_first {
-            text.push(b',');
-        }
-        match serde_json::to_writer(&mut *text, &told) {
-            Ok(()) => self.is_first = false,
-            Err(_) => text.truncate(before),
-        }
     }
 }
