@@ -40,6 +40,10 @@ const HOST_STACK: usize = 512 << 10;
 /// touches costs page faults at its next run.
 const KEPT_RESIDENT: usize = 128 << 10;
 
+/// How hard zstd works to make compiled components small on disk. Those of the least level are a tenth larger, and are read
+/// half as fast again. wasmtime's own choice is 3, and 20 for what is loaded often, which takes a core for many seconds.
+const COMPRESSION: i32 = 1;
+
 /// An engine for so many runs at once, with compiled components kept on disk if asked for.
 ///
 /// Where the system does not give the address space of a pool, as in a container with a limit on it, instances are
@@ -116,6 +120,7 @@ pub(super) fn open_cache() -> Option<Cache> {
 }
 
 fn open_cache_in(config: &mut CacheConfig) -> Option<Cache> {
+    config.with_baseline_compression_level(COMPRESSION).with_optimized_compression_level(COMPRESSION);
     Cache::new(config.clone())
         .inspect_err(|error| tracing::warn!(error = format!("{error:#}"), "compiled components are not kept"))
         .ok()
