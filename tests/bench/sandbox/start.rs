@@ -35,9 +35,7 @@ pub(crate) async fn measure(
     for round in 0..setting.rounds {
         setting.tell("start", round);
         for (language, file) in components {
-            if cache.exists() {
-                fs::remove_dir_all(cache).with_context(|| format!("cannot empty {}", cache.display()))?;
-            }
+            empty(cache).await?;
             results.add(&what(language), COLD, Unit::Seconds, load(file).await?);
             written(cache).await?;
             for _ in 0..AGAIN {
@@ -62,6 +60,20 @@ async fn load(file: &Path) -> Result<f64> {
     let start = Instant::now();
     host.load_file(file, Grants::for_services([SERVICE])).await?;
     Ok(start.elapsed().as_secs_f64())
+}
+
+/// Removes a cache, although those who loaded from it may still be writing down that they have.
+async fn empty(cache: &Path) -> Result<()> {
+    let start = Instant::now();
+    while cache.exists() {
+        match fs::remove_dir_all(cache) {
+            Err(error) if start.elapsed() > Duration::from_secs(10) => {
+                return Err(error).with_context(|| format!("cannot empty {}", cache.display()));
+            }
+            _ => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+    Ok(())
 }
 
 /// Waits until compiled code is in the cache: it is written in the background.
