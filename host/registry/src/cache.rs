@@ -4,8 +4,12 @@ use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use task_state_host::Sha256;
+
+/// The most bytes that are kept: some hundred plugins of Python. What was used longest ago goes first.
+const MAX_BYTES: u64 = 2 << 30;
 
 /// A directory of files, each named by its digest; or none, if there is no place for one.
 #[derive(Debug, Clone, Default)]
@@ -27,10 +31,15 @@ impl Cache {
     /// Keeps bytes that were found to have the digest. What cannot be kept is pulled again.
     pub(crate) async fn write(&self, digest: Sha256, bytes: bytes::Bytes) {
         let Some(path) = self.path(digest) else { return };
-        let kept = tokio::task::spawn_blocking(move || write_whole(&path, &bytes).map_err(|error| (path, error))).await;
-        if let Ok(Err((path, error))) = kept {
-            tracing::warn!(?path, %error, "what was pulled is not kept");
-        }
+        let keep = move || match write_whole(&path, &bytes) {
+            Err(error) => tracing::warn!(?path, %error, "what was pulled is not kept"),
+            Ok(()) => {
+                if let Err(error) = make_room(&path, MAX_BYTES) {
+                    tracing::warn!(?path, %error, "what was pulled earlier cannot be removed");
+                }
+            }
+        };
+        let _ = tokio::task::spawn_blocking(keep).await;
     }
 
     fn path(&self, digest: Sha256) -> Option<PathBuf> {
@@ -43,9 +52,34 @@ fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if file.metadata()?.len() > most {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
+    // Where that is not allowed it is taken for older than it is.
+    let _ = file.set_modified(SystemTime::now());
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Removes the files beside this one that were used longest ago, until there are no more bytes than may be.
+fn make_room(written: &Path, most: u64) -> io::Result<()> {
+    let mut files = Vec::new();
+    for entry in written.parent().map(fs::read_dir).into_iter().flatten().flatten() {
+        // Another process may be removing the same ones.
+        if let Ok((path, about)) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?))) {
+            files.push((about.modified().unwrap_or(SystemTime::UNIX_EPOCH), about.len(), path));
+        }
+    }
+    files.sort_unstable_by(|one, other| other.cmp(one));
+    let mut bytes = 0_u64;
+    for (_, size, path) in files {
+        bytes = bytes.saturating_add(size);
+        if bytes > most && path != written {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file that is whole as soon as it can be seen under its name. Directories on the way to it are made.
@@ -67,6 +101,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -84,6 +120,30 @@ mod tests {
         assert_eq!(cache.read(digest, 100).await, None);
         cache.write(digest, "component".into()).await;
         assert!(cache.read(digest, 100).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_was_used_longest_ago_makes_room() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::in_directory(Some(directory.path().to_owned()));
+        let names = ["first", "second", "third"];
+        let digests = names.map(|name| Sha256::of(name.as_bytes()));
+        for (age, (name, digest)) in names.iter().zip(digests).enumerate() {
+            cache.write(digest, (*name).into()).await;
+            let file = fs::File::open(directory.path().join(digest.to_string())).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(age as u64)).unwrap();
+        }
+        // It is the newest from now on.
+        assert!(cache.read(digests[0], 100).await.is_some());
+        make_room(&directory.path().join(digests[2].to_string()), 10).unwrap();
+        let mut left = Vec::new();
+        for digest in digests {
+            left.push(cache.read(digest, 100).await.is_some());
+        }
+        assert_eq!(left, [true, false, true]);
+        // What has just been written stays, however large it is.
+        make_room(&directory.path().join(digests[2].to_string()), 0).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[tokio::test]
