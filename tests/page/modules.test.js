@@ -40,6 +40,23 @@ test("ids are in the order of the store's listings", async () => {
   assert.deepEqual(order.input.toSorted(compareIds), order.sorted);
 });
 
+test("a part of a log that could not be read is read again while somebody looks at it", async () => {
+  const { LogModel } = await page("parts/log-model.js");
+  const all = Array.from({ length: 600 }, (_, number) => ({ time: null, message: `entry ${number}` }));
+  let asked = 0;
+  const read = async (start, limit) => {
+    asked += 1;
+    if (asked < 3) throw new Error("the platform is away");
+    return { start, total: all.length, entries: all.slice(start, start + limit) };
+  };
+  const shown = new Promise((done) => {
+    const model = new LogModel(read, () => model.at(0) && done(model));
+    model.begin({ start: 599, total: 600, entries: all.slice(599) });
+  });
+  assert.equal((await shown).at(0).message, "entry 0");
+  assert.equal(asked, 3);
+});
+
 test("a long log holds no more entries than its blocks, and reads again what it let go", async () => {
   const { LogModel } = await page("parts/log-model.js");
   const entry = (number) => ({ time: null, message: `entry ${number}` });

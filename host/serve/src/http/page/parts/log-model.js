@@ -107,13 +107,17 @@ export class LogModel {
     const asked = this.#asked;
     if (asked.has(key)) return;
     asked.add(key);
+    let hasFailed = false;
     try {
       await this.#readBlock(key);
     } catch {
       // The platform is away, or the view has been left.
+      hasFailed = true;
       await wait();
     }
     asked.delete(key);
+    // Whoever still looks at it asks again.
+    if (hasFailed) this.#onChange();
   }
 
   /** Reads what is missing of a block, in as many pages as that takes. */

@@ -73,6 +73,7 @@ export function logPanel(id) {
 
   /** Shows what there is. From number `from` on, if there is one, entries are others than they were. */
   function changed(from = Infinity) {
+    if (aborter.signal.aborted) return;
     if (held !== null) held = Math.min(held, from);
     if (chosenNow !== null && chosenNow >= from) unchoose();
     const shown = held ?? model.total;

@@ -107,13 +107,16 @@ export function taskTable({ onSelect }) {
     for (const id of ids) rows.get(id)?.element.classList.add("is-new");
   }
 
-  /** Marks a task that is no more; it stays in its place until the table is read anew. */
-  function markGone(id) {
+  /**
+   * Marks a task that is no more, or is there again: somebody may take its id for another one. It stays in its place until
+   * the table is read anew.
+   */
+  function markGone(id, isGone) {
     const row = rows.get(id);
-    if (!row) return;
+    if (!row || row.box.disabled === isGone) return;
     tick(id, row, false);
-    row.box.disabled = true;
-    row.element.classList.add("is-gone");
+    row.box.disabled = isGone;
+    row.element.classList.toggle("is-gone", isGone);
     selection();
   }
 

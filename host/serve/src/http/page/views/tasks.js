@@ -168,6 +168,7 @@ export function tasksView(route, { live }) {
     const id = head.task_id;
     if (heads.has(id)) {
       heads.set(id, head);
+      table.markGone(id, false);
       redraw();
     } else if (isFirst() && matches(head) && belongs(id)) {
       if (order.length >= LIMIT + MOST_NEW || table.element.matches(":hover") || selected.length > 0) missed.add(id);
@@ -179,7 +180,7 @@ export function tasksView(route, { live }) {
   }
 
   function left({ task_id: id }) {
-    table.markGone(id);
+    table.markGone(id, true);
     if (missed.delete(id)) redraw();
   }
 
