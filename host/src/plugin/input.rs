@@ -7,9 +7,10 @@ use std::task::{Context, Poll, ready};
 
 use tokio::fs::File;
 use tokio::io::{AsyncRead, BufReader, ReadBuf};
-use wasmtime_wasi::cli::{AsyncStdinStream, StdinStream};
+use wasmtime_wasi::cli::StdinStream;
 
 use super::Input;
+use super::lazy_input::LazyInput;
 
 /// Bytes of a file that are read at a time.
 const PIECE: usize = 64 << 10;
@@ -20,11 +21,11 @@ pub(super) async fn open(input: Input) -> Result<Box<dyn StdinStream + Sync>> {
     Ok(match input {
         // That of a task is opened where the store is known.
         Input::Empty | Input::OfTask => Box::new(tokio::io::empty()),
-        Input::Bytes(bytes) => Box::new(AsyncStdinStream::new(Cursor::new(bytes))),
+        Input::Bytes(bytes) => Box::new(LazyInput::new(Cursor::new(bytes))),
         Input::Stdin => Box::new(std::io::stdin()),
         Input::File(path) => {
             let file = open_file(path).await?;
-            Box::new(AsyncStdinStream::new(BufReader::with_capacity(PIECE, file)))
+            Box::new(LazyInput::new(BufReader::with_capacity(PIECE, file)))
         }
     })
 }

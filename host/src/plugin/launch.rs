@@ -15,6 +15,7 @@ use super::capabilities::Opened;
 use super::claimed_task::ClaimedTask;
 use super::events::Events;
 use super::execute::Job;
+use super::lazy_input::LazyInput;
 use super::registry::Slot;
 use super::retry::Retry;
 use super::stored_input::StoredInput;
@@ -154,7 +155,7 @@ async fn begin(plugin: Plugin, request: RunRequest, events: &Events) -> Result<B
 async fn open(input: Input, plugin: &Plugin, task: Option<&TaskId>) -> Result<Box<dyn StdinStream + Sync>, StartError> {
     if matches!(input, Input::OfTask) {
         return Ok(match task {
-            Some(task) => Box::new(StoredInput::new(plugin.host.store.clone(), task.clone())),
+            Some(task) => Box::new(LazyInput::new(StoredInput::new(plugin.host.store.clone(), task.clone()))),
             // A new task has none.
             None => Box::new(tokio::io::empty()),
         });

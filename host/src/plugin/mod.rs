@@ -18,6 +18,7 @@ mod instance;
 mod journal;
 mod known_task;
 mod launch;
+mod lazy_input;
 mod leases;
 mod limits;
 mod live_output;
