@@ -17,7 +17,7 @@ use task_state_host::wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use task_state_host::wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use tokio::runtime::Runtime;
 
-use crate::guests::{SERVICE, add_nothing};
+use crate::guests::{SERVICE, add_native};
 use crate::nothing::Nothing;
 
 /// Bytes of memory, of stack and of what is handed over in one call: the host's defaults.
@@ -74,7 +74,7 @@ impl Loaded {
         let mut linker = Linker::new(&engine);
         task_state_host::wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         imports::add_to_linker(&mut linker)?;
-        add_nothing(&mut linker)?;
+        add_native(&mut linker, &nothing)?;
         let component = Component::from_file(&engine, file)?;
         let component = PluginPre::new(linker.instantiate_pre(&component)?)?;
         let grants = Arc::new(Grants::for_services([SERVICE]));

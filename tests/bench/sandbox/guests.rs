@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
+use task_state_host::imports::bindings::dms::task_state::types;
 use task_state_host::record::{Service, Status, UserId};
 use task_state_host::store::SharedStore;
 use task_state_host::wasmtime;
@@ -11,6 +12,7 @@ use task_state_host::wasmtime::component::Linker;
 use task_state_host::{Grants, Host, Input, Limits, OutputSink, Plugin, Run, RunRequest};
 
 use crate::Setting;
+use crate::nothing::Nothing;
 
 /// Whose tasks are measured.
 pub(crate) const SERVICE: &str = "analytics";
@@ -44,7 +46,9 @@ impl Guests {
 
     /// The same for so many runs at once.
     pub(crate) async fn with(store: SharedStore, setting: &Setting, at_once: usize) -> Result<Self> {
-        let host = Host::builder(store).max_concurrent_runs(at_once).imports(add_nothing).build()?;
+        let nothing = Nothing::new().await?;
+        let native = move |linker: &mut _| add_native(linker, &nothing);
+        let host = Host::builder(store).max_concurrent_runs(at_once).imports(native).build()?;
         let grants = Grants::for_services([SERVICE]);
         let empty = host.load_file(&setting.empty, grants.clone()).await?;
         let load = host.load_file(&setting.load, grants).await?;
@@ -112,10 +116,15 @@ fn request(input: &str) -> Result<RunRequest> {
     Ok(request)
 }
 
-/// Serves the import that does nothing, as the host serves its own: as an async function of a linker.
-pub(crate) fn add_nothing<T: Send + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+/// Serves the benchmark's own imports as the host serves its own: as async functions of a linker.
+pub(crate) fn add_native<T: Send + 'static>(linker: &mut Linker<T>, nothing: &Arc<Nothing>) -> wasmtime::Result<()> {
     let mut calls = linker.instance("bench:native/calls@1.0.0")?;
-    calls.func_wrap_async("nothing", |_, (): ()| Box::new(async { Ok((false,)) }))
+    calls.func_wrap_async("nothing", |_, (): ()| Box::new(async { Ok((false,)) }))?;
+    let nothing = nothing.clone();
+    calls.func_wrap_async("record", move |_, (): ()| {
+        let record: Result<types::TaskRecord, ()> = Ok(nothing.task().into());
+        Box::new(async { Ok((record,)) })
+    })
 }
 
 /// Milliseconds since 1970, so much from now.

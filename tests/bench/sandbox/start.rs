@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use task_state_host::{Grants, Host};
 
 use crate::Setting;
-use crate::guests::{SERVICE, add_nothing};
+use crate::guests::{SERVICE, add_native};
 use crate::nothing::Nothing;
 use task_state_tests::bench_table::{Results, Unit};
 
@@ -56,7 +56,10 @@ fn what(language: &str) -> String {
 
 /// Loads a component on a host of its own. Gives the seconds that it took.
 async fn load(file: &Path) -> Result<f64> {
-    let host = Host::builder(Nothing::new().await?).max_concurrent_runs(1).imports(add_nothing).build()?;
+    let nothing = Nothing::new().await?;
+    let native = nothing.clone();
+    let host =
+        Host::builder(nothing).max_concurrent_runs(1).imports(move |linker| add_native(linker, &native)).build()?;
     let start = Instant::now();
     host.load_file(file, Grants::for_services([SERVICE])).await?;
     Ok(start.elapsed().as_secs_f64())

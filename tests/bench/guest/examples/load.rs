@@ -8,30 +8,40 @@ use std::time::{Duration, Instant, SystemTime};
 
 use task_state_guest::{Failure, Plugin, TaskRecord, current_task, repository};
 
-/// An import that the benchmark serves beside the host's, which does nothing.
+/// Imports that the benchmark serves beside the host's: one that does nothing, and one that gives a record.
 #[cfg(target_family = "wasm")]
 mod native {
     wit_bindgen::generate!({
+        path: "../../../wit",
         inline: "
             package bench:native@1.0.0;
 
             interface calls {
+                use dms:task-state/types@0.1.2.{task-record};
+
                 nothing: func() -> bool;
+                %record: func() -> result<task-record>;
             }
 
             world load {
                 import calls;
             }
         ",
+        world: "bench:native/load",
+        generate_all,
     });
 
-    pub(crate) use self::bench::native::calls::nothing;
+    pub(crate) use self::bench::native::calls::{nothing, record};
 }
 
 #[cfg(not(target_family = "wasm"))]
 mod native {
     pub(crate) fn nothing() -> bool {
         false
+    }
+
+    pub(crate) fn record() -> Result<(), ()> {
+        Ok(())
     }
 }
 
@@ -51,6 +61,7 @@ impl Plugin for Load {
             ("spin", &[from, until]) => spin(from, until),
             ("flush", &[time, pause]) => flush(Duration::from_millis(time), Duration::from_micros(pause))?,
             ("nothing", &[times]) => mean(times, || Ok(native::nothing()))?,
+            ("record", &[times]) => mean(times, || native::record().map_err(|()| "there is no record".into()))?,
             ("cancel-requested", &[times]) => mean(times, || Ok(current_task::cancel_requested()))?,
             ("set-progress", &[times]) => mean(times, || Ok(current_task::set_progress(1, 2, None)?))?,
             ("get", &[times]) => mean(times, || Ok(repository::get(&task.task_id)?))?,
