@@ -10,8 +10,9 @@ if wrong then
   return wrong
 end
 local run, has_ended = lease()
-if (run and not has_ended) or redis.call('HEXISTS', metadata, 'queue') == 0 then
+local place = redis.call('HGET', metadata, 'queue')
+if (run and not has_ended) or not place then
   return {'changed'}
 end
-leave_queue()
+leave_queue(place)
 return done()

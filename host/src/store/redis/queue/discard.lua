@@ -13,6 +13,6 @@ for _, key in ipairs({string.match(ARGV[6], '^%S+'), 'task-state:queue-later'}) 
 end
 if redis.pcall('HGET', metadata, 'queue') == ARGV[6] and not lease() then
   redis.call('HDEL', metadata, 'queue', 'attempt', 'attempts')
-  drop_input()
+  drop_input(redis.call('HGET', metadata, 'input'))
 end
 return removed > 0 and done() or {'changed'}

@@ -36,7 +36,7 @@ if known then
     answer[2] = 0
     return answer
   end
-  leave_queue()
+  leave_queue(known)
 end
 if run and not has_ended then
   return {'held'}

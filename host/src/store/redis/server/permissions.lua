@@ -14,7 +14,6 @@ local commands = {
   {'GET', KEYS[1]},
   {'GETRANGE', KEYS[1], 0, 1},
   {'HDEL', KEYS[1], 'field'},
-  {'HEXISTS', KEYS[1], 'field'},
   {'HGET', KEYS[1], 'field'},
   {'HINCRBY', KEYS[1], 'field', 1},
   {'HMGET', KEYS[1], 'field'},

@@ -99,9 +99,9 @@ local function release(id)
   redis.call('ZREM', leases, id)
 end
 
--- Takes the task out of the queue, whoever has it. Its place begins with the lane that it may wait in.
-local function leave_queue()
-  local place = redis.call('HGET', metadata, 'queue')
+-- Takes the task out of the queue, whoever has it: out of its place, which the metadata has as `queue`. That begins with
+-- the lane that the task may wait in.
+local function leave_queue(place)
   if place then
     for _, key in ipairs({string.match(place, '^%S+'), 'task-state:queue-later', 'task-state:queue-taken'}) do
       -- A key of another type has no place in it, and must not stop what has begun.
@@ -111,9 +111,8 @@ local function leave_queue()
   end
 end
 
--- Removes the input of the task.
-local function drop_input()
-  local input = redis.call('HGET', metadata, 'input')
+-- Removes the input of the task, which the metadata has as `input`.
+local function drop_input(input)
   if input then
     if string.sub(input, 1, 17) == 'task-state:input:' then
       redis.call('DEL', input)

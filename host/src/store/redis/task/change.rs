@@ -17,6 +17,9 @@ use crate::store::redis::server::{Operation, Outcome, Script};
 use crate::store::redis::{OUTLIVES, RedisStore};
 use crate::store::{Access, Error, Result};
 
+const RELEASE: &str = "release";
+const ENDED: &str = "ended";
+
 static SPLICE: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("splice.lua")));
 
 /// How many bytes of entries that others have added are read to find the end of the log. Beyond, it is looked for from
@@ -108,28 +111,14 @@ impl RedisStore {
             };
             match written {
                 Some(status) => {
-                    self.move_in_queue(write, status).await?;
+                    if let Some(priority) = write.change.priority {
+                        self.move_to_priority(write.id, priority).await?;
+                    }
                     return Ok(status);
                 }
                 None => self.once_more(write.deadline)?,
             }
         }
-    }
-
-    /// Gives a task its place in the queue by what has become of it. It is looked for when it is taken, too: so whoever is
-    /// interrupted here leaves nothing that is run.
-    async fn move_in_queue(&self, Write { id, change, access, .. }: Write<'_>, status: Status) -> Result<()> {
-        if let Some(priority) = change.priority {
-            self.move_to_priority(id, priority).await?;
-        }
-        // The end of a run has taken it out in the same step, and what a run holds does not wait.
-        if change.status.is_some() && status.is_terminal() && access.run().is_none() && !change.finishes() {
-            self.take_out(id).await?;
-        }
-        if change.status.is_some() && status.is_terminal() && !change.finishes() {
-            self.drop_input(id.as_str()).await?;
-        }
-        Ok(())
     }
 
     /// Makes a change of status or log through the layout that is known. None if that is stale.
@@ -139,7 +128,9 @@ impl RedisStore {
         let now = self.clock.now();
         let entries = wire_entries(&write.change.entries, &now);
         let parts = Parts { entries: &entries, prefix: prefix.as_deref(), ..Parts::default() };
-        let Outcome::Done(last) = self.splice(write, &layout, &now, parts, cached).await? else { return Ok(None) };
+        let Outcome::Done(last) = self.splice(write, status, &layout, &now, parts, cached).await? else {
+            return Ok(None);
+        };
         if let Some(prefix) = prefix {
             layout.moved(status, prefix);
         }
@@ -171,7 +162,9 @@ impl RedisStore {
             jobs: if jobs == &before.text[before.jobs.clone()] { "" } else { jobs },
             tail: (before.tail() != after.tail()).then(|| (before.tail(), after.tail())),
         };
-        let Outcome::Done(last) = self.splice(write, &layout, &now, parts, cached).await? else { return Ok(None) };
+        let Outcome::Done(last) = self.splice(write, status, &layout, &now, parts, cached).await? else {
+            return Ok(None);
+        };
         cached.layout = last.and_then(|last| Some(Layout { last, ..Layout::of(&record, &after, &now)? }));
         Ok(Some(status))
     }
@@ -189,7 +182,15 @@ impl RedisStore {
             progress: change.progress.as_ref(),
             ..Replacement::of(&record)
         };
-        Ok(self.replace(replacement, cached, deadline).await?.map(|_| status))
+        let written = self.replace(replacement, cached, deadline).await?;
+        // Whoever is interrupted here leaves nothing that is run: it is looked for when it is taken from the queue, too.
+        if written.is_some() && ending(write, status) == ENDED {
+            if access.run().is_none() {
+                self.take_out(id).await?;
+            }
+            self.drop_input(id.as_str()).await?;
+        }
+        Ok(written.map(|_| status))
     }
 
     /// Changes a record in place. An outcome of done has where the last byte before the tail is now; none if an earlier copy
@@ -197,6 +198,7 @@ impl RedisStore {
     async fn splice(
         &self,
         write: Write<'_>,
+        status: Status,
         layout: &Layout,
         now: &Timestamp,
         parts: Parts<'_>,
@@ -214,7 +216,7 @@ impl RedisStore {
             layout.jobs.start,
         ];
         let [at, stamp_at, head_end, last, search_end, tail_length, jobs_at] = numbers.map(|n| n.to_string());
-        let releases = write.change.finishes();
+        let ending = ending(write, status);
         let (tail_start, new_tail) = parts.tail.unwrap_or((&layout.tail.start, ""));
         let progress = write.change.progress.as_ref().map(Progress::encode);
         let args = [
@@ -234,7 +236,7 @@ impl RedisStore {
             &layout.tail.end,
             now.as_str(),
             parts.entries,
-            if releases { "1" } else { "" },
+            ending,
             parts.prefix.unwrap_or_default(),
             &jobs_at,
             parts.jobs,
@@ -247,13 +249,13 @@ impl RedisStore {
         ];
         // What comes last is left out where it says nothing.
         let (all, args) = (&args[..], &args[..args.len() - 1]);
-        let replaces = releases || parts.prefix.is_some() || !parts.jobs.is_empty() || !new_tail.is_empty();
+        let replaces = !ending.is_empty() || parts.prefix.is_some() || !parts.jobs.is_empty() || !new_tail.is_empty();
         let index = cached.indexed.is_none_or(|at| at.elapsed() >= self.options.indexed_for.min(MAX_INDEXED_FOR));
         let keys = if index { keys::indexes(&layout.owner) } else { Vec::new() };
         let args = match (index, replaces) {
             _ if progress.is_some() => all,
             (true, _) => args,
-            (false, _) if releases => args,
+            (false, _) if ending == RELEASE => args,
             (false, true) => &args[..args.len() - 4],
             (false, false) => &args[..args.len() - 9],
         };
@@ -265,6 +267,16 @@ impl RedisStore {
             _ => {}
         }
         Ok(outcome)
+    }
+}
+
+/// What a change ends, as the script takes it: the run, or the task alone. What a run holds does not wait in the queue, and
+/// the end of one takes the task out of it.
+fn ending(Write { change, .. }: Write<'_>, status: Status) -> &'static str {
+    match change.status {
+        _ if change.finishes() => RELEASE,
+        Some(_) if status.is_terminal() => ENDED,
+        _ => "",
     }
 }
 

@@ -21,8 +21,9 @@ elseif not holds(ARGV[7]) then
 end
 
 release(ARGV[6])
-leave_queue()
-drop_input()
+local beside = redis.call('HMGET', metadata, 'queue', 'input')
+leave_queue(beside[1])
+drop_input(beside[2])
 redis.call('DEL', record, metadata)
 redis.call('SREM', KEYS[5], ARGV[6])
 for i = 9, #ARGV do

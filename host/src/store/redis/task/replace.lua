@@ -37,7 +37,9 @@ elseif not holds(ARGV[13]) then
   return {'lost'}
 end
 
-if expected == '' and #ARGV < 19 then
+-- Of most tasks that are new, nothing is known.
+local is_known = expected ~= '' or redis.call('EXISTS', metadata) == 1
+if is_known and expected == '' and #ARGV < 19 then
   local owner = redis.call('HMGET', metadata, 'service', 'user_id')
   if owner[1] and owner[2] and (owner[1] ~= ARGV[8] or owner[2] ~= ARGV[9]) then
     return {'incomplete'}
@@ -74,7 +76,7 @@ for i = 19, #ARGV do
   unindex(10 + (i - 19) * 4, ARGV[10], ARGV[i])
 end
 redis.call('HSET', metadata, 'service', ARGV[8], 'user_id', ARGV[9])
-if claims or run == 'unheld' or expected == '' then
+if is_known and (claims or run == 'unheld' or expected == '') then
   redis.call('HDEL', metadata, 'progress')
 end
 if ARGV[16] ~= '' then
@@ -82,7 +84,7 @@ if ARGV[16] ~= '' then
 end
 if claims then
   hold(ARGV[10], run, tonumber(ARGV[15]))
-elseif run ~= 'keep' or expected == '' then
+elseif is_known and (run ~= 'keep' or expected == '') then
   -- What an expired record has left behind holds nothing of the one that takes its place.
   release(ARGV[10])
 end
@@ -90,11 +92,14 @@ local attempt
 if claims and place ~= '' then
   attempt = redis.call('HINCRBY', metadata, 'attempt', 1)
   redis.call('HSET', metadata, 'attempts', ARGV[18])
-elseif (run ~= 'keep' and run ~= 'unheld') or place ~= '' or expected == '' or #ARGV > 18 or was_run then
-  leave_queue()
-end
-if run == 'release' or run == 'end' or expected == '' or #ARGV > 18 then
-  drop_input()
+elseif is_known then
+  local beside = redis.call('HMGET', metadata, 'queue', 'input')
+  if (run ~= 'keep' and run ~= 'unheld') or place ~= '' or expected == '' or #ARGV > 18 or was_run then
+    leave_queue(beside[1])
+  end
+  if run == 'release' or run == 'end' or expected == '' or #ARGV > 18 then
+    drop_input(beside[2])
+  end
 end
 redis.call('EXPIRE', metadata, ttl + beyond)
 index_all(5, ARGV[10], ARGV[9], ttl, beyond)

@@ -25,9 +25,9 @@
 -- ARGV[19]      how the tail ends
 -- ARGV[20]      time of this change, with six digits of fraction
 -- ARGV[21]      entries to add: JSON strings with commas between them, or ''
--- ARGV[22..26]  optional: '1' to release the task from its run, what replaces the beginning, where the active jobs begin,
---               what replaces them, what replaces the tail; '' leaves each as it is
--- ARGV[27..30]  with KEYS[5..9], or to release the task: seconds by which an index outlives the record, service, user id, task id
+-- ARGV[22..26]  optional: 'release' for the end of the run, 'ended' if the task has ended in another way, what replaces the
+--               beginning, where the active jobs begin, what replaces them, what replaces the tail; '' leaves each as it is
+-- ARGV[27..30]  with KEYS[5..9], or for the end of the run: seconds by which an index outlives the record, service, user id, task id
 -- ARGV[31]      optional: how far the task has come
 --
 -- An answer of done has a second element, unless it is given to a later copy: where the last byte before the tail is now.
@@ -74,20 +74,27 @@ elseif old >= stamp then
   stamp = string.sub(old, 1, 20) .. string.format('%06d', micros + 1) .. string.sub(old, 27)
 end
 
-local run = ARGV[8]
-local known = redis.pcall('HMGET', metadata, run ~= '' and 'run' or 'service', 'lease_until')
+local run, ending = ARGV[8], ARGV[22] or ''
+local is_known = run ~= '' and 'run' or 'service'
+local known
+if ending ~= '' then
+  known = redis.pcall('HMGET', metadata, is_known, 'lease_until', 'queue', 'input')
+else
+  known = redis.pcall('HMGET', metadata, is_known, 'lease_until')
+end
 if known.err then
   return wrong_type(metadata, 'hash') or known
-elseif run ~= '' and (known[1] ~= run or tonumber(known[2] or 0) <= now) then
+end
+local is_held = (tonumber(known[2] or 0) or 0) > now
+if run ~= '' and (known[1] ~= run or not is_held) then
   return {'lost'}
 elseif not known[1] and #KEYS == 4 then
   return {'incomplete'}
 end
-if #KEYS > 4 or ARGV[22] == '1' then
-  local wrong = wrong_types(5, #KEYS)
-  if wrong then
-    return wrong
-  end
+-- The others were read by now.
+local wrong = #KEYS > 4 and wrong_types(5, #KEYS) or ending == 'release' and wrong_type(leases, 'zset')
+if wrong then
+  return wrong
 end
 
 local addition = entries
@@ -101,7 +108,7 @@ if new_prefix == '' and new_jobs == '' and (new_tail == '' or in_place) then
     redis.call('SETRANGE', record, string.format('%d', tail_at), addition .. (new_tail ~= '' and new_tail or tail))
   end
   -- A progress alone is kept beside the record.
-  if not ARGV[31] or addition ~= '' or new_tail ~= '' or ARGV[22] == '1' then
+  if not ARGV[31] or addition ~= '' or new_tail ~= '' or ending ~= '' then
     redis.call('SETRANGE', record, ARGV[12], stamp)
   end
   redis.call('EXPIRE', record, ARGV[6])
@@ -126,10 +133,14 @@ else
   tail_at = tail_at + #beginning - #prefix + #jobs - (at + 1 - jobs_at)
 end
 
-if ARGV[22] == '1' then
+if ending == 'release' then
   release(ARGV[30])
-  leave_queue()
-  drop_input()
+end
+if ending == 'release' or (ending == 'ended' and run == '' and not is_held) then
+  leave_queue(known[3])
+end
+if ending ~= '' then
+  drop_input(known[4])
 end
 if #KEYS > 4 then
   redis.call('HSET', metadata, 'service', ARGV[28], 'user_id', ARGV[29])
