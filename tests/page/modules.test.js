@@ -46,7 +46,7 @@ test("a part of a log that could not be read is read again while somebody looks 
   let asked = 0;
   const read = async (start, limit) => {
     asked += 1;
-    if (asked < 3) throw new Error("the platform is away");
+    if (asked < 3) throw Object.assign(new Error("the platform is away"), { status: asked === 1 ? 0 : 503 });
     return { start, total: all.length, entries: all.slice(start, start + limit) };
   };
   const shown = new Promise((done) => {
@@ -55,6 +55,19 @@ test("a part of a log that could not be read is read again while somebody looks 
   });
   assert.equal((await shown).at(0).message, "entry 0");
   assert.equal(asked, 3);
+});
+
+test("a part of a log that is not to be had is not asked for again by itself", async () => {
+  const { LogModel } = await page("parts/log-model.js");
+  let asked = 0;
+  const read = async () => {
+    asked += 1;
+    throw Object.assign(new Error("there is no such task"), { status: 404 });
+  };
+  const model = new LogModel(read, () => model.at(0));
+  model.begin({ start: 599, total: 600, entries: [{ time: null, message: "the last" }] });
+  await new Promise((done) => setTimeout(done, 2_500));
+  assert.equal(asked, 1);
 });
 
 test("a long log holds no more entries than its blocks, and reads again what it let go", async () => {

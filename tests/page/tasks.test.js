@@ -234,11 +234,21 @@ story("tasks join the table, change in it and leave it as that happens", {}, asy
   assert.equal(await tab.the("checkbox", "Select all tasks on this page").isChecked(), true);
   await tab.the("checkbox", "Select all tasks on this page").uncheck();
   assert.equal(await tab.page.locator("tr.is-gone").count(), 1);
-  // Its id is taken for another task.
-  await platform.save("seen", { user: "watched" });
-  await tab.page.locator("tr.is-gone").waitFor({ state: "detached" });
-  await tab.the("checkbox", "Select all tasks on this page").check();
-  await tab.sees("2 tasks selected");
+});
+
+story("an id that is taken for another task shows that one", {}, async (tab) => {
+  await platform.save("taken-anew", { user: "the-first" });
+  await tab.open(platform, "/tasks?text=taken-anew");
+  await tab.mark("Live");
+  await tab.the("checkbox", "Select task taken-anew").check();
+  await platform.ask("DELETE", "tasks/taken-anew");
+  await tab.page.locator("tr.is-gone").waitFor();
+  await platform.save("taken-anew", { user: "the-second" });
+  await tab.page.locator("tbody tr:not(.is-gone)", { hasText: "the-second" }).waitFor();
+  assert.equal(await tab.page.locator("tbody tr").count(), 1);
+  assert.equal(await tab.the("checkbox", "Select task taken-anew").isChecked(), false);
+  await tab.the("checkbox", "Select task taken-anew").check();
+  await tab.sees("1 task selected");
 });
 
 story("tasks that are new are counted once, however often they change", {}, async (tab) => {

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use task_state_host::Sha256;
 
-/// The most bytes that are kept: some hundred plugins of Python. What was used longest ago goes first.
+/// The most bytes that are kept: some hundred plugins of Python. What was read or written longest ago goes first.
 const MAX_BYTES: u64 = 2 << 30;
 
 /// A directory of files, each named by its digest; or none, if there is no place for one.
@@ -59,27 +59,33 @@ fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Removes the files beside this one that were used longest ago, until there are no more bytes than may be.
+/// Removes the files beside this one that were read or written longest ago, until there are no more bytes than may be.
+///
+/// # Errors
+/// Those of the file system. What could be removed is removed then.
 fn make_room(written: &Path, most: u64) -> io::Result<()> {
+    let Some(directory) = written.parent() else { return Ok(()) };
     let mut files = Vec::new();
-    for entry in written.parent().map(fs::read_dir).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
         // Another process may be removing the same ones.
-        if let Ok((path, about)) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?))) {
-            files.push((about.modified().unwrap_or(SystemTime::UNIX_EPOCH), about.len(), path));
+        let Ok(about) = entry.metadata() else { continue };
+        if about.is_file() {
+            files.push((about.modified()?, about.len(), entry.path()));
         }
     }
     files.sort_unstable_by(|one, other| other.cmp(one));
-    let mut bytes = 0_u64;
+    let (mut bytes, mut removed) = (0_u64, Ok(()));
     for (_, size, path) in files {
         bytes = bytes.saturating_add(size);
         if bytes > most && path != written {
             match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => removed = Err(error),
                 _ => {}
             }
         }
     }
-    Ok(())
+    removed
 }
 
 /// Writes a file that is whole as soon as it can be seen under its name. Directories on the way to it are made.
@@ -123,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_used_longest_ago_makes_room() {
+    async fn what_was_read_longest_ago_makes_room() {
         let directory = tempfile::tempdir().unwrap();
         let cache = Cache::in_directory(Some(directory.path().to_owned()));
         let names = ["first", "second", "third"];
@@ -135,6 +141,8 @@ mod tests {
         }
         // It is the newest from now on.
         assert!(cache.read(digests[0], 100).await.is_some());
+        // What is no file is nobody's concern.
+        fs::create_dir(directory.path().join("else")).unwrap();
         make_room(&directory.path().join(digests[2].to_string()), 10).unwrap();
         let mut left = Vec::new();
         for digest in digests {
@@ -143,7 +151,7 @@ mod tests {
         assert_eq!(left, [true, false, true]);
         // What has just been written stays, however large it is.
         make_room(&directory.path().join(digests[2].to_string()), 0).unwrap();
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
     }
 
     #[tokio::test]

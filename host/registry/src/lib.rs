@@ -3,8 +3,8 @@
 //!
 //! A [`Reference`] names an artifact; one that is pinned names its digest, and so one component for ever. A [`Registry`]
 //! pulls and pushes. Each byte is checked against its digest before it is used, no more is read than there may be, and what
-//! was pulled is kept by its digest, so that the registry is asked once. A [`Component`] is a file or an artifact: a
-//! platform loads either.
+//! was pulled is kept by its digest, as far as there is room, so that the registry is not asked again. A [`Component`] is a
+//! file or an artifact: a platform loads either.
 //!
 //! ```no_run
 //! use std::error::Error;

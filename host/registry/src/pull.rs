@@ -35,7 +35,8 @@ impl Registry {
         Ok(found.map_err(|why| RegistryError::new(&artifact.reference, why))?.digest)
     }
 
-    /// Pulls a component, of at most so many bytes. One that is pinned and was pulled before is there without the registry.
+    /// Pulls a component, of at most so many bytes. One that is pinned is there without the registry for as long as the cache
+    /// has it.
     ///
     /// # Errors
     /// [`RegistryError`], saying why not.

@@ -15,7 +15,7 @@ use crate::store::{self, MAX_INPUT_PIECE, SharedStore};
 /// How long to wait before the store is asked again that did not answer.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Reads an input piece by piece. Nothing is asked of the store before.
+/// Reads an input piece by piece. Each is asked of the store when it is wanted.
 pub(super) struct StoredInput {
     store: SharedStore,
     task: TaskId,

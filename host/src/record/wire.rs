@@ -264,8 +264,17 @@ impl TaskRecord {
     }
 
     /// Puts other entries, JSON strings with commas between them, in the place of the record's own.
-    pub(crate) fn replace_raw_logs(&mut self, logs: String) {
-        self.raw.logs = logs;
+    ///
+    /// # Errors
+    /// [`Unreadable`] if they are something else.
+    pub(crate) fn replace_raw_logs(&mut self, logs: &str) -> Result<(), Unreadable> {
+        self.raw.logs = strings("logs", &format!("[{logs}]"))?.join(",");
+        Ok(())
+    }
+
+    /// Leaves out the entries.
+    pub(crate) fn clear_logs(&mut self) {
+        self.raw.logs.clear();
     }
 
     /// The task's id.

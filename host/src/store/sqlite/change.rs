@@ -44,7 +44,7 @@ fn add_to(conn: &Connection, policy: &Policy, stored: &Stored, change: &Change) 
         let mut record = stored.body(conn, policy)?;
         let status = apply(&mut record, change, &now, policy.rule)?;
         // The new entries get rows of their own.
-        record.replace_raw_logs(String::new());
+        record.clear_logs();
         write::write_body(conn, stored.num, &record)?;
         (status, record.updated_at().clone())
     };

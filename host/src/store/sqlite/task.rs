@@ -155,13 +155,13 @@ impl Stored {
         let mut logs = String::new();
         let mut statement = conn.prepare_cached("SELECT text FROM entry WHERE task = ?1 ORDER BY seq")?;
         let mut rows = statement.query([self.num])?;
+        let mut separator = "";
         while let Some(row) = rows.next()? {
-            if !logs.is_empty() {
-                logs.push(',');
-            }
+            logs.push_str(separator);
             logs.push_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
+            separator = ",";
         }
-        record.replace_raw_logs(logs);
+        self.readable(record.replace_raw_logs(&logs))?;
         Ok(record)
     }
 }

@@ -306,6 +306,25 @@ async fn a_check_finds_and_repairs_what_disagrees() {
 }
 
 #[tokio::test]
+async fn a_task_whose_entry_is_no_text_cannot_be_read_and_holds_up_no_other() {
+    let (_directory, path) = place();
+    let store = open(&path).await.unwrap();
+    let mut logged = draft("1");
+    logged.logs = vec!["t,one".to_owned(), "t,two".to_owned()];
+    let id = store.save(logged, Precondition::None, &Access::ANY).await.unwrap();
+    save(&store, "2").await;
+    let conn = Connection::open(&path).unwrap();
+    for damaged in ["oops", "\"a\",{}", "7", ""] {
+        conn.execute("UPDATE entry SET text = ?1 WHERE seq = 1", [damaged]).unwrap();
+        let error = store.get(&id, &Access::ANY).await.unwrap_err();
+        assert!(error.to_string().contains("\"logs\" is not an array of strings"), "{damaged}: {error}");
+        let page = store.list(&Query::new(Scope::All)).await.unwrap();
+        assert_eq!(page.tasks.iter().map(TaskRecord::task_id).collect::<Vec<_>>(), ["2"], "{damaged}");
+        assert_eq!(page.skipped.iter().map(|skipped| skipped.id.as_str()).collect::<Vec<_>>(), ["1"], "{damaged}");
+    }
+}
+
+#[tokio::test]
 async fn an_append_writes_two_small_rows_however_large_the_task_is() {
     let store = SqliteStore::in_memory(options(), clock()).unwrap();
     let mut large = draft("1");

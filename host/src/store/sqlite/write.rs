@@ -23,7 +23,7 @@ pub(super) fn put(conn: &Connection, policy: &Policy, id: &TaskId, draft: &Draft
     if let Some(stored) = old {
         return put_record(conn, policy, stored, record).map(drop);
     }
-    record.replace_raw_logs(String::new());
+    record.clear_logs();
     let num = insert(conn, &record)?;
     write_body(conn, num, &record)?;
     let last_seq = add_entries(conn, num, 0, &draft.logs)?;
@@ -33,7 +33,7 @@ pub(super) fn put(conn: &Connection, policy: &Policy, id: &TaskId, draft: &Draft
 /// Writes a record whole, in the place of the task that is there. Returns the row of the task.
 pub(super) fn put_record(conn: &Connection, policy: &Policy, stored: &Stored, mut record: TaskRecord) -> Step<i64> {
     let logs = record.logs();
-    record.replace_raw_logs(String::new());
+    record.clear_logs();
     let (num, last_seq, kept) = replace(conn, stored, &record, &logs)?;
     write_body(conn, num, &record)?;
     let last_seq = add_entries(conn, num, last_seq, &logs[kept..])?;

@@ -107,17 +107,17 @@ export class LogModel {
     const asked = this.#asked;
     if (asked.has(key)) return;
     asked.add(key);
-    let hasFailed = false;
+    let isAway = false;
     try {
       await this.#readBlock(key);
-    } catch {
-      // The platform is away, or the view has been left.
-      hasFailed = true;
+    } catch (problem) {
+      // Or the task is no more, or the view has been left: then there is nothing to be had.
+      isAway = problem.status === 0 || problem.status >= 500;
       await wait();
     }
     asked.delete(key);
     // Whoever still looks at it asks again.
-    if (hasFailed) this.#onChange();
+    if (isAway) this.#onChange();
   }
 
   /** Reads what is missing of a block, in as many pages as that takes. */

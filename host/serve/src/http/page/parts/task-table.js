@@ -77,6 +77,7 @@ export function taskTable({ onSelect }) {
       selection();
     });
     rows.set(id, parts);
+    selected.delete(id);
     return row;
   }
 
@@ -93,7 +94,7 @@ export function taskTable({ onSelect }) {
   /** Shows these tasks, in this order. */
   function set(heads) {
     const before = new Set(rows.keys());
-    keyed(body, heads, { key: (head) => head.task_id, make, update });
+    keyed(body, heads, { key: nameOf, make, update });
     for (const head of heads) before.delete(head.task_id);
     for (const id of before) {
       rows.delete(id);
@@ -107,10 +108,7 @@ export function taskTable({ onSelect }) {
     for (const id of ids) rows.get(id)?.element.classList.add("is-new");
   }
 
-  /**
-   * Marks a task that is no more, or is there again: somebody may take its id for another one. It stays in its place until
-   * the table is read anew.
-   */
+  /** Marks a task that is no more, or is there again. It stays in its place until the table is read anew. */
   function markGone(id, isGone) {
     const row = rows.get(id);
     if (!row || row.box.disabled === isGone) return;
@@ -135,5 +133,8 @@ export function taskTable({ onSelect }) {
 
   return { element, set, markNew, markGone, clearSelection, move };
 }
+
+/** What tells a task from another one that has taken its id. */
+const nameOf = (head) => JSON.stringify([head.task_id, head.service, head.user_id, head.created_at]);
 
 const isWide = (name) => ["Service", "User", "Progress", "Priority", "Created", "Updated"].includes(name);

@@ -79,6 +79,7 @@ export function tasksView(route, { live }) {
     if (mine.signal.aborted) return;
     heads = new Map(listing.tasks.map((head) => [head.task_id, head]));
     order = [...heads.keys()];
+    for (const id of order) table.markGone(id, false);
     next = listing.next ?? null;
     fresh = new Set();
     missed = new Set();
