@@ -5,6 +5,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 
+/** Waits until what can go on without a timer has done so. */
+const settled = () => new Promise(setImmediate);
+
 const page = (name) => import(join(import.meta.dirname, "../../host/serve/src/http/page", name));
 
 const STREAM = [
@@ -40,7 +43,8 @@ test("ids are in the order of the store's listings", async () => {
   assert.deepEqual(order.input.toSorted(compareIds), order.sorted);
 });
 
-test("a part of a log that could not be read is read again while somebody looks at it", async () => {
+test("a part of a log that could not be read is read again while somebody looks at it", async ({ mock }) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
   const { LogModel } = await page("parts/log-model.js");
   const all = Array.from({ length: 600 }, (_, number) => ({ time: null, message: `entry ${number}` }));
   let asked = 0;
@@ -49,15 +53,18 @@ test("a part of a log that could not be read is read again while somebody looks 
     if (asked < 3) throw Object.assign(new Error("the platform is away"), { status: asked === 1 ? 0 : 503 });
     return { start, total: all.length, entries: all.slice(start, start + limit) };
   };
-  const shown = new Promise((done) => {
-    const model = new LogModel(read, () => model.at(0) && done(model));
-    model.begin({ start: 599, total: 600, entries: all.slice(599) });
-  });
-  assert.equal((await shown).at(0).message, "entry 0");
-  assert.equal(asked, 3);
+  const model = new LogModel(read, () => model.at(0));
+  model.begin({ start: 599, total: 600, entries: all.slice(599) });
+  for (const times of [1, 2, 3]) {
+    await settled();
+    assert.equal(asked, times);
+    mock.timers.tick(1_000);
+  }
+  assert.equal(model.at(0).message, "entry 0");
 });
 
-test("a part of a log that is not to be had is not asked for again by itself", async () => {
+test("a part of a log that is not to be had is not asked for again by itself", async ({ mock }) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
   const { LogModel } = await page("parts/log-model.js");
   let asked = 0;
   const read = async () => {
@@ -66,7 +73,11 @@ test("a part of a log that is not to be had is not asked for again by itself", a
   };
   const model = new LogModel(read, () => model.at(0));
   model.begin({ start: 599, total: 600, entries: [{ time: null, message: "the last" }] });
-  await new Promise((done) => setTimeout(done, 2_500));
+  for (let second = 0; second < 5; second++) {
+    await settled();
+    mock.timers.tick(1_000);
+  }
+  await settled();
   assert.equal(asked, 1);
 });
 

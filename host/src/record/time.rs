@@ -137,9 +137,11 @@ impl Timestamp {
     /// The same instant as `isoformat()` spells it: six digits of fraction, or none when they are zero, and a numeric
     /// offset.
     pub fn to_isoformat(&self) -> Self {
-        let is_spelled_so = is_isoformat(&self.text);
-        let anew = if is_spelled_so { None } else { Self::spell(self.micros, self.offset) };
-        anew.unwrap_or_else(|| self.clone())
+        // Most are, and it costs less to see that than to spell them anew.
+        if is_isoformat(&self.text) {
+            return self.clone();
+        }
+        Self::spell(self.micros, self.offset).unwrap_or_else(|| self.clone())
     }
 }
 

@@ -263,12 +263,12 @@ impl TaskRecord {
         })
     }
 
-    /// Puts other entries, JSON strings with commas between them, in the place of the record's own.
+    /// Puts other entries, an array of JSON strings, in the place of the record's own.
     ///
     /// # Errors
     /// [`Unreadable`] if they are something else.
     pub(crate) fn replace_raw_logs(&mut self, logs: &str) -> Result<(), Unreadable> {
-        self.raw.logs = strings("logs", &format!("[{logs}]"))?.join(",");
+        self.raw.logs = strings("logs", logs)?.join(",");
         Ok(())
     }
 

@@ -152,7 +152,7 @@ impl Stored {
     /// The record with its entries.
     pub(super) fn record(&self, conn: &Connection, policy: &Policy) -> Step<TaskRecord> {
         let mut record = self.body(conn, policy)?;
-        let mut logs = String::new();
+        let mut logs = "[".to_owned();
         let mut statement = conn.prepare_cached("SELECT text FROM entry WHERE task = ?1 ORDER BY seq")?;
         let mut rows = statement.query([self.num])?;
         let mut separator = "";
@@ -161,6 +161,7 @@ impl Stored {
             logs.push_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
             separator = ",";
         }
+        logs.push(']');
         self.readable(record.replace_raw_logs(&logs))?;
         Ok(record)
     }

@@ -17,10 +17,11 @@ use crate::store::redis::server::{Operation, Outcome, Script};
 use crate::store::redis::{OUTLIVES, RedisStore};
 use crate::store::{Access, Error, Result};
 
+static SPLICE: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("splice.lua")));
+
+/// What a change ends, in the script's words: the run that holds the task, or the task without it.
 const RELEASE: &str = "release";
 const ENDED: &str = "ended";
-
-static SPLICE: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("splice.lua")));
 
 /// How many bytes of entries that others have added are read to find the end of the log. Beyond, it is looked for from
 /// the end of the record.

@@ -75,12 +75,12 @@ elseif old >= stamp then
 end
 
 local run, ending = ARGV[8], ARGV[22] or ''
-local is_known = run ~= '' and 'run' or 'service'
+local field = run ~= '' and 'run' or 'service'
 local known
 if ending ~= '' then
-  known = redis.pcall('HMGET', metadata, is_known, 'lease_until', 'queue', 'input')
+  known = redis.pcall('HMGET', metadata, field, 'lease_until', 'queue', 'input')
 else
-  known = redis.pcall('HMGET', metadata, is_known, 'lease_until')
+  known = redis.pcall('HMGET', metadata, field, 'lease_until')
 end
 if known.err then
   return wrong_type(metadata, 'hash') or known
@@ -91,7 +91,7 @@ if run ~= '' and (known[1] ~= run or not is_held) then
 elseif not known[1] and #KEYS == 4 then
   return {'incomplete'}
 end
--- The others were read by now.
+-- The record and the metadata were read by now, and are what they should be.
 local wrong = #KEYS > 4 and wrong_types(5, #KEYS) or ending == 'release' and wrong_type(leases, 'zset')
 if wrong then
   return wrong

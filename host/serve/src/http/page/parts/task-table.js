@@ -108,7 +108,7 @@ export function taskTable({ onSelect }) {
     for (const id of ids) rows.get(id)?.element.classList.add("is-new");
   }
 
-  /** Marks a task that is no more, or is there again. It stays in its place until the table is read anew. */
+  /** Marks a task as gone, or as there again. One that is gone stays in its place until the table is read anew. */
   function markGone(id, isGone) {
     const row = rows.get(id);
     if (!row || row.box.disabled === isGone) return;
