@@ -1,18 +1,29 @@
 //! The time that a guest computes.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Counts the processor time of a future, by the clock of the thread that polls it.
+/// How much of a poll may be counted that the guest did not compute. What is shorter is counted by the time that has passed,
+/// and a reading of the thread's clock, which is a call of the system, is good for so long.
+const TOLERANCE: Duration = Duration::from_micros(100);
+
+thread_local! {
+    /// What the clock of this thread has last shown, and when.
+    static LAST: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
+}
+
+/// Counts the processor time of a future, by the clock of the thread that polls it: never less than it has used, and never
+/// more than [`TOLERANCE`] above that for a poll.
 #[derive(Debug, Default)]
 pub(super) struct CpuTime {
     /// Nanoseconds of the polls that have ended.
     used: AtomicU64,
-    /// The clock of the thread that polls it, when it began to.
+    /// What the clock of the thread that polls it had shown, when it began to.
     began: AtomicU64,
 }
 
@@ -24,14 +35,19 @@ impl CpuTime {
 
     /// The same with the poll that is under way, as it is asked within.
     pub(super) fn used_by_now(&self) -> Duration {
-        self.used() + thread_time().saturating_sub(Duration::from_nanos(self.began.load(Ordering::Relaxed)))
+        self.used() + read(Instant::now()).saturating_sub(Duration::from_nanos(self.began.load(Ordering::Relaxed)))
     }
 
     /// Polls a future, and counts what that takes.
     pub(super) fn poll<F: Future>(&self, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
-        self.began.store(nanoseconds(thread_time()), Ordering::Relaxed);
+        let start = Instant::now();
+        let last = LAST.get().filter(|(at, _)| start.saturating_duration_since(*at) < TOLERANCE);
+        let began = last.map_or_else(|| read(start), |(_, shown)| shown);
+        self.began.store(nanoseconds(began), Ordering::Relaxed);
         let polled = future.poll(context);
-        self.used.store(nanoseconds(self.used_by_now()), Ordering::Relaxed);
+        let passed = start.elapsed();
+        let used = if passed < TOLERANCE { self.used() + passed } else { self.used_by_now() };
+        self.used.store(nanoseconds(used), Ordering::Relaxed);
         polled
     }
 }
@@ -39,6 +55,13 @@ impl CpuTime {
 /// A time as it is kept in an atomic number.
 pub(super) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Reads the clock of this thread.
+fn read(now: Instant) -> Duration {
+    let shown = thread_time();
+    LAST.set(Some((now, shown)));
+    shown
 }
 
 fn thread_time() -> Duration {
