@@ -44,7 +44,7 @@ impl TaskStateCtx {
     /// A guest with these grants that works on no task: `current-task` answers it that there is none.
     pub fn new(store: SharedStore, grants: Grants) -> Self {
         let task = Arc::new(WriteThrough { store: store.clone(), task: None });
-        Self::with_current(store, Arc::new(grants), task)
+        Self::with_current(store, Arc::new(grants), Quotas::default(), task)
     }
 
     /// The same, for a guest that works on a task. `access` is how its calls reach that task: the owner, and the run if
@@ -62,9 +62,14 @@ impl TaskStateCtx {
     }
 
     /// A guest whose task is reached in another way.
-    pub(crate) fn with_current(store: SharedStore, grants: Arc<Grants>, task: Arc<dyn CurrentTask>) -> Self {
+    pub(crate) fn with_current(
+        store: SharedStore,
+        grants: Arc<Grants>,
+        quotas: Quotas,
+        task: Arc<dyn CurrentTask>,
+    ) -> Self {
         let access = Access::of(grants.owners());
-        let usage = Usage::of(Quotas::default());
+        let usage = Usage::of(quotas);
         Self {
             store,
             grants,

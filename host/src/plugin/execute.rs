@@ -87,8 +87,8 @@ impl Job {
     async fn guest(self, output: Output, live: &LiveOutput) -> End {
         let Self { plugin, claimed, task, opened, input, limits, faults, platform, .. } = self;
         let Opened { wasi, redaction } = opened;
-        let context = TaskStateCtx::with_current(claimed.store.clone(), plugin.grants.clone(), claimed.clone())
-            .with_quotas(limits.quotas.clone())
+        let (tasks, grants, quotas) = (claimed.store.clone(), plugin.grants.clone(), limits.quotas.clone());
+        let context = TaskStateCtx::with_current(tasks, grants, quotas, claimed.clone())
             .observed(plugin.host.observed.clone())
             .with_faults(faults.unwrap_or_default())
             .redacting(redaction.clone());
@@ -164,7 +164,7 @@ async fn finish(claimed: &ClaimedTask, end: End, output: Option<OutputChange>, r
         End::Done if claimed.is_cancelled() => (Status::Cancelled, None),
         End::Done => (Status::Completed, None),
         End::Failed(why) => match retry.filter(|_| claimed.may_be_tried_again()) {
-            Some(retry) => return try_again(claimed, retry, why, output).await,
+            Some(retry) => return Box::pin(try_again(claimed, retry, why, output)).await,
             None => (Status::Failed, Some(why)),
         },
         End::Cancelled(why) => (Status::Cancelled, Some(why)),
@@ -227,7 +227,7 @@ async fn write_final(claimed: &ClaimedTask, mut change: Change) -> Result<Status
     let status = loop {
         let is_again = may_be_made && change.status.is_none();
         let answer = if is_again {
-            claimed.write_again(change.clone()).await
+            Box::pin(claimed.write_again(change.clone())).await
         } else {
             claimed.stamp(&mut change);
             claimed.write_now(change.clone()).await

@@ -73,11 +73,9 @@ impl Held {
 
     /// Takes what is to be written by now.
     pub(super) fn take(&mut self) -> Change {
-        let now = Instant::now();
-        let is_due = self.progress_due.is_none_or(|due| due <= now);
-        let progress = if is_due { self.progress.take() } else { None };
+        let progress = self.progress.take_if(|_| self.progress_due.is_none_or(|due| due <= Instant::now()));
         if progress.is_some() {
-            self.progress_due = Some(now + PROGRESS_INTERVAL);
+            self.progress_due = Some(Instant::now() + PROGRESS_INTERVAL);
         }
         (self.bytes, self.due) = (0, None);
         Change { entries: std::mem::take(&mut self.entries), progress, ..Change::default() }

@@ -9,13 +9,13 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use wasmtime::component::Linker;
 
-use super::admission::Admission;
+use super::admission::{Admission, Permit, Share};
 use super::engine::{self, Ticker};
 use super::instance::Guest;
 use super::launch::Caller;
 use super::load::{self, Loading, Source};
 use super::platform::Imports;
-use super::registry::Registry;
+use super::registry::{Registry, Slot};
 use super::turns::Turns;
 use super::{
     CompilerProcess, Inspection, Limits, LoadError, LoadLimits, LoadRequest, Outcome, Plugin, Run, RunRequest,
@@ -357,26 +357,32 @@ impl Inner {
     }
 
     /// Starts a run on the host's own threads. What has begun there goes on, whatever becomes of the caller.
-    pub(super) async fn start(&self, plugin: Plugin, request: RunRequest) -> Result<Run, StartError> {
+    pub(super) async fn start(&self, plugin: &Plugin, request: RunRequest) -> Result<Run, StartError> {
+        let place = self.enter(plugin.share).await?;
         let (caller, started) = oneshot::channel();
-        self.spawn(plugin, request, Caller::AwaitsStart(caller)).await?;
+        self.launch(plugin, request, Caller::AwaitsStart(caller), place);
         started.await.unwrap_or_else(|_| Err(broken().into()))
     }
 
     /// The same, for a caller who wants to know the end alone, and is not woken before.
-    pub(super) async fn run(&self, plugin: Plugin, request: RunRequest) -> Result<Outcome, StartError> {
+    pub(super) async fn run(&self, plugin: &Plugin, request: RunRequest) -> Result<Outcome, StartError> {
+        let place = self.enter(plugin.share).await?;
         let (caller, ended) = oneshot::channel();
-        self.spawn(plugin, request, Caller::AwaitsEnd(caller)).await?;
+        self.launch(plugin, request, Caller::AwaitsEnd(caller), place);
         ended.await.unwrap_or_else(|_| Err(broken().into()))
     }
 
-    async fn spawn(&self, plugin: Plugin, request: RunRequest, caller: Caller) -> Result<(), StartError> {
-        let permit = self.admission.admit(plugin.share).await?;
+    /// Waits for the turn of one more run.
+    async fn enter(&self, share: Share) -> Result<(Slot, Permit), StartError> {
+        let permit = self.admission.admit(share).await?;
         let slot = self.runs.enter().ok_or(StartError::ShuttingDown)?;
+        Ok((slot, permit))
+    }
+
+    fn launch(&self, plugin: &Plugin, request: RunRequest, caller: Caller, place: (Slot, Permit)) {
         if let Some(runtime) = &self.runtime {
-            runtime.spawn(launch::carry_out(plugin, request, caller, slot, permit));
+            runtime.spawn(launch::carry_out(plugin.clone(), request, caller, place));
         }
-        Ok(())
     }
 }
 

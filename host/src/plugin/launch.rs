@@ -54,13 +54,13 @@ impl Caller {
 struct Gone;
 
 /// Starts a run, tells the caller, executes it, and tells its outcome.
-pub(super) async fn carry_out(plugin: Plugin, request: RunRequest, caller: Caller, slot: Slot, permit: Permit) {
+pub(super) async fn carry_out(plugin: Plugin, request: RunRequest, caller: Caller, place: (Slot, Permit)) {
     // The threads that this runs on end with the host, so it is kept until the caller knows the outcome.
     let host = plugin.host.clone();
     let (told, outcome) = watch::channel(None);
     let events = request.events.of_run();
     let waited = request.ticket.as_ref().map(|ticket| ticket.waited);
-    let (awaits_end, ended) = match begin(plugin, request, &events).await {
+    let (awaits_end, ended) = match Box::pin(begin(plugin, request, &events)).await {
         Err(error) => {
             if let StartError::Store(error) = &error {
                 host.observed.tell_error(error);
@@ -77,7 +77,7 @@ pub(super) async fn carry_out(plugin: Plugin, request: RunRequest, caller: Calle
         Ok(Begun::Running(job)) => {
             let task = job.claimed.clone();
             let run = Run { task_id: task.id.clone(), task: Some(task.clone()), events: events.clone(), outcome };
-            slot.fill(run.clone());
+            place.0.fill(run.clone());
             let awaits_end = caller.start(run);
             if awaits_end.is_err() {
                 task.cancel(ABANDONED);
@@ -109,7 +109,7 @@ pub(super) async fn carry_out(plugin: Plugin, request: RunRequest, caller: Calle
     };
     events.end();
     // Whoever hears of the end may start the next run.
-    drop((slot, permit));
+    drop(place);
     // Somebody else may wait for the end who has found the run by its task.
     told.send_replace(Some(ended.clone()));
     if let Ok(Some(caller)) = awaits_end {

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use super::claimed_task::ClaimedTask;
 use super::lock;
@@ -41,10 +42,12 @@ impl LiveOutput {
             tokio::select! {
                 biased;
                 _ = &mut over => return,
-                () = tokio::time::sleep(INTERVAL) => {}
+                // A timer only for a run that is not over at once.
+                () = async { sleep(INTERVAL).await } => {}
             }
             let Some(change) = self.next() else { continue };
-            let answer = task.write(Change::default().output(change)).await;
+            // On the heap: few runs print for so long.
+            let answer = Box::pin(task.write(Change::default().output(change))).await;
             if let Err(error) = &answer {
                 tracing::debug!(%error, "the output of a run is not shown yet");
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::{Run, lock};
 use crate::record::TaskId;
@@ -15,8 +15,8 @@ const SHUTTING_DOWN: &str = "cancellation requested: the host is shutting down";
 #[derive(Debug)]
 pub(super) struct Registry {
     state: Mutex<State>,
-    /// How many runs there are, starting ones included.
-    count: watch::Sender<usize>,
+    /// The last run has ended.
+    empty: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ struct State {
     closed: bool,
     cancelled: bool,
     next: u64,
+    /// How many runs there are, starting ones included.
+    count: usize,
     runs: BTreeMap<u64, Run>,
 }
 
@@ -36,7 +38,7 @@ pub(super) struct Slot {
 
 impl Registry {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), count: watch::Sender::new(0) })
+        Arc::new(Self { state: Mutex::default(), empty: Notify::new() })
     }
 
     /// A slot for one more run; none once the host is shutting down.
@@ -46,7 +48,7 @@ impl Registry {
             return None;
         }
         state.next += 1;
-        self.count.send_modify(|count| *count += 1);
+        state.count += 1;
         Some(Slot { registry: self.clone(), number: state.next })
     }
 
@@ -66,8 +68,14 @@ impl Registry {
 
     /// Waits until there is no run.
     pub(super) async fn ended(&self) {
-        // The sender is here, so it cannot be gone.
-        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
+        loop {
+            // From here on it is told of the end, even of one that comes before it waits.
+            let empty = self.empty.notified();
+            if lock(&self.state).count == 0 {
+                return;
+            }
+            empty.await;
+        }
     }
 
     /// The runs that have claimed their tasks, in the order of their start.
@@ -93,7 +101,13 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        lock(&self.registry.state).runs.remove(&self.number);
-        self.registry.count.send_modify(|count| *count -= 1);
+        let (_ended, is_empty) = {
+            let mut state = lock(&self.registry.state);
+            state.count -= 1;
+            (state.runs.remove(&self.number), state.count == 0)
+        };
+        if is_empty {
+            self.registry.empty.notify_waiters();
+        }
     }
 }

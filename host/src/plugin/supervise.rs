@@ -69,8 +69,9 @@ impl ClaimedTask {
     pub(super) async fn supervise(&self) {
         loop {
             match self.next_action() {
-                Action::Cancel(notice) => self.write_cancellation(notice).await,
-                Action::Write => self.write_held().await,
+                // On the heap: most runs do neither, and the whole of a run is moved to its thread.
+                Action::Cancel(notice) => Box::pin(self.write_cancellation(notice)).await,
+                Action::Write => Box::pin(self.write_held()).await,
                 Action::Wait(until) => tokio::select! {
                     () = sleep_until(until) => {}
                     () = self.work.notified() => {}

@@ -93,7 +93,7 @@ impl RunId {
 
     /// The same, of a host with this name: should the host be lost, the task's log names it.
     pub fn of_host(name: &str) -> Self {
-        Self(format!("{name}/{}", uuid::Uuid::new_v4().simple()))
+        Self([name, "/", uuid::Uuid::new_v4().simple().encode_lower(&mut uuid::Uuid::encode_buffer())].concat())
     }
 
     /// The name as text.

@@ -288,7 +288,7 @@ impl Plugin {
     /// # Errors
     /// [`StartError`]; the task was not touched.
     pub async fn start(&self, request: RunRequest) -> Result<Run, StartError> {
-        self.host.start(self.clone(), request).await
+        self.host.start(self, request).await
     }
 
     /// Runs a task: [`start`](Self::start), and [`wait`](Run::wait).
@@ -296,7 +296,7 @@ impl Plugin {
     /// # Errors
     /// As `start`.
     pub async fn run(&self, request: RunRequest) -> Result<Outcome, StartError> {
-        self.host.run(self.clone(), request).await
+        self.host.run(self, request).await
     }
 }
 
