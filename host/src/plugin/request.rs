@@ -34,7 +34,7 @@ pub struct RunRequest {
     pub limits: Option<Limits>,
     /// What the run meets on purpose: for tests of a plugin.
     pub faults: Option<Faults>,
-    /// Where what the guest prints is shown as it comes.
+    /// Where what the guest prints is shown while it runs.
     pub output: OutputSink,
     /// By which the task was taken from the [queue](crate::store::TaskQueue): then it may be `running` already.
     pub ticket: Option<Ticket>,
@@ -117,7 +117,7 @@ pub enum Input {
 /// A function that is given what a guest prints.
 pub type Show = dyn Fn(&[u8]) + Send + Sync;
 
-/// Where what a guest prints is shown as it comes: standard output and standard error as one stream.
+/// Where what a guest prints is shown, within some 10 ms: standard output and standard error as one stream.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum OutputSink {

@@ -1,14 +1,19 @@
 //! Shows what a guest prints, on a thread that may block: a reader that does not read holds up the guest, and nobody else.
 
-use std::collections::VecDeque;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::{OutputSink, lock};
+
+/// How long what was printed waits for more to be shown with it: a guest that prints many short lines would wake the thread
+/// that shows them for each.
+const DELAY: Duration = Duration::from_millis(10);
 
 /// How many bytes may wait to be shown before the guest has to wait.
 const MAX_WAITING: usize = 256 << 10;
@@ -28,15 +33,24 @@ struct Shared {
     state: Mutex<State>,
     /// Something was shown.
     shown: Notify,
+    /// Somebody waits until something is.
+    awaited: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<Vec<u8>>,
-    /// How many bytes are not shown yet.
-    bytes: usize,
-    /// Whether a thread is at it.
+    waiting: Vec<u8>,
+    /// How many more bytes are being shown.
+    under_way: usize,
+    /// Whether somebody sees to it.
     is_showing: bool,
+}
+
+impl State {
+    /// How many bytes are not shown yet.
+    fn left(&self) -> usize {
+        self.waiting.len() + self.under_way
+    }
 }
 
 impl Sink {
@@ -51,19 +65,17 @@ impl Sink {
         }
         let begins = {
             let mut state = lock(&self.shared.state);
-            state.bytes += bytes.len();
-            state.waiting.push_back(bytes.to_vec());
+            state.waiting.extend_from_slice(bytes);
             !std::mem::replace(&mut state.is_showing, true)
         };
         if begins {
-            let sink = self.clone();
-            tokio::task::spawn_blocking(move || sink.show_waiting());
+            tokio::spawn(self.clone().show_soon());
         }
     }
 
     /// Whether the guest may print more.
     pub(super) fn has_room(&self) -> bool {
-        lock(&self.shared.state).bytes < MAX_WAITING
+        lock(&self.shared.state).left() < MAX_WAITING
     }
 
     /// Waits until the guest may print more.
@@ -73,8 +85,8 @@ impl Sink {
 
     /// Waits until everything is shown, for a while.
     pub(super) async fn shown(&self) {
-        let all_shown = self.until(|sink| lock(&sink.shared.state).bytes == 0);
-        if tokio::time::timeout(PATIENCE, all_shown).await.is_err() {
+        let all_shown = self.until(|sink| lock(&sink.shared.state).left() == 0);
+        if timeout(PATIENCE, all_shown).await.is_err() {
             tracing::warn!("what a guest has printed is not shown: nobody takes it");
         }
     }
@@ -85,28 +97,40 @@ impl Sink {
             if holds(self) {
                 return;
             }
+            self.shared.awaited.notify_one();
             shown.await;
         }
     }
 
-    fn show_waiting(&self) {
-        loop {
-            let piece = {
-                let mut state = lock(&self.shared.state);
-                state.is_showing = !state.waiting.is_empty();
-                state.waiting.pop_front()
-            };
-            let Some(piece) = piece else { return };
-            let show = || match &self.to {
-                OutputSink::Discard => {}
-                // The guest cannot help it if standard error is closed.
-                OutputSink::Stderr => _ = std::io::stderr().write_all(&piece),
-                OutputSink::Callback(show) => show(&piece),
-            };
-            // What broke has said so; the guest goes on.
-            let _ = catch_unwind(AssertUnwindSafe(show));
-            lock(&self.shared.state).bytes -= piece.len();
-            self.shared.shown.notify_waiters();
+    /// Shows what waits, after a while, and what comes meanwhile.
+    async fn show_soon(self) {
+        let _ = timeout(DELAY, self.shared.awaited.notified()).await;
+        // It goes on when the host does not.
+        spawn_blocking(move || {
+            while let Some(piece) = self.take_waiting() {
+                // What broke has said so; the guest goes on.
+                let _ = catch_unwind(AssertUnwindSafe(|| self.to.show(&piece)));
+                lock(&self.shared.state).under_way = 0;
+                self.shared.shown.notify_waiters();
+            }
+        });
+    }
+
+    fn take_waiting(&self) -> Option<Vec<u8>> {
+        let mut state = lock(&self.shared.state);
+        state.is_showing = !state.waiting.is_empty();
+        state.under_way = state.waiting.len();
+        state.is_showing.then(|| std::mem::take(&mut state.waiting))
+    }
+}
+
+impl OutputSink {
+    fn show(&self, bytes: &[u8]) {
+        match self {
+            Self::Discard => {}
+            // The guest cannot help it if standard error is closed.
+            Self::Stderr => _ = std::io::stderr().write_all(bytes),
+            Self::Callback(show) => show(bytes),
         }
     }
 }
