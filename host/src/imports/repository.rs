@@ -22,11 +22,9 @@ impl TaskStateCtx {
     }
 
     /// What a call may touch of a task. The guest's own is reached as its run reaches it.
-    fn reach<'a>(&self, id: &TaskId, granted: &'a Access) -> Cow<'a, Access> {
-        match self.task.access_to(id) {
-            Some(own) => Cow::Owned(own.within(&granted.owners)),
-            None => Cow::Borrowed(granted),
-        }
+    fn reach<'a>(&'a self, id: &TaskId, granted: &'a Access) -> Cow<'a, Access> {
+        let own = self.task.access_to(id).map(|own| own.within(&granted.owners));
+        own.unwrap_or(Cow::Borrowed(granted))
     }
 
     /// A draft with no secret in any of its texts.
