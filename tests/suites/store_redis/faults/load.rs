@@ -107,6 +107,40 @@ async fn a_process_leaves_no_session_behind() {
     assert!(left.len() == 1 && (1..=30_000).contains(&life), "{left:?} live for {life} ms");
 }
 
+/// The key of the only host that has written.
+async fn session(fixture: &Fixture) -> String {
+    let mut sessions = fixture.run::<Vec<String>>(&["KEYS", "task-state:session:*"]).await;
+    assert_eq!(sessions.len(), 1, "{sessions:?}");
+    sessions.remove(0)
+}
+
+/// Milliseconds that a session lives yet.
+async fn life(fixture: &Fixture, session: &str) -> i64 {
+    fixture.run(&["PTTL", session]).await
+}
+
+#[tokio::test]
+async fn a_session_that_the_server_has_lost_ends_again() {
+    let fixture = Fixture::new().await;
+    fixture.save("1").await;
+    fixture.run::<()>(&["FLUSHALL"]).await;
+    fixture.save("2").await;
+    let life = life(&fixture, &session(&fixture).await).await;
+    assert!((1..=30_000).contains(&life), "it lives for {life} ms");
+}
+
+/// As after a failover, where the last life that it was given is lost, or when the server's clock is set forward.
+#[tokio::test]
+async fn a_session_whose_life_was_cut_short_is_prolonged_by_the_next_write() {
+    let fixture = Fixture::new().await;
+    fixture.save("1").await;
+    let session = session(&fixture).await;
+    fixture.run::<()>(&["PEXPIRE", &session, "5000"]).await;
+    fixture.save("2").await;
+    let life = life(&fixture, &session).await;
+    assert!(life > 10_000, "it lives for {life} ms");
+}
+
 #[tokio::test]
 async fn an_empty_record_is_none() {
     let fixture = Fixture::new().await;
