@@ -5,7 +5,7 @@
 -- KEYS[6]     arrivals: stream
 -- KEYS[7]     services: set of those for which something was ever queued
 -- ARGV[1..5]  see the prelude
--- ARGV[6]     what the record must still be: see `unchanged` in the prelude
+-- ARGV[6]     what the record must still be: see `unchanged` in helpers.lua
 -- ARGV[7]     the lanes of its service and priority
 -- ARGV[8..10] service, user id, task id
 -- ARGV[11]    milliseconds for which nobody is to take it

@@ -24,7 +24,13 @@ impl Script {
 
     /// A script behind the prelude, which carries it out once: see [`Session`](super::Session).
     pub(in crate::store::redis) fn once(body: &str) -> Self {
-        Self::new(&format!("{}\n{body}", include_str!("prelude.lua")))
+        Self::once_with("", body)
+    }
+
+    /// The same, with a beginning that stands before the helpers: to make them takes the server some of the time of a short
+    /// script, which may end there.
+    pub(in crate::store::redis) fn once_with(beginning: &str, body: &str) -> Self {
+        Self::new(&[include_str!("prelude.lua"), beginning, include_str!("helpers.lua"), body].join("\n"))
     }
 
     /// Runs it.

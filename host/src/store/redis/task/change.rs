@@ -17,7 +17,8 @@ use crate::store::redis::server::{Operation, Outcome, Script};
 use crate::store::redis::{OUTLIVES, RedisStore};
 use crate::store::{Access, Error, Result};
 
-static SPLICE: LazyLock<Script> = LazyLock::new(|| Script::once(include_str!("splice.lua")));
+static SPLICE: LazyLock<Script> =
+    LazyLock::new(|| Script::once_with(include_str!("splice.lua"), include_str!("splice_more.lua")));
 
 /// What a change ends, in the script's words: the run that holds the task, or the task without it.
 const RELEASE: &str = "release";

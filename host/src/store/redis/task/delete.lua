@@ -6,7 +6,7 @@
 -- ARGV[1..5]  see the prelude
 -- ARGV[6]     task id
 -- ARGV[7]     the run that must hold the task, or ''
--- ARGV[8]     what the record must still be: see `unchanged` in the prelude
+-- ARGV[8]     what the record must still be: see `unchanged` in helpers.lua
 -- ARGV[9..]   the user id of each owner
 --
 -- May answer changed and lost.

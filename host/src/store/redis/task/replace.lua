@@ -8,7 +8,7 @@
 -- ARGV[6]      seconds to live
 -- ARGV[7]      seconds by which the metadata and the indexes outlive the record
 -- ARGV[8..10]  service, user id, task id
--- ARGV[11]     what the record must still be: see `unchanged` in the prelude
+-- ARGV[11]     what the record must still be: see `unchanged` in helpers.lua
 -- ARGV[12]     the record, or '' if it is staged
 -- ARGV[13]     the run that must hold the task, or ''
 -- ARGV[14]     'keep' the run that holds the task, 'release' the task from it, 'end' it if its lease has ended, 'unheld' if
