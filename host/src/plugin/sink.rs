@@ -134,3 +134,33 @@ impl OutputSink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use tokio::runtime::Runtime;
+
+    use super::*;
+
+    #[test]
+    fn what_waits_behind_a_slow_reader_is_shown_although_the_host_ends() {
+        let (reader_goes_on, wait) = channel::<()>();
+        let (show, shown) = channel();
+        let wait = Mutex::new(wait);
+        let sink = Sink::new(OutputSink::callback(move |bytes| {
+            let _ = show.send(bytes.to_vec());
+            let _ = lock(&wait).recv();
+        }));
+        let next = || shown.recv_timeout(Duration::from_secs(60)).unwrap();
+        let runtime = Runtime::new().unwrap();
+        let entered = runtime.enter();
+        sink.show(b"first");
+        assert_eq!(next(), b"first");
+        sink.show(b"second");
+        drop(entered);
+        runtime.shutdown_background();
+        drop(reader_goes_on);
+        assert_eq!(next(), b"second");
+    }
+}
