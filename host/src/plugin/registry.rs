@@ -101,6 +101,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        // What it holds is dropped when the lock is free again.
         let (_ended, is_empty) = {
             let mut state = lock(&self.registry.state);
             state.count -= 1;

@@ -98,6 +98,7 @@ local addition = entries
 if entries ~= '' and last == '"' then
   addition = ',' .. entries
 end
+-- Entries alone, as most changes are, need none of the helpers.
 if #ARGV == 21 and #KEYS == 4 then
   if addition ~= '' then
     redis.call('SETRANGE', record, string.format('%d', tail_at), addition .. tail)
