@@ -1,6 +1,5 @@
 //! A platform that runs: its plugins loaded, its queue served, its contract answered.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -166,7 +165,7 @@ impl Running {
         let mut kept = self.clone();
         kept.config.services.retain(|service| failed.services.contains(service));
         kept.config.users = kept.config.users.and(&failed.users);
-        let serves_none = kept.config.services.is_empty() || kept.config.users == Allowed::Only(BTreeSet::new());
+        let serves_none = kept.config.services.is_empty() || kept.config.users == Allowed::only::<String>([]);
         if serves_none || !self.config.component.is_beside(&failed.component) {
             return None;
         }

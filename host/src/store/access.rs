@@ -2,22 +2,25 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::Error;
 
-/// Names that are allowed.
+/// Names that are allowed. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowed {
     /// Every name.
     Any,
     /// These.
-    Only(BTreeSet<String>),
+    Only(Arc<BTreeSet<String>>),
 }
 
 impl Allowed {
     /// Exactly these names.
     pub fn only<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
-        Self::Only(names.into_iter().map(Into::into).collect())
+        Self::Only(Arc::new(names.into_iter().map(Into::into).collect()))
     }
 
     /// Whether a name is among them.
@@ -41,7 +44,7 @@ impl Allowed {
     pub fn and(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::Any, names) | (names, Self::Any) => names.clone(),
-            (Self::Only(one), Self::Only(other)) => Self::Only(one & other),
+            (Self::Only(one), Self::Only(other)) => Self::Only(Arc::new(&**one & &**other)),
         }
     }
 }
@@ -91,19 +94,19 @@ pub enum Denied {
     User,
 }
 
-/// One run of one task: a name that no other run has.
+/// One run of one task: a name that no other run has. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RunId(String);
+pub struct RunId(Arc<str>);
 
 impl RunId {
     /// A name that no other run has had.
     pub fn unique() -> Self {
-        Self(uuid::Uuid::new_v4().simple().to_string())
+        Self(Uuid::new_v4().simple().to_string().into())
     }
 
     /// The same, of a host with this name: should the host be lost, the task's log names it.
     pub fn of_host(name: &str) -> Self {
-        Self(format!("{name}/{}", uuid::Uuid::new_v4().simple()))
+        Self([name, "/", Uuid::new_v4().simple().encode_lower(&mut Uuid::encode_buffer())].concat().into())
     }
 
     /// The name as text.

@@ -206,5 +206,5 @@ fn allowed(bytes: &mut Unstructured<'_>, names: &[&str]) -> Result<Allowed> {
     for name in names {
         only.extend(bytes.ratio(1, 2)?.then(|| (*name).to_owned()));
     }
-    Ok(Allowed::Only(only))
+    Ok(Allowed::only(only))
 }

@@ -144,7 +144,7 @@ impl PluginTable {
     ) -> Option<PluginConfig> {
         let services = names(source, "service", &self.services, |name| Service::new(name).map(drop));
         let users = self.users.as_ref().map(|users| names(source, "user", users, |name| UserId::new(name).map(drop)));
-        let users = users.map_or(Allowed::Any, Allowed::Only);
+        let users = users.map_or(Allowed::Any, Allowed::only);
         claims.add(source, &self.services, self.users.as_ref().map(Spanned::span), &users);
         let is_granted = |key: &str| {
             let grants = of_manifest.get("grants").map(Spanned::get_ref);
