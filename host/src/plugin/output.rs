@@ -19,47 +19,57 @@ use crate::redaction::{RedactedStream, Redaction};
 /// The most bytes that a guest writes in one piece.
 const PIECE: usize = 64 << 10;
 
-/// A guest's standard output and standard error, as one stream.
+/// A guest's standard output and standard error, as one stream. Cheap to clone; all clones are the same stream.
 #[derive(Debug, Clone)]
-pub(super) struct Output {
-    sink: Sink,
+pub(super) struct Output(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// None if nobody is shown anything.
+    sink: Option<Sink>,
     events: Events,
     /// What is shown and kept has no secrets in it.
-    clean: Arc<Mutex<RedactedStream>>,
-    kept: Arc<Mutex<Tail>>,
+    clean: Mutex<RedactedStream>,
+    kept: Mutex<Tail>,
 }
 
 impl Output {
     /// An output of which the last `most` bytes are kept.
     pub(super) fn new(sink: OutputSink, events: Events, most: usize, redaction: Redaction) -> Self {
-        let kept = Arc::new(Mutex::new(Tail { bytes: VecDeque::new(), most, cut: 0 }));
-        Self { sink: Sink::new(sink), events, clean: Arc::new(Mutex::new(RedactedStream::new(redaction))), kept }
+        Self(Arc::new(Shared {
+            sink: Sink::new(sink),
+            events,
+            clean: Mutex::new(RedactedStream::new(redaction)),
+            kept: Mutex::new(Tail { bytes: VecDeque::new(), most, cut: 0 }),
+        }))
     }
 
     /// Shows and keeps what was held back because it might have been the beginning of a secret.
     pub(super) fn finish(&self) {
-        let rest = lock(&self.clean).finish();
+        let rest = lock(&self.0.clean).finish();
         self.give(&rest);
     }
 
     /// Waits until what was printed is shown, unless nobody takes it.
     pub(super) async fn shown(&self) {
-        self.sink.shown().await;
+        if let Some(sink) = &self.0.sink {
+            sink.shown().await;
+        }
     }
 
     /// What is kept, if anything was printed.
     pub(super) fn text(&self) -> Option<String> {
-        lock(&self.kept).text()
+        lock(&self.0.kept).text()
     }
 
     /// How many bytes were printed, as far as they are shown.
     pub(super) fn printed(&self) -> u64 {
-        let kept = lock(&self.kept);
+        let kept = lock(&self.0.kept);
         kept.cut + kept.bytes.len() as u64
     }
 
     fn take(&self, bytes: &[u8]) {
-        let clean = lock(&self.clean).push(bytes);
+        let clean = lock(&self.0.clean).push(bytes);
         self.give(&clean);
     }
 
@@ -67,9 +77,11 @@ impl Output {
         if bytes.is_empty() {
             return;
         }
-        self.sink.show(bytes);
-        self.events.output(bytes);
-        lock(&self.kept).push(bytes);
+        if let Some(sink) = &self.0.sink {
+            sink.show(bytes);
+        }
+        self.0.events.output(bytes);
+        lock(&self.0.kept).push(bytes);
     }
 }
 
@@ -131,14 +143,16 @@ impl OutputStream for Output {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(if self.sink.has_room() { PIECE } else { 0 })
+        Ok(if self.0.sink.as_ref().is_none_or(Sink::has_room) { PIECE } else { 0 })
     }
 }
 
 #[wasmtime_wasi::async_trait]
 impl Pollable for Output {
     async fn ready(&mut self) {
-        self.sink.room().await;
+        if let Some(sink) = &self.0.sink {
+            sink.room().await;
+        }
     }
 }
 

@@ -54,15 +54,13 @@ impl State {
 }
 
 impl Sink {
-    pub(super) fn new(to: OutputSink) -> Self {
-        Self { to, shared: Arc::default() }
+    /// None if there is nobody to show anything.
+    pub(super) fn new(to: OutputSink) -> Option<Self> {
+        (!matches!(to, OutputSink::Discard)).then(|| Self { to, shared: Arc::default() })
     }
 
     /// Has bytes shown after those before.
     pub(super) fn show(&self, bytes: &[u8]) {
-        if matches!(self.to, OutputSink::Discard) {
-            return;
-        }
         let begins = {
             let mut state = lock(&self.shared.state);
             state.waiting.extend_from_slice(bytes);
@@ -151,7 +149,8 @@ mod tests {
         let sink = Sink::new(OutputSink::callback(move |bytes| {
             let _ = show.send(bytes.to_vec());
             let _ = lock(&wait).recv();
-        }));
+        }))
+        .unwrap();
         let next = || shown.recv_timeout(Duration::from_secs(60)).unwrap();
         let runtime = Runtime::new().unwrap();
         let entered = runtime.enter();
