@@ -47,7 +47,14 @@ const MAX_FIELD_BYTES: usize = 32 << 10;
 const BODY_PIECE: usize = 16 << 10;
 
 /// The requests of one run.
-pub(in crate::plugin) struct Http(Arc<Requests>);
+pub(in crate::plugin) struct Http {
+    granted: Arc<Capabilities>,
+    limits: HttpLimits,
+    task: TaskId,
+    redaction: Redaction,
+    /// Made by the first request: most runs send none.
+    requests: Option<Arc<Requests>>,
+}
 
 struct Requests {
     granted: Arc<Capabilities>,
@@ -69,14 +76,13 @@ impl Http {
         task: TaskId,
         redaction: Redaction,
     ) -> Self {
-        Self(Arc::new(Requests {
-            granted,
-            connections: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
-            sent: Budget::new("sent", limits.sent_bytes),
-            received: Budget::new("received", limits.received_bytes),
-            limits,
-            logger: Arc::new(Logger::new(task, redaction)),
-        }))
+        Self { granted, limits, task, redaction, requests: None }
+    }
+
+    fn requests(&mut self) -> Arc<Requests> {
+        let Self { granted, limits, task, redaction, requests } = self;
+        let make = || Arc::new(Requests::new(granted.clone(), limits.clone(), task.clone(), redaction.clone()));
+        requests.get_or_insert_with(make).clone()
     }
 
     /// What a run's requests and responses are made in.
@@ -98,7 +104,7 @@ impl WasiHttpHooks for Http {
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Answer, Error>> + Send> {
-        let requests = self.0.clone();
+        let requests = self.requests();
         Box::new(async move { requests.send(request, options.unwrap_or_default()).await }.instrument(Span::current()))
     }
 
@@ -116,6 +122,17 @@ impl WasiHttpHooks for Http {
 }
 
 impl Requests {
+    fn new(granted: Arc<Capabilities>, limits: HttpLimits, task: TaskId, redaction: Redaction) -> Self {
+        Self {
+            granted,
+            connections: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
+            sent: Budget::new("sent", limits.sent_bytes),
+            received: Budget::new("received", limits.received_bytes),
+            limits,
+            logger: Arc::new(Logger::new(task, redaction)),
+        }
+    }
+
     async fn send(&self, request: Request<WasiBody>, asked: RequestOptions) -> Result<Answer, Error> {
         let mut log = RequestLog::new(self.logger.clone(), &request);
         let total = self.limits.total;
