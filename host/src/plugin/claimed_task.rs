@@ -143,9 +143,9 @@ impl ClaimedTask {
     }
 
     /// Makes a change to the task, and tells what has come of it.
-    pub(super) async fn write_now(&self, mut change: Change) -> Result<Status> {
+    pub(super) fn write_now(&self, mut change: Change) -> impl Future<Output = Result<Status>> {
         let entries = self.announce(&self.id, &mut change);
-        self.carry_out(change, entries).await
+        self.carry_out(change, entries)
     }
 
     /// Makes a change that has no status once more, after a try that was not answered and may have been made: entries that

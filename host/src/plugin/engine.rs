@@ -155,7 +155,7 @@ impl Shared {
 
 /// A guest for whom the epoch moves on, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Ticking(Arc<Shared>);
+pub(super) struct Ticking<'a>(&'a Shared);
 
 impl Ticker {
     pub(super) fn start(engine: Engine) -> std::io::Result<Self> {
@@ -177,18 +177,18 @@ impl Ticker {
     }
 
     /// Ticks for one more guest.
-    pub(super) fn tick(&self) -> Ticking {
+    pub(super) fn tick(&self) -> Ticking<'_> {
         self.shared.guests.fetch_add(1, Ordering::SeqCst);
         if self.shared.rests.load(Ordering::SeqCst)
             && let Some(thread) = &self.thread
         {
             thread.thread().unpark();
         }
-        Ticking(self.shared.clone())
+        Ticking(&self.shared)
     }
 }
 
-impl Drop for Ticking {
+impl Drop for Ticking<'_> {
     fn drop(&mut self) {
         self.0.guests.fetch_sub(1, Ordering::SeqCst);
     }

@@ -153,7 +153,10 @@ impl Events {
     }
 
     /// The events of a run, told to those who have subscribed here until now.
-    pub(super) fn of_run(&self) -> Self {
+    pub(super) fn of_run(mut self) -> Self {
+        if Arc::get_mut(&mut self.0).is_some() {
+            return self;
+        }
         let before = &mut *lock(&self.0.state);
         let (subscribers, journal) = (std::mem::take(&mut before.subscribers), before.journal.take());
         let state = State { subscribers, journal, ..State::default() };

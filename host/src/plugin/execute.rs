@@ -2,22 +2,22 @@
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use wasmtime_wasi::cli::StdinStream;
 
 use super::capabilities::{Http, Opened};
 use super::claimed_task::ClaimedTask;
 use super::events::Events;
-use super::instance::{Guest, work};
+use super::instance::{Guest, Returned, work};
 use super::live_output::LiveOutput;
 use super::output::Output;
+use super::pace::Pace;
 use super::platform::Platform;
 use super::retry::Retry;
 use super::run::Location;
@@ -38,7 +38,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 pub(super) struct Job {
     pub(super) plugin: Plugin,
     pub(super) claimed: Arc<ClaimedTask>,
-    pub(super) task: TaskRecord,
+    pub(super) task: Box<TaskRecord>,
     pub(super) opened: Opened,
     pub(super) input: Box<dyn StdinStream + Sync>,
     pub(super) sink: OutputSink,
@@ -69,13 +69,16 @@ impl End {
 
 impl Job {
     /// Runs the guest and writes what came of it.
-    pub(super) async fn run(self) -> Outcome {
+    pub(super) async fn run(self: Box<Self>) -> Outcome {
         let (claimed, retry) = (self.claimed.clone(), self.retry);
         let redaction = self.opened.redaction.clone();
         let most = self.limits.output_bytes;
         let output = Output::new(self.sink.clone(), self.events.clone(), most, redaction.clone());
         let live = LiveOutput::new(output.clone());
-        let end = AssertUnwindSafe(Box::pin(self.guest(output.clone(), &live))).catch_unwind().await;
+        let end = {
+            let guest = pin!(self.guest(output.clone(), &live));
+            AssertUnwindSafe(guest).catch_unwind().await
+        };
         claimed.close();
         let end = end.unwrap_or_else(|panic| End::Failed(describe_panic(&*panic)));
         output.finish();
@@ -84,21 +87,11 @@ impl Job {
         outcome
     }
 
-    async fn guest(self, output: Output, live: &LiveOutput) -> End {
-        let Self { plugin, claimed, task, opened, input, limits, faults, platform, .. } = self;
-        let Opened { wasi, redaction } = opened;
-        let (tasks, grants, quotas) = (claimed.store.clone(), plugin.grants.clone(), limits.quotas.clone());
-        let context = TaskStateCtx::with_current(tasks, grants, quotas, claimed.clone())
-            .observed(plugin.host.observed.clone())
-            .with_faults(faults.unwrap_or_default())
-            .redacting(redaction.clone());
-        let http = Http::new(plugin.capabilities.clone(), limits.http.clone(), claimed.id.clone(), redaction);
-        let guest = Guest::new(wasi, http, context, input, output, &limits, &platform);
-        let pace = plugin.host.turns.pace();
-        let store = guest.into_store(&plugin.host.engine, pace.clone());
-        let _ticking = plugin.host.ticker.tick();
-        let work = work(plugin.component.clone(), store, task);
-        let mut guest = plugin.host.turns.of(work, &pace, &Handle::current());
+    async fn guest(self: Box<Self>, output: Output, live: &LiveOutput) -> End {
+        let (plugin, claimed, limits) = (self.plugin.clone(), self.claimed.clone(), self.limits.clone());
+        let pace = plugin.0.host.turns.pace();
+        let _ticking = plugin.0.host.ticker.tick();
+        let mut guest = plugin.0.host.turns.of(self.work(output, &pace), pace.clone());
         let computes_too_long =
             || if pace.used() > limits.cpu_time { Poll::Ready(Halt::CpuTime) } else { Poll::Pending };
         let (running, over) = oneshot::channel();
@@ -124,6 +117,21 @@ impl Job {
             Ok((Ok(()), None)) => End::Done,
             Ok((Err(why), None)) => End::Failed(cut(why, limits.failure_bytes)),
         }
+    }
+
+    /// What the guest does, in an instance of its own.
+    fn work(self: Box<Self>, output: Output, pace: &Arc<Pace>) -> impl Future<Output = Returned> + use<> {
+        let Self { plugin, claimed, task, opened, input, limits, faults, platform, .. } = *self;
+        let Opened { wasi, redaction } = opened;
+        let (id, tasks, grants) = (claimed.id.clone(), claimed.store.clone(), plugin.0.grants.clone());
+        let context = TaskStateCtx::with_current(tasks, grants, limits.quotas.clone(), claimed)
+            .observed(plugin.0.host.observed.clone())
+            .with_faults(faults.unwrap_or_default())
+            .redacting(redaction.clone());
+        let http = Http::new(plugin.0.capabilities.clone(), limits.http.clone(), id, redaction);
+        let guest = Guest::new(wasi, http, context, input, output, &limits, &platform);
+        let store = guest.into_store(&plugin.0.host.engine, pace.clone());
+        work(plugin, store, task)
     }
 }
 

@@ -358,7 +358,7 @@ impl Inner {
 
     /// Starts a run on the host's own threads. What has begun there goes on, whatever becomes of the caller.
     pub(super) async fn start(&self, plugin: &Plugin, request: RunRequest) -> Result<Run, StartError> {
-        let place = self.enter(plugin.share).await?;
+        let place = self.enter(plugin.0.share).await?;
         let (caller, started) = oneshot::channel();
         self.launch(plugin, request, Caller::AwaitsStart(caller), place);
         started.await.unwrap_or_else(|_| Err(broken().into()))
@@ -366,7 +366,7 @@ impl Inner {
 
     /// The same, for a caller who wants to know the end alone, and is not woken before.
     pub(super) async fn run(&self, plugin: &Plugin, request: RunRequest) -> Result<Outcome, StartError> {
-        let place = self.enter(plugin.share).await?;
+        let place = self.enter(plugin.0.share).await?;
         let (caller, ended) = oneshot::channel();
         self.launch(plugin, request, Caller::AwaitsEnd(caller), place);
         ended.await.unwrap_or_else(|_| Err(broken().into()))
@@ -381,7 +381,8 @@ impl Inner {
 
     fn launch(&self, plugin: &Plugin, request: RunRequest, caller: Caller, place: (Slot, Permit)) {
         if let Some(runtime) = &self.runtime {
-            runtime.spawn(launch::carry_out(plugin.clone(), request, caller, place));
+            // On the heap: the runtime moves all that a task has when that ends.
+            runtime.spawn(Box::pin(launch::carry_out(plugin.clone(), Box::new(request), caller, place)));
         }
     }
 }

@@ -24,7 +24,8 @@ pub(super) async fn open(input: Input) -> Result<Box<dyn StdinStream + Sync>> {
         Input::Bytes(bytes) => Box::new(LazyInput::new(Cursor::new(bytes))),
         Input::Stdin => Box::new(std::io::stdin()),
         Input::File(path) => {
-            let file = open_file(path).await?;
+            // On the heap: few runs have one, and the start of each is moved to its thread.
+            let file = Box::pin(open_file(path)).await?;
             Box::new(LazyInput::new(BufReader::with_capacity(PIECE, file)))
         }
     })

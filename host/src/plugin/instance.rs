@@ -10,13 +10,12 @@ use wasmtime_wasi::cli::StdinStream;
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::Limits;
 use super::capabilities::Http;
 use super::memory::{MemoryExceeded, MemoryLimit};
 use super::output::Output;
 use super::pace::Pace;
 use super::platform::Platform;
-use crate::imports::bindings::PluginPre;
+use super::{Limits, Plugin};
 use crate::imports::{TaskStateCtx, TaskStateView};
 use crate::record::TaskRecord;
 use crate::units::in_units;
@@ -124,16 +123,15 @@ impl TaskStateView for Guest {
     }
 }
 
-/// Makes an instance and has it carry out a task. The error is what the task's log is to say: the guest's own, or a trap.
-/// Tells too whether the guest has wanted more memory than its limit.
-pub(super) async fn work(
-    plugin: PluginPre<Guest>,
-    mut store: Store<Guest>,
-    task: TaskRecord,
-) -> (Result<(), String>, Option<MemoryExceeded>) {
+/// What a guest has returned, and whether it has wanted more memory than its limit. The error is what the task's log is to
+/// say: the guest's own, or a trap.
+pub(super) type Returned = (Result<(), String>, Option<MemoryExceeded>);
+
+/// Makes an instance and has it carry out a task.
+pub(super) async fn work(plugin: Plugin, mut store: Store<Guest>, task: Box<TaskRecord>) -> Returned {
     let returned = async {
-        let instance = plugin.instantiate_async(&mut store).await?;
-        instance.dms_task_state_worker().call_run(&mut store, &(&task).into()).await
+        let instance = plugin.0.component.instantiate_async(&mut store).await?;
+        instance.dms_task_state_worker().call_run(&mut store, &(&*task).into()).await
     };
     let returned = returned.await;
     let returned = returned.unwrap_or_else(|trap| Err(describe_trap(&trap, store.data())));

@@ -80,5 +80,5 @@ pub(super) async fn keep_asking(runs: Arc<Registry>, store: SharedStore) {
 }
 
 fn tasks(runs: &Registry) -> Vec<Arc<ClaimedTask>> {
-    runs.list().into_iter().filter_map(|run| run.task).collect()
+    runs.list().iter().filter_map(|run| run.claimed().cloned()).collect()
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::SetOnce;
 
 use super::RunEvents;
 use super::claimed_task::ClaimedTask;
@@ -61,13 +61,19 @@ pub enum StartError {
 
 /// A run that is under way. It goes on when its handles are dropped. Cheap to clone; all clones are the same run.
 #[derive(Debug, Clone)]
-pub struct Run {
-    pub(super) task_id: TaskId,
+pub struct Run(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    task_id: TaskId,
     /// None if the task had been asked to stop before it started.
-    pub(super) task: Option<Arc<ClaimedTask>>,
-    pub(super) events: Events,
-    pub(super) outcome: watch::Receiver<Option<Outcome>>,
+    task: Option<Arc<ClaimedTask>>,
+    events: Events,
+    outcome: SetOnce<Outcome>,
 }
+
+/// Tells the outcome of a run to all who hold it. If it is dropped before, the host has ended, and that is told.
+pub(super) struct Ending(Run);
 
 /// How a run has ended.
 #[derive(Debug, Clone)]
@@ -105,9 +111,18 @@ impl Outcome {
 }
 
 impl Run {
+    pub(super) fn new(task_id: TaskId, task: Option<Arc<ClaimedTask>>, events: Events) -> Self {
+        Self(Arc::new(Shared { task_id, task, events, outcome: SetOnce::new() }))
+    }
+
     /// The task that is run.
     pub fn task_id(&self) -> &TaskId {
-        &self.task_id
+        &self.0.task_id
+    }
+
+    /// The same, as the run has it.
+    pub(super) fn claimed(&self) -> Option<&Arc<ClaimedTask>> {
+        self.0.task.as_ref()
     }
 
     /// Asks the task to stop: it becomes `cancel_requested`, the guest has its grace period, and is then interrupted.
@@ -124,23 +139,44 @@ impl Run {
 
     /// The same, with what the task's log is to say.
     pub(super) fn cancel_for(&self, notice: &str) -> bool {
-        self.task.as_ref().is_none_or(|task| task.cancel(notice))
+        self.claimed().is_none_or(|task| task.cancel(notice))
     }
 
     /// Subscribes to what happens in the run from now on; the present status comes first. Whoever is to miss nothing
     /// subscribes before the start: [`RunRequest::events`](super::RunRequest::events).
     pub fn events(&self) -> RunEvents {
-        self.events.subscribe()
+        self.0.events.subscribe()
     }
 
     /// Waits for the end of the run.
-    pub async fn wait(mut self) -> Outcome {
-        let ended = self.outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
-        ended.unwrap_or_else(|| Outcome {
-            status: Status::Failed,
-            is_retried: false,
-            written: Err(store::Error::Unavailable("the host has ended before the run did".to_owned())),
-            location: None,
-        })
+    pub async fn wait(self) -> Outcome {
+        self.0.outcome.wait().await.clone()
+    }
+
+    /// How its outcome is told. There is one who tells it.
+    pub(super) fn ending(&self) -> Ending {
+        Ending(self.clone())
+    }
+}
+
+impl Ending {
+    /// Tells whoever has subscribed that nothing more happens.
+    pub(super) fn end_events(&self) {
+        self.0.0.events.end();
+    }
+
+    /// Tells the outcome.
+    pub(super) fn tell(self, outcome: Outcome) {
+        let _ = self.0.0.outcome.set(outcome);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let outcome = &self.0.0.outcome;
+        if !outcome.initialized() {
+            let written = Err(store::Error::Unavailable("the host has ended before the run did".to_owned()));
+            let _ = outcome.set(Outcome { status: Status::Failed, is_retried: false, written, location: None });
+        }
     }
 }

@@ -53,15 +53,9 @@ impl Turns {
         Arc::new(Pace::new(&self.budget))
     }
 
-    /// A guest that takes turns if its pace asks for it. It is polled where tasks of the runtime `home` are.
-    pub(super) fn of<F: Future>(&self, guest: F, pace: &Arc<Pace>, home: &Handle) -> InTurn<F> {
-        InTurn {
-            turns: self.threads.as_ref().map(|threads| threads.handle().clone()),
-            home: home.clone(),
-            pace: pace.clone(),
-            place: Place::Here(Box::pin(guest)),
-            left: Instant::now(),
-        }
+    /// A guest that takes turns if its pace asks for it.
+    pub(super) fn of<F: Future>(&self, guest: F, pace: Arc<Pace>) -> InTurn<'_, F> {
+        InTurn { turns: self, pace, place: Place::Here(Box::pin(guest)), left: Instant::now() }
     }
 }
 
@@ -84,10 +78,8 @@ fn lower_priority() {
 }
 
 /// A guest that takes turns.
-pub(super) struct InTurn<F: Future> {
-    /// None if the host is gone.
-    turns: Option<Handle>,
-    home: Handle,
+pub(super) struct InTurn<'a, F: Future> {
+    turns: &'a Turns,
     pace: Arc<Pace>,
     place: Place<F>,
     /// When it was last left to wait.
@@ -112,7 +104,7 @@ struct Turn<F: Future> {
 /// A guest and what came of it in its turn.
 type Taken<F> = (Pin<Box<F>>, Poll<<F as Future>::Output>);
 
-impl<F> InTurn<F>
+impl<F> InTurn<'_, F>
 where
     F: Future + Send + 'static,
     F::Output: Send,
@@ -148,9 +140,9 @@ where
     }
 
     /// Has a guest polled in its turn, as if that were done here.
-    fn send(&self, turns: &Handle, guest: Pin<Box<F>>, context: &Context<'_>) -> Turn<F> {
+    fn send(&self, turns: &Runtime, guest: Pin<Box<F>>, context: &Context<'_>) -> Turn<F> {
         let (pace, home, waker, span) =
-            (self.pace.clone(), self.home.clone(), context.waker().clone(), Span::current());
+            (self.pace.clone(), Handle::current(), context.waker().clone(), Span::current());
         let waits = Arc::new(Mutex::new(Some(guest)));
         let waiting = waits.clone();
         let taken = turns.spawn(async move {
@@ -163,7 +155,7 @@ where
     }
 }
 
-impl<F> Future for InTurn<F>
+impl<F> Future for InTurn<'_, F>
 where
     F: Future + Send + 'static,
     F::Output: Send + Unpin,
@@ -175,7 +167,7 @@ where
         loop {
             ready!(this.poll_back(context));
             this.pace.earn(this.left.elapsed());
-            match (std::mem::replace(&mut this.place, Place::Ended(None)), &this.turns) {
+            match (std::mem::replace(&mut this.place, Place::Ended(None)), &this.turns.threads) {
                 (Place::Here(guest), Some(turns)) if this.pace.wants_turn() => {
                     this.place = Place::Away(this.send(turns, guest, context));
                 }
@@ -201,13 +193,20 @@ mod tests {
     use std::time::Duration;
 
     use futures_util::FutureExt as _;
+    use futures_util::future::try_join_all;
     use tokio::sync::oneshot;
-    use tokio::task::{JoinSet, yield_now};
+    use tokio::task::yield_now;
 
     use super::*;
 
-    fn turns_of<F: Future<Output = ()> + Send + 'static>(turns: &Turns, pace: &Arc<Pace>, guest: F) -> InTurn<F> {
-        turns.of(guest, pace, &Handle::current())
+    /// A task of its own that takes turns.
+    fn spawn<F: Future<Output = ()> + Send + 'static>(
+        turns: &Arc<Turns>,
+        pace: &Arc<Pace>,
+        guest: F,
+    ) -> JoinHandle<()> {
+        let (turns, pace) = (turns.clone(), pace.clone());
+        tokio::spawn(async move { turns.of(guest, pace).await })
     }
 
     /// Computes until others have to have their turn.
@@ -218,9 +217,9 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn who_computes_takes_turns_and_all_come_to_theirs() {
-        let turns = Turns::new(1).unwrap();
+        let turns = Arc::new(Turns::new(1).unwrap());
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let mut guests = JoinSet::new();
+        let mut guests = Vec::new();
         for _ in 0..4 {
             let (now, most, pace) = (now.clone(), most.clone(), turns.pace());
             let own = pace.clone();
@@ -234,15 +233,15 @@ mod tests {
                     yield_now().await;
                 }
             };
-            guests.spawn(turns_of(&turns, &pace, guest));
+            guests.push(spawn(&turns, &pace, guest));
         }
-        guests.join_all().await;
+        try_join_all(guests).await.unwrap();
         assert_eq!(most.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn who_waits_goes_on_while_others_compute() {
-        let (turns, stop) = (Turns::new(1).unwrap(), Arc::new(AtomicBool::new(false)));
+        let (turns, stop) = (Arc::new(Turns::new(1).unwrap()), Arc::new(AtomicBool::new(false)));
         let pace = turns.pace();
         let (stopped, own) = (stop.clone(), pace.clone());
         let (begun, begins) = oneshot::channel();
@@ -252,16 +251,16 @@ mod tests {
             begun.send(()).unwrap();
             while !stopped.load(Ordering::SeqCst) {}
         };
-        let guest = tokio::spawn(turns_of(&turns, &pace, guest));
+        let guest = spawn(&turns, &pace, guest);
         begins.await.unwrap();
-        tokio::spawn(turns_of(&turns, &turns.pace(), yield_now())).await.unwrap();
+        spawn(&turns, &turns.pace(), yield_now()).await.unwrap();
         stop.store(true, Ordering::SeqCst);
         guest.await.unwrap();
     }
 
     #[tokio::test]
     async fn a_turn_is_as_if_it_were_taken_at_home() {
-        let turns = Turns::new(1).unwrap();
+        let turns = Arc::new(Turns::new(1).unwrap());
         let pace = turns.pace();
         let own = pace.clone();
         let home = Handle::current().id();
@@ -277,7 +276,7 @@ mod tests {
             computes(own).await;
             panic!("it breaks in its turn");
         };
-        let broken = tokio::spawn(turns_of(&turns, &pace, guest)).await.unwrap_err().into_panic();
+        let broken = spawn(&turns, &pace, guest).await.unwrap_err().into_panic();
         assert_eq!(broken.downcast_ref(), Some(&"it breaks in its turn"));
     }
 
@@ -293,7 +292,7 @@ mod tests {
         });
         begins.await.unwrap();
         let pace = turns.pace();
-        let mut guest = turns_of(&turns, &pace, computes(pace.clone()));
+        let mut guest = turns.of(computes(pace.clone()), pace);
         assert!((&mut guest).now_or_never().is_none());
         while matches!(guest.place, Place::Here(_)) {
             assert!((&mut guest).now_or_never().is_none());
@@ -317,14 +316,14 @@ mod tests {
                 computes(own.clone()).await;
             }
         };
-        let mut guest = turns_of(&turns, &pace, guest);
+        let mut guest = turns.of(guest, pace);
         while turn.load(Ordering::SeqCst) < 3 {
             assert!((&mut guest).now_or_never().is_none());
             yield_now().await;
         }
         guest.back().await;
         assert!(matches!(guest.place, Place::Here(_)));
-        let mut ends = turns_of(&turns, &turns.pace(), async {});
+        let mut ends = turns.of(async {}, turns.pace());
         ends.back().await;
         ends.await;
     }

@@ -230,7 +230,10 @@ impl Fetched {
 
 /// A component that tasks can be run on, with its grants. Cheap to clone.
 #[derive(Clone)]
-pub struct Plugin {
+pub struct Plugin(pub(super) Arc<Loaded>);
+
+/// What a plugin consists of.
+pub(super) struct Loaded {
     pub(super) host: Arc<Inner>,
     pub(super) component: PluginPre<Guest>,
     pub(super) grants: Arc<Grants>,
@@ -256,7 +259,7 @@ impl Plugin {
         blocking(move || {
             let plugin = Self::link(host, &component.bytes, request)?;
             if permit.is_some() {
-                plugin.host.loading.compiled.insert(component.sum);
+                plugin.0.host.loading.compiled.insert(component.sum);
             }
             Ok(plugin)
         })
@@ -275,12 +278,13 @@ impl Plugin {
             PluginPre::new(linked).map_err(|error| LoadError::NoWorker { export: WORKER, why: chain(&error) })?;
         let LoadRequest { grants, capabilities, max_concurrent_runs, .. } = request;
         let share = Share::new(max_concurrent_runs);
-        Ok(Self { host, component, grants: Arc::new(grants), capabilities: Arc::new(capabilities), share })
+        let (grants, capabilities) = (Arc::new(grants), Arc::new(capabilities));
+        Ok(Self(Arc::new(Loaded { host, component, grants, capabilities, share })))
     }
 
     /// What the plugin may reach besides tasks.
     pub fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
+        &self.0.capabilities
     }
 
     /// Claims a task and starts it. Waits while as many runs as may be are under way.
@@ -288,7 +292,7 @@ impl Plugin {
     /// # Errors
     /// [`StartError`]; the task was not touched.
     pub async fn start(&self, request: RunRequest) -> Result<Run, StartError> {
-        self.host.start(self, request).await
+        self.0.host.start(self, request).await
     }
 
     /// Runs a task: [`start`](Self::start), and [`wait`](Run::wait).
@@ -296,15 +300,15 @@ impl Plugin {
     /// # Errors
     /// As `start`.
     pub async fn run(&self, request: RunRequest) -> Result<Outcome, StartError> {
-        self.host.run(self, request).await
+        self.0.host.run(self, request).await
     }
 }
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Plugin")
-            .field("grants", &self.grants)
-            .field("capabilities", &self.capabilities)
+            .field("grants", &self.0.grants)
+            .field("capabilities", &self.0.capabilities)
             .finish_non_exhaustive()
     }
 }
