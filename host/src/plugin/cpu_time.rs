@@ -13,7 +13,7 @@ use super::lock;
 
 /// How much of a poll may be counted that the guest did not compute. What is shorter is counted by the time that has passed,
 /// and a reading of the thread's clock, which is a call of the system, is good for so long.
-const TOLERANCE: Duration = Duration::from_micros(500);
+const TOLERANCE: Duration = Duration::from_micros(100);
 
 thread_local! {
     /// What the clock of this thread has last shown, and when.

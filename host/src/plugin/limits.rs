@@ -13,7 +13,7 @@ pub struct Limits {
     /// Bytes of linear memory and tables, summed over all of the guest's. 256 MiB unless set.
     pub memory_bytes: usize,
     /// Time that the guest computes, by the clock of the thread that it is on, what the host does for it there included.
-    /// 10 minutes unless set. It is looked at after each 10 ms of it or so, and what takes less than 0.5 ms is counted by the
+    /// 10 minutes unless set. It is looked at after each 10 ms of it or so, and what takes less than 0.1 ms is counted by the
     /// time that passes.
     pub cpu_time: Duration,
     /// Time from the start of the guest to its end, whatever it does in between. One hour unless set;
