@@ -143,6 +143,8 @@ impl ClaimedTask {
     }
 
     /// Makes a change to the task, and tells what has come of it.
+    ///
+    /// An `async fn` would hold the change twice, and each run has one.
     pub(super) fn write_now(&self, mut change: Change) -> impl Future<Output = Result<Status>> {
         let entries = self.announce(&self.id, &mut change);
         self.carry_out(change, entries)

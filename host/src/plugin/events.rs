@@ -155,6 +155,7 @@ impl Events {
     /// The events of a run, told to those who have subscribed here until now.
     pub(super) fn of_run(mut self) -> Self {
         if Arc::get_mut(&mut self.0).is_some() {
+            // The request has no clones, so that no other run can come after this one.
             return self;
         }
         let before = &mut *lock(&self.0.state);

@@ -38,6 +38,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 pub(super) struct Job {
     pub(super) plugin: Plugin,
     pub(super) claimed: Arc<ClaimedTask>,
+    /// On the heap: it is handed from one future to the next.
     pub(super) task: Box<TaskRecord>,
     pub(super) opened: Opened,
     pub(super) input: Box<dyn StdinStream + Sync>,
