@@ -48,6 +48,8 @@ export function story(name, { expects = null, options = {} }, work) {
       await tab.picture(`failed-${name}`).catch(() => {});
       throw error;
     } finally {
+      // What the test does with requests of the page may be under way, for a page that goes.
+      await tab.page.unrouteAll({ behavior: "ignoreErrors" });
       await made.close();
     }
   });

@@ -370,6 +370,21 @@ story("a task whose numbers no double holds is shown, its parameters digit by di
   await tab.page.locator("section[aria-label=Parameters]", { hasText: "12345678901234567890123" }).waitFor();
 });
 
+story("a test may end while a request of its page is on its way", {}, async (tab) => {
+  const closed = new Promise((done) => tab.page.once("close", done));
+  const asked = new Promise((done) =>
+    tab.page.route("**/api/v2/tasks/vast", async (route) => {
+      const response = await route.fetch();
+      done();
+      await closed;
+      await response.text();
+    }),
+  );
+  await tab.open(platform, "/");
+  await tab.page.evaluate(() => (location.hash = "#/tasks/vast"));
+  await asked;
+});
+
 story("a task that is not there is said to be none", { expects: /404/ }, async (tab) => {
   await tab.open(platform, "/tasks/nobody");
   await tab.sees("There is no such task");
