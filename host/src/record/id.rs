@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::InvalidValue;
 
@@ -42,24 +43,24 @@ macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $stored_doc:literal, $reserved:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// A name that may be saved: 1 to 128 bytes, without `:`, `{`, `}`, white space and control characters.
             ///
             /// # Errors
             /// [`InvalidValue`], saying which of these the text breaks.
-            pub fn new(text: impl Into<String>) -> Result<Self, InvalidValue> {
-                let text = text.into();
-                check_new($what, &text)?;
-                Ok(Self(text))
+            pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidValue> {
+                let text = text.as_ref();
+                check_new($what, text)?;
+                Ok(Self(text.into()))
             }
 
             #[doc = $stored_doc]
-            pub fn stored(text: impl Into<String>) -> Result<Self, InvalidValue> {
-                let text = text.into();
-                check_stored($what, &text, $reserved)?;
-                Ok(Self(text))
+            pub fn stored(text: impl AsRef<str>) -> Result<Self, InvalidValue> {
+                let text = text.as_ref();
+                check_stored($what, text, $reserved)?;
+                Ok(Self(text.into()))
             }
 
             /// Whether a save would take this name: see [`new`](Self::new).
@@ -89,14 +90,14 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.as_str().to_owned()
             }
         }
     };
 }
 
 name!(
-    /// The id of a task.
+    /// The id of a task. Cheap to clone.
     TaskId,
     "task id",
     "An id that a record already there may have: any but the empty one and that of the store's sequence.\n\n# Errors\n[`InvalidValue`] for those two.",
@@ -104,7 +105,7 @@ name!(
 );
 
 name!(
-    /// The name of a service: the part of a platform that a task belongs to.
+    /// The name of a service: the part of a platform that a task belongs to. Cheap to clone.
     Service,
     "service",
     "A service that a record already there may name: any text that is not empty.\n\n# Errors\n[`InvalidValue`] if it is.",
@@ -112,7 +113,7 @@ name!(
 );
 
 name!(
-    /// The id of the user for whom a task is done.
+    /// The id of the user for whom a task is done. Cheap to clone.
     UserId,
     "user id",
     "A user that a record already there may name: any text that is not empty.\n\n# Errors\n[`InvalidValue`] if it is.",
