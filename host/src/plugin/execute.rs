@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 use wasmtime_wasi::cli::StdinStream;
 
 use super::capabilities::{Http, Opened};
@@ -95,7 +95,7 @@ impl Job {
         let mut guest = plugin.0.host.turns.of(self.work(output, &pace), pace.clone());
         let computes_too_long =
             || if pace.used() > limits.cpu_time { Poll::Ready(Halt::CpuTime) } else { Poll::Pending };
-        let (running, over) = oneshot::channel();
+        let over = Notify::new();
         let watched = async {
             let ended = tokio::select! {
                 biased;
@@ -109,10 +109,10 @@ impl Job {
                 claimed.until_idle(Pin::new(&mut guest)).await;
                 guest.back().await;
             }
-            drop(running);
+            over.notify_one();
             ended
         };
-        match tokio::join!(watched, claimed.supervise(), live.follow(&claimed, over)).0 {
+        match tokio::join!(watched, claimed.supervise(), live.follow(&claimed, &over)).0 {
             Err(halt) => halted(halt, &limits, claimed.is_cancelled()),
             Ok((_, Some(limit))) => End::Failed(limit.to_string()),
             Ok((Ok(()), None)) => End::Done,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use tracing::field::Empty;
-use tracing::{Instrument as _, Span};
 use wasmtime_wasi::cli::StdinStream;
 
 use super::admission::Permit;
@@ -103,18 +103,13 @@ async fn execute(job: Box<Job>, observed: &Observed, waited: Option<Duration>) -
         observed.tell(|observer| observer.run_begins(&service, waited));
     }
     let span = tracing::info_span!("run", task = %job.claimed.id, service, status = Empty, otel.status_code = Empty);
-    let run = async {
-        // On the heap, so that the whole of it is not moved with each future around it.
-        let ended = Box::pin(job.run()).await;
-        let span = Span::current();
-        span.record("status", ended.status.as_str());
-        if ended.status == Status::Failed {
-            span.record("otel.status_code", "ERROR");
-        }
-        tracing::debug!("the run has ended");
-        ended
-    };
-    let ended = run.instrument(span).await;
+    // On the heap, so that the whole of it is not moved with each future around it.
+    let ended = Box::pin(job.run()).instrument(span.clone()).await;
+    span.record("status", ended.status.as_str());
+    if ended.status == Status::Failed {
+        span.record("otel.status_code", "ERROR");
+    }
+    span.in_scope(|| tracing::debug!("the run has ended"));
     observed.tell(|observer| observer.run_ended(&service, ended.status, begun.elapsed()));
     if let Err(error) = &ended.written {
         observed.tell_error(error);

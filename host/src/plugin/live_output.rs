@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::claimed_task::ClaimedTask;
@@ -37,11 +37,11 @@ impl LiveOutput {
     }
 
     /// Writes the output now and then while it grows, until the run is over.
-    pub(super) async fn follow(&self, task: &ClaimedTask, mut over: oneshot::Receiver<()>) {
+    pub(super) async fn follow(&self, task: &ClaimedTask, over: &Notify) {
         loop {
             tokio::select! {
                 biased;
-                _ = &mut over => return,
+                () = over.notified() => return,
                 // A timer only for a run that is not over at once.
                 () = async { sleep(INTERVAL).await } => {}
             }
