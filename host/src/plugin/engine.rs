@@ -10,9 +10,6 @@ use wasmtime::{Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationSt
 
 use super::Sha256;
 
-/// How often a guest that computes is asked whether others have to have their turn.
-const TICK: Duration = Duration::from_millis(5);
-
 /// For how many ticks the clock goes on without a guest. To wake it costs more than a short run does.
 const IDLE_TICKS: u32 = 200;
 
@@ -158,7 +155,8 @@ impl Shared {
 pub(super) struct Ticking<'a>(&'a Shared);
 
 impl Ticker {
-    pub(super) fn start(engine: Engine) -> std::io::Result<Self> {
+    /// Ticks after each pause, which may be another one each time.
+    pub(super) fn start(engine: Engine, pause: impl Fn() -> Duration + Send + 'static) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let watched = shared.clone();
         let thread = thread::Builder::new().name("task-state-epoch".to_owned()).spawn(move || {
@@ -168,7 +166,7 @@ impl Ticker {
                 if idle > IDLE_TICKS {
                     watched.rest();
                 } else {
-                    thread::park_timeout(TICK);
+                    thread::park_timeout(pause());
                     engine.increment_epoch();
                 }
             }
@@ -232,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_ticker_ends_with_its_owner_however_many_guests_there_were() {
-        let ticker = Ticker::start(new(1, None).unwrap()).unwrap();
+        let ticker = Ticker::start(new(1, None).unwrap(), || Duration::from_millis(1)).unwrap();
         let guests = [ticker.tick(), ticker.tick()];
         drop(guests);
         let shared = ticker.shared.clone();

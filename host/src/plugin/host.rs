@@ -187,8 +187,9 @@ impl HostBuilder {
             .map_err(|error| HostError(format!("no threads for guests: {error}")))?;
         let turns = Turns::new(runtime.metrics().num_workers())
             .map_err(|error| HostError(format!("no threads for guests that compute: {error}")))?;
-        let ticker =
-            Ticker::start(engine.clone()).map_err(|error| HostError(format!("no thread for the clock: {error}")))?;
+        let budget = turns.budget().clone();
+        let ticker = Ticker::start(engine.clone(), move || budget.tick())
+            .map_err(|error| HostError(format!("no thread for the clock: {error}")))?;
         let store = self.store.clone();
         runtime.spawn(async move { store.maintain().await });
         let runs = Registry::new();

@@ -3,6 +3,9 @@
 //! A guest may compute on the host's own threads for as long as it has waited, and what is over soon does not count. That
 //! is not enough where hundreds of guests have waited and are woken at once: so all that they compute there comes out of one
 //! budget too, which half of the time of those threads fills. Whoever has used up one of the two takes turns.
+//!
+//! Whether a guest computes for long is only seen when it has done so. So while the budget is spent, whoever has done so
+//! lately takes its turn before it computes, and the others are asked more often whether they still do.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,6 +20,12 @@ pub(super) const TURN: Duration = Duration::from_millis(10);
 
 /// A guest that lets go of its thread so soon holds up nobody, however often it comes back.
 const SOON: Duration = Duration::from_micros(500);
+
+/// How long a guest that has computed for long is taken to do so again.
+const LATELY: Duration = Duration::from_secs(1);
+
+/// How often a guest that computes is asked whether others have to have their turn.
+const TICK: Duration = Duration::from_millis(5);
 
 /// How much guests may compute on the host's threads, together, without a turn.
 #[derive(Debug)]
@@ -38,6 +47,11 @@ impl Budget {
             threads: u32::try_from(threads).unwrap_or(u32::MAX).max(1),
             spent: AtomicU64::new(0),
         }
+    }
+
+    /// How long to wait until the guests that compute are asked again whether they have to yield.
+    pub(super) fn tick(&self) -> Duration {
+        if self.is_spent() { SOON } else { TICK }
     }
 
     fn is_spent(&self) -> bool {
@@ -68,6 +82,8 @@ pub(super) struct Pace {
     budget: Arc<Budget>,
     /// The processor time, in nanoseconds from the start, at which it has to take a turn.
     allowed: AtomicU64,
+    /// Until when it is taken to compute for long, in nanoseconds since the budget was made; zero if it never has.
+    long_until: AtomicU64,
     /// It has its turn.
     in_turn: AtomicBool,
     /// It has let go of its thread for others, and waits for nothing.
@@ -81,6 +97,7 @@ impl Pace {
             cpu: CpuTime::default(),
             budget: budget.clone(),
             allowed: AtomicU64::new(nanoseconds(TURN)),
+            long_until: AtomicU64::new(0),
             in_turn: AtomicBool::new(false),
             yields: AtomicBool::new(false),
         }
@@ -106,9 +123,19 @@ impl Pace {
         !self.in_turn.load(Ordering::Relaxed) && used - self.cpu.used() >= SOON
     }
 
-    /// Whether it has to take a turn.
+    /// Whether it has to take a turn before it computes.
     pub(super) fn wants_turn(&self) -> bool {
-        self.cpu.used() >= self.allowed()
+        self.cpu.used() >= self.allowed() || self.has_to_make_way()
+    }
+
+    /// Whether it computes for long, as far as is known, and the budget is spent.
+    fn has_to_make_way(&self) -> bool {
+        let until = self.long_until.load(Ordering::Relaxed);
+        if until == 0 {
+            return false;
+        }
+        let now = self.budget.made.elapsed();
+        nanoseconds(now) < until && self.budget.is_spent_at(now)
     }
 
     /// Lets it compute as much more as it has waited.
@@ -120,9 +147,7 @@ impl Pace {
 
     /// Lets it compute without a turn. What it lets go of soon does not count.
     pub(super) fn poll<F: Future>(&self, guest: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let before = self.cpu.used();
-        let polled = self.cpu.poll(guest, context);
-        let spent = self.cpu.used() - before;
+        let (polled, spent) = self.compute(guest, context);
         if spent >= SOON {
             self.budget.spend(spent);
         } else if !self.yields.load(Ordering::Relaxed) {
@@ -136,9 +161,20 @@ impl Pace {
         self.in_turn.store(true, Ordering::Relaxed);
         self.yields.store(false, Ordering::Relaxed);
         self.allow(self.cpu.used() + TURN);
-        let polled = self.cpu.poll(guest, context);
+        let (polled, _) = self.compute(guest, context);
         self.in_turn.store(false, Ordering::Relaxed);
         polled
+    }
+
+    /// Lets it compute. Gives what it has used, too.
+    fn compute<F: Future>(&self, guest: Pin<&mut F>, context: &mut Context<'_>) -> (Poll<F::Output>, Duration) {
+        let before = self.cpu.used();
+        let polled = self.cpu.poll(guest, context);
+        let spent = self.cpu.used() - before;
+        if spent >= SOON {
+            self.long_until.store(nanoseconds(self.budget.made.elapsed() + LATELY), Ordering::Relaxed);
+        }
+        (polled, spent)
     }
 
     fn allowed(&self) -> Duration {
@@ -210,6 +246,41 @@ mod tests {
         let pace = Pace::new(&spent());
         assert!(!has_to_yield_after(&pace, SOON / 5), "it may be over soon");
         assert!(has_to_yield_after(&pace, SOON) && pace.wants_turn());
+    }
+
+    #[test]
+    fn who_has_computed_for_long_lately_takes_a_turn_first_while_the_budget_is_spent() {
+        type Way = fn(&Pace, Pin<&mut dyn Future<Output = ()>>, &mut Context<'_>) -> Poll<()>;
+        let ways: [Way; 2] = [
+            |pace, guest, context| pace.poll(pin!(guest), context),
+            |pace, guest, context| pace.poll_in_turn(pin!(guest), context),
+        ];
+        for poll in ways {
+            let budget = Arc::new(Budget::new(1));
+            let pace = Pace::new(&budget);
+            let computes = |time| {
+                let end = pace.used() + time;
+                let guest = pin!(async { while pace.cpu.used_by_now() < end {} });
+                assert!(poll(&pace, guest, &mut Context::from_waker(Waker::noop())).is_ready());
+            };
+            computes(SOON / 5);
+            budget.spent.store(u64::MAX, Ordering::Relaxed);
+            assert!(!pace.wants_turn(), "it was over soon");
+            computes(SOON);
+            budget.spent.store(0, Ordering::Relaxed);
+            assert!(!pace.wants_turn(), "nobody has spent anything");
+            budget.spent.store(u64::MAX, Ordering::Relaxed);
+            assert!(pace.wants_turn());
+            computes(SOON / 5);
+            assert!(pace.wants_turn(), "it is not forgotten for what was over soon");
+            pace.long_until.store(1, Ordering::Relaxed);
+            assert!(!pace.wants_turn(), "that was long ago");
+        }
+    }
+
+    #[test]
+    fn guests_are_asked_more_often_while_the_budget_is_spent() {
+        assert!(spent().tick() < Budget::new(1).tick());
     }
 
     #[test]

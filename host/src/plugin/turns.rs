@@ -11,10 +11,12 @@ use std::future::poll_fn;
 use std::io;
 use std::panic::resume_unwind;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Instant;
 
+use futures_util::task::AtomicWaker;
 use tokio::runtime::{self, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tracing::Span;
@@ -46,6 +48,11 @@ impl Turns {
             .global_queue_interval(1)
             .build()?;
         Ok(Self { threads: Some(threads), budget: Arc::new(Budget::new(at_once)) })
+    }
+
+    /// What guests may compute without a turn.
+    pub(super) fn budget(&self) -> &Arc<Budget> {
+        &self.budget
     }
 
     /// The pace of one more guest.
@@ -99,10 +106,25 @@ struct Turn<F: Future> {
     /// The guest, until its turn begins.
     waits: Arc<Mutex<Option<Pin<Box<F>>>>>,
     taken: JoinHandle<Option<Taken<F>>>,
+    waker: Arc<HomeWaker>,
 }
 
 /// A guest and what came of it in its turn.
 type Taken<F> = (Pin<Box<F>>, Poll<<F as Future>::Output>);
+
+/// Wakes a guest that has its turn: it is polled when it is home again.
+#[derive(Debug, Default)]
+struct HomeWaker {
+    is_woken: AtomicBool,
+    home: AtomicWaker,
+}
+
+impl Wake for HomeWaker {
+    fn wake(self: Arc<Self>) {
+        self.is_woken.store(true, Ordering::Release);
+        self.home.wake();
+    }
+}
 
 impl<F> InTurn<'_, F>
 where
@@ -140,18 +162,19 @@ where
     }
 
     /// Has a guest polled in its turn, as if that were done here.
-    fn send(&self, turns: &Runtime, guest: Pin<Box<F>>, context: &Context<'_>) -> Turn<F> {
-        let (pace, home, waker, span) =
-            (self.pace.clone(), Handle::current(), context.waker().clone(), Span::current());
+    fn send(&self, turns: &Runtime, guest: Pin<Box<F>>) -> Turn<F> {
+        let (pace, home, span) = (self.pace.clone(), Handle::current(), Span::current());
+        let waker = Arc::new(HomeWaker::default());
+        let guest_waker = Waker::from(waker.clone());
         let waits = Arc::new(Mutex::new(Some(guest)));
         let waiting = waits.clone();
         let taken = turns.spawn(async move {
             let mut guest = lock(&waiting).take()?;
             let (_home, _span) = (home.enter(), span.enter());
-            let polled = pace.poll_in_turn(guest.as_mut(), &mut Context::from_waker(&waker));
+            let polled = pace.poll_in_turn(guest.as_mut(), &mut Context::from_waker(&guest_waker));
             Some((guest, polled))
         });
-        Turn { waits, taken }
+        Turn { waits, taken, waker }
     }
 }
 
@@ -165,13 +188,19 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = &mut *self;
         loop {
-            ready!(this.poll_back(context));
+            if let Place::Away(Turn { waker, .. }) = &this.place {
+                let waker = waker.clone();
+                waker.home.register(context.waker());
+                ready!(this.poll_back(context));
+                if matches!(this.place, Place::Here(_)) && !waker.is_woken.load(Ordering::Acquire) {
+                    return Poll::Pending;
+                }
+            }
             this.pace.earn(this.left.elapsed());
             match (std::mem::replace(&mut this.place, Place::Ended(None)), &this.turns.threads) {
                 (Place::Here(guest), Some(turns)) if this.pace.wants_turn() => {
-                    this.place = Place::Away(this.send(turns, guest, context));
+                    this.place = Place::Away(this.send(turns, guest));
                 }
-                // Also when it comes from its turn: it may have been woken meanwhile.
                 (Place::Here(mut guest), _) => {
                     let polled = this.pace.poll(guest.as_mut(), context);
                     if polled.is_pending() {
@@ -278,6 +307,32 @@ mod tests {
         };
         let broken = spawn(&turns, &pace, guest).await.unwrap_err().into_panic();
         assert_eq!(broken.downcast_ref(), Some(&"it breaks in its turn"));
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_waits_after_its_turn_is_left_alone_until_it_is_woken() {
+        let turns = Arc::new(Turns::new(1).unwrap());
+        let (pace, polls) = (turns.pace(), Arc::new(AtomicUsize::new(0)));
+        let (own, counted) = (pace.clone(), polls.clone());
+        let (ready, mut is_ready) = oneshot::channel::<()>();
+        let guest = async move {
+            computes(own).await;
+            let in_turn = poll_fn(|context| {
+                counted.fetch_add(1, Ordering::SeqCst);
+                Pin::new(&mut is_ready).poll(context)
+            });
+            in_turn.await.unwrap();
+        };
+        let guest = spawn(&turns, &pace, guest);
+        while polls.load(Ordering::SeqCst) == 0 {
+            yield_now().await;
+        }
+        // It comes home, and is polled once more then, or never.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(polls.load(Ordering::SeqCst), 1);
+        ready.send(()).unwrap();
+        guest.await.unwrap();
+        assert_eq!(polls.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]

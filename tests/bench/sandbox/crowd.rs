@@ -1,5 +1,5 @@
-//! Guests that compute without end beside one that logs and flushes: what its flush takes, against the same alone, and
-//! whether each of them comes to its turn.
+//! Guests that compute, without end or again and again, beside one that logs and flushes: what its flush takes, against the
+//! same alone, and whether each of them comes to its turn.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +24,11 @@ const CROWD: usize = 200;
 const START: Duration = Duration::from_secs(2);
 
 const ALONE: &str = "alone";
-const BESIDE: &str = "beside 200 that compute";
+
+/// What the others do, how the table names it, and what a flush beside it may take.
+const CROWDS: [(&str, &str, &str); 2] =
+    [("spin", "200 that compute", " (at most 3)"), ("pulse", "200 that compute for 3 ms and sleep for 5", "")];
+
 const LEAST: &str = "the one that had least";
 const MIDDLE: &str = "median";
 
@@ -48,23 +52,29 @@ pub(crate) async fn measure(setting: &Setting, results: &mut Results) -> Result<
                 let what = format!("flush on {name}, the next {}", pace.0);
                 let alone = flushes(&guests, pace.1, Duration::from_millis(setting.size(1_500, 200)));
                 add(results, &what, ALONE, &alone.await?);
-                let (beside, turns) = in_crowd(&guests, setting, pace.1).await?;
-                add(results, &what, BESIDE, &beside);
-                let what = format!("turns of those that compute beside it, on {name}");
-                results.add(&what, MIDDLE, Unit::Count, quantile(&turns, 0.5));
-                results.add(&what, LEAST, Unit::Count, quantile(&turns, 0.0));
+                for (does, others, _) in CROWDS {
+                    let (flushes, turns) = in_crowd(&guests, setting, does, pace.1).await?;
+                    add(results, &what, &beside(others), &flushes);
+                    results.add(&turns_of(others, name), MIDDLE, Unit::Count, quantile(&turns, 0.5));
+                    results.add(&turns_of(others, name), LEAST, Unit::Count, quantile(&turns, 0.0));
+                }
             }
         }
         guests.shutdown().await;
-        for pace in PACES {
-            for part in [MEDIAN, LATE] {
-                let what = format!("{part} of a flush on {name}, the next {}", pace.0);
-                let times = results.times(&what, BESIDE, ALONE);
-                results.goal(format!("{what}, {BESIDE} against alone (at most 3)"), format!("{times:.2}"));
+        for (_, others, goal) in CROWDS {
+            for pace in PACES {
+                for part in [MEDIAN, LATE] {
+                    let what = format!("{part} of a flush on {name}, the next {}", pace.0);
+                    let times = results.times(&what, &beside(others), ALONE);
+                    results.goal(format!("{what}, beside {others} against alone{goal}"), format!("{times:.2}"));
+                }
             }
+            let least = 100.0 * results.times(&turns_of(others, name), LEAST, MIDDLE);
+            results.goal(
+                format!("{}: the least of the median (none starves)", turns_of(others, name)),
+                format!("{least:.0} %"),
+            );
         }
-        let least = 100.0 * results.times(&format!("turns of those that compute beside it, on {name}"), LEAST, MIDDLE);
-        results.goal(format!("{LEAST} of 200 that compute, of the median (none starves)"), format!("{least:.0} %"));
     }
     Ok(())
 }
@@ -78,6 +88,14 @@ fn add(results: &mut Results, what: &str, by: &str, seconds: &[f64]) {
     }
 }
 
+fn beside(others: &str) -> String {
+    format!("beside {others}")
+}
+
+fn turns_of(others: &str, store: &str) -> String {
+    format!("turns of {others} beside it, on {store}")
+}
+
 /// The seconds of each flush of one guest that does so for a time.
 async fn flushes(guests: &Guests, pause: u64, time: Duration) -> Result<Vec<f64>> {
     let numbers = guests.run(&format!("flush {} {pause}", time.as_millis())).await?;
@@ -86,11 +104,11 @@ async fn flushes(guests: &Guests, pause: u64, time: Duration) -> Result<Vec<f64>
 }
 
 /// The same beside many that compute, and how often each of those had come to the end of its loop.
-async fn in_crowd(guests: &Guests, setting: &Setting, pause: u64) -> Result<(Vec<f64>, Vec<f64>)> {
+async fn in_crowd(guests: &Guests, setting: &Setting, does: &str, pause: u64) -> Result<(Vec<f64>, Vec<f64>)> {
     let time = Duration::from_millis(setting.size(6_000, 2_000));
     let from = Instant::now() + START;
-    let spin = format!("spin {} {}", moment(START)?, moment(START + time)?);
-    let crowd = try_join_all((0..CROWD).map(|_| guests.start(&spin))).await?;
+    let work = format!("{does} {} {}", moment(START)?, moment(START + time)?);
+    let crowd = try_join_all((0..CROWD).map(|_| guests.start(&work))).await?;
     ensure!(Instant::now() < from, "the first began to compute before the last had started");
     tokio::time::sleep_until((from + time / 4).into()).await;
     let flushes = flushes(guests, pause, time / 2).await?;

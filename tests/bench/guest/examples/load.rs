@@ -58,7 +58,10 @@ impl Plugin for Load {
         let numbers = words.map(str::parse).collect::<Result<Vec<u64>, ParseIntError>>()?;
         match (what, numbers.as_slice()) {
             ("wait", []) => sleep(Duration::from_secs(3_600)),
-            ("spin", &[from, until]) => spin(from, until),
+            ("spin", &[from, until]) => spin(from, until, || {}),
+            ("pulse", &[from, until]) => {
+                spin(from, until, || pulse(Duration::from_millis(3), Duration::from_millis(5)))
+            }
             ("flush", &[time, pause]) => flush(Duration::from_millis(time), Duration::from_micros(pause))?,
             ("nothing", &[times]) => mean(times, || Ok(native::nothing()))?,
             ("record", &[times]) => mean(times, || native::record().map_err(|()| "there is no record".into()))?,
@@ -71,8 +74,9 @@ impl Plugin for Load {
     }
 }
 
-/// Sleeps until one moment, computes until another, and shows how often it came to the end of its loop.
-fn spin(from: u64, until: u64) {
+/// Sleeps until one moment, computes until another, and shows how often it came to the end of its loop. There it does
+/// something more.
+fn spin(from: u64, until: u64, and: impl Fn()) {
     sleep(Duration::from_millis(from.saturating_sub(now())));
     let mut turns = 0_u64;
     while now() < until {
@@ -80,8 +84,18 @@ fn spin(from: u64, until: u64) {
             black_box(turn);
         }
         turns += 1;
+        and();
     }
     println!("{turns}");
+}
+
+/// Computes for so long, and then sleeps.
+fn pulse(computes: Duration, sleeps: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < computes {
+        black_box(start);
+    }
+    sleep(sleeps);
 }
 
 /// Logs and flushes for so long, with a pause after each, and shows how many nanoseconds each flush took.
