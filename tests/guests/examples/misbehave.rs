@@ -1,7 +1,8 @@
 //! Breaks one rule of the sandbox, which the first line of its input names.
 
 use std::io::Write;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use task_state_guest::{Failure, Plugin, TaskRecord, TaskStatus, current_task};
 use test_guests::spin;
@@ -13,7 +14,7 @@ impl Plugin for Misbehave {
         let mode = std::io::read_to_string(std::io::stdin())?;
         match mode.trim() {
             "spin" => spin(),
-            "sleep" => std::thread::sleep(Duration::from_secs(3_600)),
+            "sleep" => sleep(Duration::from_secs(3_600)),
             "hog" => hog(),
             "trap" => panic!("the guest panics"),
             "exit" => std::process::exit(7),
@@ -28,10 +29,25 @@ impl Plugin for Misbehave {
                 spin();
             }
             "chatter" => chatter()?,
+            "compute-in-pieces" => compute_in_pieces(),
             "look-around" => look_around(),
             other => return Err(format!("no such mode: {other:?}").into()),
         }
         Ok(())
+    }
+}
+
+/// Computes a hundred times for a moment that is over before anybody looks, and sleeps after it, sometimes twice.
+fn compute_in_pieces() {
+    for piece in 0..100 {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(3) {
+            std::hint::black_box(piece);
+        }
+        sleep(Duration::from_millis(5));
+        if piece % 2 == 0 {
+            sleep(Duration::from_millis(1));
+        }
     }
 }
 

@@ -40,6 +40,7 @@ impl Plugin for Report {
                 spin();
             }
             "change-often" => change_often(&task)?,
+            "flush-often" => flush_often()?,
             "save-myself-anew" => save_myself_anew(&task)?,
             "log-and-save-myself-anew" => {
                 current_task::log("before")?;
@@ -186,6 +187,13 @@ fn change_often(task: &TaskRecord) -> task_state_guest::Result<()> {
         current_task::set_status(TaskStatus::Running, None)?;
     }
     current_task::log("changed").map(drop)
+}
+
+fn flush_often() -> task_state_guest::Result<()> {
+    (0..200).try_for_each(|number| {
+        current_task::log(format!("entry {number}"))?;
+        current_task::flush().map(drop)
+    })
 }
 
 fn save_myself_anew(task: &TaskRecord) -> task_state_guest::Result<()> {

@@ -1,6 +1,12 @@
 //! Hostile guests, each beside one that keeps the rules: how each ends, that the other goes on, and that the host has its
 //! memory back.
 
+use std::thread::available_parallelism;
+
+use futures_util::future::try_join_all;
+use task_state_tests::redis_server::RedisServer;
+use task_state_tests::redis_store;
+
 use super::hostile::worker;
 use super::*;
 
@@ -100,6 +106,25 @@ async fn works_when_another_test_asks_for_it() {
     }
     neighbour.cancel();
     assert_eq!(neighbour.wait().await.status, Status::Cancelled);
+}
+
+/// Each of them computes a hundred times. If each write waited for all of them, they would be done before the writer is.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_that_compute_in_pieces_do_not_hold_up_one_that_writes() {
+    let server = RedisServer::start().await.unwrap();
+    let many = 20 * available_parallelism().unwrap().get();
+    let store = redis_store::connect(&server.url(), |_| {}).await;
+    let sandbox = Sandbox::built(store, |builder| builder.max_concurrent_runs(many + 1));
+    let computes = sandbox.plugin("misbehave").await;
+    let request = || limited("compute-in-pieces", |limits| limits.grace = Duration::ZERO);
+    let runs = try_join_all((0..many).map(|_| computes.start(request()))).await.unwrap();
+    let outcome = sandbox.run("report", "flush-often").await;
+    assert_eq!(end(&outcome).await.1.len(), 200);
+    for run in runs {
+        assert_eq!(sandbox.task(run.task_id()).await.status(), Status::Running);
+        run.cancel();
+        assert_eq!(run.wait().await.status, Status::Cancelled);
+    }
 }
 
 /// Gives a run the input of a pipe that nobody ends. What is returned keeps it open.
