@@ -26,9 +26,6 @@ use crate::observer::{Observed, Observer};
 use crate::record::TaskId;
 use crate::store::{self, SharedStore};
 
-/// How many tasks are polled before timers and sockets are looked at: a guest may compute for some milliseconds.
-const EVENT_INTERVAL: u32 = 4;
-
 /// Why a host could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the host cannot be made: {0}")]
@@ -181,7 +178,6 @@ impl HostBuilder {
         self.imports.add_to(&mut linker).map_err(failed)?;
         let runtime = runtime::Builder::new_multi_thread()
             .thread_name("task-state-guest")
-            .event_interval(EVENT_INTERVAL)
             .enable_all()
             .build()
             .map_err(|error| HostError(format!("no threads for guests: {error}")))?;
