@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 use task_state_host::Grants;
 use task_state_host::imports::bindings::PluginPre;
 use task_state_host::imports::{self, TaskStateCtx, TaskStateView};
-use task_state_host::store::SharedStore;
+use task_state_host::record::{Change, Service, Status, TaskId, TaskRecord, UserId};
+use task_state_host::store::{Access, Claim, RunId, SharedStore};
 use task_state_host::wasmtime::component::{Component, Linker, ResourceTable};
 use task_state_host::wasmtime::{
     self, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
@@ -17,7 +19,7 @@ use task_state_host::wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use task_state_host::wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use tokio::runtime::Runtime;
 
-use crate::guests::{SERVICE, add_native};
+use crate::guests::{SERVICE, USER, add_native};
 use crate::nothing::Nothing;
 
 /// Bytes of memory, of stack and of what is handed over in one call: the host's defaults.
@@ -26,6 +28,9 @@ const STACK: usize = 2 << 20;
 const HOST_STACK: usize = 512 << 10;
 const CALL: usize = 4 << 20;
 const KEPT_RESIDENT: usize = 128 << 10;
+
+/// For how long a task is claimed.
+const LEASE: Duration = Duration::from_secs(45);
 
 /// A component on bare wasmtime, on threads of its own.
 #[derive(Debug)]
@@ -57,9 +62,27 @@ impl Bare {
 
     /// Makes an instance on one of the threads, runs it on the task, and drops it.
     pub(crate) async fn run(&self, input: &str) -> Result<()> {
-        let runtime = self.runtime.as_ref().context("it was dropped")?;
-        let run = run(self.plugin.clone(), input.to_owned());
-        runtime.spawn(run).await?.map_err(told)?.map_err(Error::msg)
+        let (plugin, input) = (self.plugin.clone(), input.to_owned());
+        self.spawn(async move { run(&plugin, plugin.nothing.task(), input).await }).await
+    }
+
+    /// The same with a task that is claimed before and ended after, as whoever runs tasks has to.
+    pub(crate) async fn run_claimed(&self, input: &str) -> Result<()> {
+        let (plugin, input) = (self.plugin.clone(), input.to_owned());
+        self.spawn(async move {
+            let store: SharedStore = plugin.nothing.clone();
+            let claim = Claim::new(Service::new(SERVICE)?, UserId::new(USER)?, RunId::unique(), LEASE);
+            let task = store.claim(claim).await?.task;
+            run(&plugin, &task, input).await?;
+            let id = TaskId::stored(task.task_id())?;
+            store.change(&id, Change::finish(Status::Completed), &Access::ANY).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn spawn(&self, run: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+        self.runtime.as_ref().context("it was dropped")?.spawn(run).await?
     }
 }
 
@@ -82,7 +105,7 @@ impl Loaded {
     }
 }
 
-async fn run(plugin: Arc<Loaded>, input: String) -> wasmtime::Result<std::result::Result<(), String>> {
+async fn run(plugin: &Loaded, task: &TaskRecord, input: String) -> Result<()> {
     let store: SharedStore = plugin.nothing.clone();
     let state = State {
         wasi: WasiCtx::builder().stdin(MemoryInputPipe::new(input)).allow_tcp(false).allow_udp(false).build(),
@@ -95,9 +118,9 @@ async fn run(plugin: Arc<Loaded>, input: String) -> wasmtime::Result<std::result
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     store.set_hostcall_fuel(CALL);
-    let instance = plugin.component.instantiate_async(&mut store).await?;
-    let task = plugin.nothing.task().into();
-    instance.dms_task_state_worker().call_run(&mut store, &task).await
+    let instance = plugin.component.instantiate_async(&mut store).await.map_err(told)?;
+    let returned = instance.dms_task_state_worker().call_run(&mut store, &task.into()).await;
+    returned.map_err(told)?.map_err(Error::msg)
 }
 
 /// The settings of the host's engine.

@@ -15,6 +15,7 @@ use task_state_tests::bench_table::{Results, Unit};
 const AT_ONCE: [usize; 2] = [1, 32];
 
 const BARE: &str = "bare wasmtime";
+const CLAIMED: &str = "bare wasmtime that claims the task and ends it";
 const HOST: &str = "host";
 
 pub(crate) async fn measure(setting: &Setting, results: &mut Results) -> Result<()> {
@@ -24,11 +25,13 @@ pub(crate) async fn measure(setting: &Setting, results: &mut Results) -> Result<
     let runs = setting.size(4_000, 200);
     for round in 0..=setting.rounds {
         for at_once in AT_ONCE {
-            let bare = each(runs, at_once, || bare.run("")).await?;
+            let alone = each(runs, at_once, || bare.run("")).await?;
+            let claimed = each(runs, at_once, || bare.run_claimed("")).await?;
             let host = each(runs, at_once, || guests.run_empty()).await?;
             // The first time only warms up.
             if round > 0 {
-                results.add(&what(at_once), BARE, Unit::Seconds, bare);
+                results.add(&what(at_once), BARE, Unit::Seconds, alone);
+                results.add(&what(at_once), CLAIMED, Unit::Seconds, claimed);
                 results.add(&what(at_once), HOST, Unit::Seconds, host);
             }
         }
@@ -38,8 +41,10 @@ pub(crate) async fn measure(setting: &Setting, results: &mut Results) -> Result<
     }
     guests.shutdown().await;
     for at_once in AT_ONCE {
-        let times = results.times(&what(at_once), HOST, BARE);
-        results.goal(format!("{}, of bare wasmtime (at most 1.3)", what(at_once)), format!("{times:.2}"));
+        for than in [CLAIMED, BARE] {
+            let times = results.times(&what(at_once), HOST, than);
+            results.goal(format!("{}, of {than} (at most 1.3)", what(at_once)), format!("{times:.2}"));
+        }
     }
     Ok(())
 }
