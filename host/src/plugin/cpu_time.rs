@@ -44,6 +44,11 @@ impl CpuTime {
         self.used() + if passed < TOLERANCE { passed } else { passed.min(read(now).saturating_sub(shown)) }
     }
 
+    /// How long ago the last poll began.
+    pub(super) fn since_poll(&self) -> Duration {
+        lock(&self.began).map(|(start, _)| start.elapsed()).unwrap_or_default()
+    }
+
     /// Polls a future, and counts what that takes.
     pub(super) fn poll<F: Future>(&self, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
         let start = Instant::now();

@@ -62,14 +62,14 @@ impl Budget {
         self.spent.load(Ordering::Relaxed) > nanoseconds(now + Self::FILLS)
     }
 
-    fn spend(&self, computed: Duration) {
-        self.spend_at(self.made.elapsed(), computed);
+    fn spend(&self, time: Duration) {
+        self.spend_at(self.made.elapsed(), time);
     }
 
-    /// Takes from it what was computed. It never owes more than it holds, or those who come later would pay for long.
-    fn spend_at(&self, now: Duration, computed: Duration) {
+    /// Takes from it the time for which a guest has had a thread. It never owes more than it holds, or those who come later would pay for long.
+    fn spend_at(&self, now: Duration, time: Duration) {
         let most = nanoseconds(now + Self::FILLS * 2);
-        let (now, cost) = (nanoseconds(now), nanoseconds(computed * 2 / self.threads));
+        let (now, cost) = (nanoseconds(now), nanoseconds(time * 2 / self.threads));
         let spend = |spent: u64| Some(spent.max(now).saturating_add(cost).min(most));
         _ = self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend);
     }
@@ -149,7 +149,8 @@ impl Pace {
     pub(super) fn poll<F: Future>(&self, guest: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
         let (polled, spent) = self.compute(guest, context);
         if spent >= SOON {
-            self.budget.spend(spent);
+            // The others have waited for its thread, whoever else has had the core meanwhile.
+            self.budget.spend(self.cpu.since_poll());
         } else if !self.yields.load(Ordering::Relaxed) {
             self.allow(self.allowed() + spent);
         }

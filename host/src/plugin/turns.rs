@@ -1,7 +1,7 @@
 //! Whose turn it is to compute.
 //!
-//! A guest that soon lets go of its thread, or waits at least as long as it computes, goes on as soon as it is woken. One
-//! that computes for longer takes turns with the others of its kind, in the order in which they asked, on threads of their
+//! A guest that soon lets go of its thread, or waits at least as long as it computes, goes on as soon as it is woken, unless
+//! too many want that at once: see [`super::pace`]. One that computes for longer takes turns with the others of its kind, in the order in which they asked, on threads of their
 //! own: so there is no more before a guest that has just been woken than what else was woken, however many guests compute.
 //!
 //! Those threads have a lower priority. They take what is left of the cores, which is all of them if nobody else wants
@@ -46,6 +46,8 @@ impl Turns {
             .on_thread_start(lower_priority)
             // What is asked first comes first: a thread takes no more than one at a time from the common queue.
             .global_queue_interval(1)
+            // A guest that only lets others go first, by `yield_now`, is woken when events are looked at.
+            .event_interval(1)
             .build()?;
         Ok(Self { threads: Some(threads), budget: Arc::new(Budget::new(at_once)) })
     }
@@ -333,6 +335,48 @@ mod tests {
         ready.send(()).unwrap();
         guest.await.unwrap();
         assert_eq!(polls.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_lets_the_others_go_first_waits_for_one_turn_of_each() {
+        const OTHERS: usize = 3;
+        const TURNS: usize = 5;
+        let turns = Arc::new(Turns::new(1).unwrap());
+        let (stop, taken) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let mut guests = Vec::new();
+        for _ in 0..OTHERS {
+            let (pace, stop, taken) = (turns.pace(), stop.clone(), taken.clone());
+            let own = pace.clone();
+            // It is ready again at once, as one is that wasmtime interrupts.
+            let guest = async move {
+                while !stop.load(Ordering::SeqCst) {
+                    while !own.has_to_yield() {}
+                    taken.fetch_add(1, Ordering::SeqCst);
+                    let mut is_over = false;
+                    poll_fn(|context| {
+                        context.waker().wake_by_ref();
+                        if std::mem::replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending }
+                    })
+                    .await;
+                }
+            };
+            guests.push(spawn(&turns, &pace, guest));
+        }
+        let (pace, counted) = (turns.pace(), taken.clone());
+        let own = pace.clone();
+        let guest = async move {
+            computes(own.clone()).await;
+            let before = counted.load(Ordering::SeqCst);
+            for _ in 0..TURNS {
+                computes(own.clone()).await;
+            }
+            let others = counted.load(Ordering::SeqCst) - before;
+            assert!(others <= (TURNS + 1) * OTHERS * 2, "{others} turns of the others");
+        };
+        let result = spawn(&turns, &pace, guest).await;
+        stop.store(true, Ordering::SeqCst);
+        try_join_all(guests).await.unwrap();
+        result.unwrap();
     }
 
     #[tokio::test]
