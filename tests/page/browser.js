@@ -49,8 +49,7 @@ export function story(name, { expects = null, options = {} }, work) {
       throw error;
     } finally {
       // What the test does with requests of the page may be under way, for a page that goes.
-      await tab.page.unrouteAll({ behavior: "ignoreErrors" });
-      await made.close();
+      await tab.page.unrouteAll({ behavior: "ignoreErrors" }).finally(() => made.close());
     }
   });
 }
