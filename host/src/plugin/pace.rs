@@ -1,8 +1,8 @@
 //! How much a guest computes, and when it has to let others go first.
 //!
 //! A guest may compute on the host's own threads for as long as it has waited, and what is over soon does not count. That
-//! is not enough where hundreds of guests have waited and are woken at once: so all that they compute there comes out of one
-//! budget too, which half of the time of those threads fills. Whoever has used up one of the two takes turns.
+//! is not enough where hundreds of guests have waited and are woken at once: so the time for which they have those threads
+//! comes out of one budget too, which half of the threads' time fills. Whoever has used up one of the two takes turns.
 //!
 //! Whether a guest computes for long is only seen when it has done so. So while the budget is spent, whoever has done so
 //! lately takes its turn before it computes, and the others are asked more often whether they still do.

@@ -1,8 +1,9 @@
 //! Whose turn it is to compute.
 //!
 //! A guest that soon lets go of its thread, or waits at least as long as it computes, goes on as soon as it is woken, unless
-//! too many want that at once: see [`super::pace`]. One that computes for longer takes turns with the others of its kind, in the order in which they asked, on threads of their
-//! own: so there is no more before a guest that has just been woken than what else was woken, however many guests compute.
+//! too many want that at once: see [`super::pace`]. One that computes for longer takes turns with the others of its kind, in
+//! the order in which they asked, on threads of their own: so there is no more before a guest that has just been woken than
+//! what else was woken, however many guests compute.
 //!
 //! Those threads have a lower priority. They take what is left of the cores, which is all of them if nobody else wants
 //! any, and a thread that has been woken does not wait until they let go of one.
@@ -313,7 +314,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_guest_that_waits_after_its_turn_is_left_alone_until_it_is_woken() {
-        let turns = Arc::new(Turns::new(1).unwrap());
+        let turns = Turns::new(1).unwrap();
         let (pace, polls) = (turns.pace(), Arc::new(AtomicUsize::new(0)));
         let (own, counted) = (pace.clone(), polls.clone());
         let (ready, mut is_ready) = oneshot::channel::<()>();
@@ -325,15 +326,14 @@ mod tests {
             });
             in_turn.await.unwrap();
         };
-        let guest = spawn(&turns, &pace, guest);
-        while polls.load(Ordering::SeqCst) == 0 {
+        let mut guest = turns.of(guest, pace);
+        while polls.load(Ordering::SeqCst) == 0 || matches!(guest.place, Place::Away(_)) {
+            assert!((&mut guest).now_or_never().is_none());
             yield_now().await;
         }
-        // It comes home, and is polled once more then, or never.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(polls.load(Ordering::SeqCst), 1);
+        assert_eq!(polls.load(Ordering::SeqCst), 1, "it came home and was polled there");
         ready.send(()).unwrap();
-        guest.await.unwrap();
+        guest.await;
         assert_eq!(polls.load(Ordering::SeqCst), 2);
     }
 
