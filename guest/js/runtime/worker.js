@@ -137,8 +137,12 @@ export function asynchronousWorker(imports, run) {
         };
         const turn = () => {
           queue.wake = () => {};
-          if (timers.delay() === 0) drive.attempt(() => timers.fire());
           drive.attempt(drain);
+          // However late it is: no timer comes before the jobs that were there when it was due.
+          if (drive.end === undefined && timers.delay() === 0) {
+            drive.attempt(() => timers.fire());
+            drive.attempt(drain);
+          }
           if (drive.end !== undefined) {
             settle();
             return;
