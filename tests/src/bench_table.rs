@@ -53,13 +53,22 @@ impl Results {
 
     /// The median of one thing; not a number if it was not measured.
     pub fn median(&self, what: &str, by: &str) -> f64 {
-        let row = self.rows.iter().find(|row| row.what == what && row.by == by);
-        row.map_or(f64::NAN, |row| quantile(&row.samples, 0.5))
+        quantile(self.samples(what, by), 0.5)
     }
 
-    /// How many times more the one is than the other.
+    /// How many times more the one is than the other. Of things that were measured equally often, which is in the same
+    /// rounds, it is the median of what each round says: the machine is as fast for the one as for the other there.
     pub fn times(&self, what: &str, one: &str, other: &str) -> f64 {
-        self.median(what, one) / self.median(what, other)
+        let (ones, others) = (self.samples(what, one), self.samples(what, other));
+        if ones.len() != others.len() {
+            return quantile(ones, 0.5) / quantile(others, 0.5);
+        }
+        let times: Vec<f64> = ones.iter().zip(others).map(|(one, other)| one / other).collect();
+        quantile(&times, 0.5)
+    }
+
+    fn samples(&self, what: &str, by: &str) -> &[f64] {
+        self.rows.iter().find(|row| row.what == what && row.by == by).map_or(&[], |row| &row.samples)
     }
 
     /// Says what was reached of a goal.
@@ -81,14 +90,17 @@ impl Row {
 
 impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Medians of interleaved rounds, and the best of them.\n")?;
+        writeln!(
+            f,
+            "Medians of interleaved rounds, and the best of them. Parts and times are medians over the rounds.\n"
+        )?;
         writeln!(f, "| what | by | median | best | rounds | of the first |")?;
         writeln!(f, "|---|---|--:|--:|--:|--:|")?;
         for row in &self.rows {
             let (median, best) = (quantile(&row.samples, 0.5), row.best());
             let first = self.rows.iter().find(|first| first.what == row.what);
             let of_first = first.filter(|first| first.by != row.by);
-            let of_first = of_first.map(|first| format!("{:.2}", median / quantile(&first.samples, 0.5)));
+            let of_first = of_first.map(|first| format!("{:.2}", self.times(&row.what, &row.by, &first.by)));
             writeln!(
                 f,
                 "| {} | {} | {} | {} | {} | {} |",
@@ -130,5 +142,24 @@ fn time(seconds: f64) -> String {
         s if s < 1e-3 => format!("{:.1} µs", s * 1e6),
         s if s < 1.0 => format!("{:.2} ms", s * 1e3),
         s => format!("{s:.2} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_things_are_compared_within_their_rounds() {
+        let mut results = Results::default();
+        // The machine is five times as slow in the second round, and is disturbed in the third.
+        for (one, other) in [(3.0, 2.0), (15.0, 10.0), (3.0, 1.0)] {
+            results.add("x", "one", Unit::Seconds, one);
+            results.add("x", "other", Unit::Seconds, other);
+        }
+        assert_eq!(results.times("x", "one", "other"), 1.5);
+        results.add("x", "other", Unit::Seconds, 1.0);
+        assert_eq!(results.times("x", "one", "other"), 2.0);
+        assert!(results.times("x", "one", "nobody").is_nan());
     }
 }
