@@ -220,9 +220,8 @@ impl ClaimedTask {
         Ok(state.held.take())
     }
 
-    /// The last change of the run, with what is left to be written before it.
-    pub(super) async fn closing(&self, change: Change) -> Change {
-        let _turn = self.writing.lock().await;
+    /// The last change of the run, with what is left to be written before it. Nothing is on its way to the store any more.
+    pub(super) fn closing(&self, change: Change) -> Change {
         let mut state = lock(&self.state);
         let mut held = state.held.take_rest();
         if let Some(message) = state.known.notice.take() {

@@ -22,6 +22,7 @@ use super::platform::Platform;
 use super::retry::Retry;
 use super::run::Location;
 use super::supervise::Halt;
+use super::turns::InTurn;
 use super::{Limits, Outcome, OutputSink, Plugin};
 use crate::imports::{Faults, TaskStateCtx};
 use crate::record::{Change, Entry, OutputChange, Status, TaskRecord};
@@ -93,26 +94,13 @@ impl Job {
         let pace = plugin.0.host.turns.pace();
         let _ticking = plugin.0.host.ticker.tick();
         let mut guest = plugin.0.host.turns.of(self.work(output, &pace), pace.clone());
-        let computes_too_long =
-            || if pace.used() > limits.cpu_time { Poll::Ready(Halt::CpuTime) } else { Poll::Pending };
-        let over = Notify::new();
-        let watched = async {
-            let ended = tokio::select! {
-                biased;
-                ended = &mut guest => Ok(ended),
-                halt = poll_fn(|_| computes_too_long()) => Err(halt),
-                halt = claimed.halt(&limits) => Err(halt),
-            };
-            guest.back().await;
-            claimed.close();
-            if ended.is_err() {
-                claimed.until_idle(Pin::new(&mut guest)).await;
-                guest.back().await;
-            }
-            over.notify_one();
-            ended
+        let at_once = poll_fn(|context| Poll::Ready(Pin::new(&mut guest).poll(context))).await;
+        let ended = match at_once {
+            Poll::Ready(ended) => Ok(ended),
+            // On the heap: most runs are over by now, and all that they have is moved to their threads.
+            Poll::Pending => Box::pin(watched(guest, &pace, &claimed, &limits, live)).await,
         };
-        match tokio::join!(watched, claimed.supervise(), live.follow(&claimed, &over)).0 {
+        match ended {
             Err(halt) => halted(halt, &limits, claimed.is_cancelled()),
             Ok((_, Some(limit))) => End::Failed(limit.to_string()),
             Ok((Ok(()), None)) => End::Done,
@@ -125,15 +113,46 @@ impl Job {
         let Self { plugin, claimed, task, opened, input, limits, faults, platform, .. } = *self;
         let Opened { wasi, redaction } = opened;
         let (id, tasks, grants) = (claimed.id.clone(), claimed.store.clone(), plugin.0.grants.clone());
-        let context = TaskStateCtx::with_current(tasks, grants, limits.quotas.clone(), claimed)
+        let mut context = TaskStateCtx::with_current(tasks, grants, limits.quotas.clone(), claimed)
             .observed(plugin.0.host.observed.clone())
-            .with_faults(faults.unwrap_or_default())
             .redacting(redaction.clone());
+        if let Some(faults) = faults {
+            context = context.with_faults(faults);
+        }
         let http = Http::new(plugin.0.capabilities.clone(), limits.http.clone(), id, redaction);
         let guest = Guest::new(wasi, http, context, input, output, &limits, &platform);
         let store = guest.into_store(&plugin.0.host.engine, pace.clone());
         work(plugin, store, task)
     }
+}
+
+/// Has a guest go on until it has ended or has to stop, and writes meanwhile what it says.
+async fn watched(
+    mut guest: InTurn<'_, impl Future<Output = Returned> + Send + 'static>,
+    pace: &Pace,
+    claimed: &ClaimedTask,
+    limits: &Limits,
+    live: &LiveOutput,
+) -> std::result::Result<Returned, Halt> {
+    let computes_too_long = || if pace.used() > limits.cpu_time { Poll::Ready(Halt::CpuTime) } else { Poll::Pending };
+    let over = Notify::new();
+    let watched = async {
+        let ended = tokio::select! {
+            biased;
+            ended = &mut guest => Ok(ended),
+            halt = poll_fn(|_| computes_too_long()) => Err(halt),
+            halt = claimed.halt(limits) => Err(halt),
+        };
+        guest.back().await;
+        claimed.close();
+        if ended.is_err() {
+            claimed.until_idle(Pin::new(&mut guest)).await;
+            guest.back().await;
+        }
+        over.notify_one();
+        ended
+    };
+    tokio::join!(watched, claimed.supervise(), live.follow(claimed, &over)).0
 }
 
 /// A task that was asked to stop is cancelled, whatever has stopped it.
@@ -179,7 +198,7 @@ async fn finish(claimed: &ClaimedTask, end: End, output: Option<OutputChange>, r
         End::Cancelled(why) => (Status::Cancelled, Some(why)),
     };
     let change = why.into_iter().fold(Change::finish(status).output(output), Change::log);
-    let change = claimed.closing(change).await;
+    let change = claimed.closing(change);
     match write_final(claimed, change).await {
         Ok(stored) => outcome(claimed, stored, Ok(())),
         Err(error) => {
@@ -199,7 +218,7 @@ fn outcome(claimed: &ClaimedTask, status: Status, written: Result<()>) -> Outcom
 /// If that cannot be done, the task is one of a host that is lost, and is tried again as such.
 async fn try_again(claimed: &ClaimedTask, retry: Retry, why: String, output: Option<OutputChange>) -> Outcome {
     let (delay, notice) = retry.next();
-    let change = claimed.closing(Change::logs([why, notice]).output(output)).await;
+    let change = claimed.closing(Change::logs([why, notice]).output(output));
     let again = async {
         let end = match write_final(claimed, change).await? {
             Status::Running => {

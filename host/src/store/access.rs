@@ -20,7 +20,10 @@ pub enum Allowed {
 impl Allowed {
     /// Exactly these names.
     pub fn only<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
-        Self::Only(Arc::new(names.into_iter().map(Into::into).collect()))
+        // Not collected, which sorts all of them in a list first: most often there is one.
+        let mut set = BTreeSet::new();
+        set.extend(names.into_iter().map(Into::into));
+        Self::Only(Arc::new(set))
     }
 
     /// Whether a name is among them.
