@@ -20,6 +20,11 @@ export function enqueue(job) {
   if (jobs.length === 1) queue.wake();
 }
 
+/** Whether there is something to be done. */
+export function hasJobs() {
+  return jobs.length > 0;
+}
+
 /** Carries out jobs, those that they bring about included, until there is none. */
 export function drain() {
   for (let at = 0; at < jobs.length; at += 1) {

@@ -8,7 +8,7 @@ import { describe } from "./failure.js";
 import { timers } from "./globals.js";
 import { leftovers, stalled } from "./leftovers.js";
 import { nativeClearTimeout, NativePromise, nativeSetTimeout } from "./native.js";
-import { drain, queue, rejections, TaskPromise } from "./promise.js";
+import { drain, hasJobs, queue, rejections, TaskPromise } from "./promise.js";
 import { ownFrames } from "./stack.js";
 import { block, connectSystem, readInput } from "./system.js";
 
@@ -56,12 +56,13 @@ class Drive {
   /** Throws what the task failed with, if it did. */
   finish() {
     if (this.end !== undefined && "error" in this.end) throw describe(this.end.error, ownFrames);
+    if (timers.waiting.length + calls.size + rejections.size === 0 || isCancelled()) return;
     const left = leftovers({
       timers: timers.waiting.map(({ made }) => where(made)),
       calls: [...calls].map(where),
       rejections: [...rejections.values()].map((reason) => describe(reason, ownFrames)),
     });
-    if (left !== undefined && !isCancelled()) throw left;
+    if (left !== undefined) throw left;
   }
 }
 
@@ -133,13 +134,15 @@ export function asynchronousWorker(imports, run) {
         let next;
         const schedule = (/** @type {number} */ ms) => {
           nativeClearTimeout?.(next);
-          next = nativeSetTimeout?.(turn, ms);
+          next = nativeSetTimeout?.(() => turn(), ms);
         };
-        const turn = () => {
+        const turn = (isFirst = false) => {
           queue.wake = () => {};
-          drive.attempt(drain);
-          // However late it is: no timer comes before the jobs that were there when it was due.
-          if (drive.end === undefined && timers.delay() === 0) {
+          // However late a timer is, it does not come before the jobs that were there when it was due. The engine's own come
+          // between two turns.
+          if (isFirst || hasJobs()) {
+            drive.attempt(drain);
+          } else if (timers.delay() === 0) {
             drive.attempt(() => timers.fire());
             drive.attempt(drain);
           }
@@ -160,6 +163,8 @@ export function asynchronousWorker(imports, run) {
           schedule(delay ?? 0);
         };
         const settle = () => {
+          // What a job that threw has left.
+          drive.attempt(drain);
           try {
             drive.finish();
             resolve(undefined);
@@ -168,7 +173,7 @@ export function asynchronousWorker(imports, run) {
           }
         };
         drive.begin(run, fromWire(wire));
-        turn();
+        turn(true);
       }),
   };
 }

@@ -76,6 +76,7 @@ const CASES = {
     queueMicrotask(() => {
       throw new Error("in a microtask");
     });
+    queueMicrotask(() => tell("after it"));
     await sleep(1_000);
   },
   "never settles": stuck,
@@ -183,6 +184,13 @@ const CASES = {
     const controller = new AbortController();
     controller.abort();
     tell(controller.signal.reason.name);
+    const order = /** @type {string[]} */ ([]);
+    setTimeout(() => order.push("timer"), 0);
+    await null;
+    new ReadableStream({ start: (stream) => stream.enqueue(1) }).getReader().read().then(() => order.push("promise"));
+    for (const start = performance.now(); performance.now() < start + 5; );
+    await sleep(5);
+    tell(order);
   },
   random: () => {
     currentTask.log(`${Math.random()} ${crypto.randomUUID()}`);
