@@ -92,7 +92,7 @@ impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "Medians of interleaved rounds, and the best of them. Parts and times are medians over the rounds.\n"
+            "Medians of interleaved rounds, and the best of them; of the first, the median of what each round says of both.\n"
         )?;
         writeln!(f, "| what | by | median | best | rounds | of the first |")?;
         writeln!(f, "|---|---|--:|--:|--:|--:|")?;

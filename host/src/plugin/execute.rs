@@ -97,8 +97,8 @@ impl Job {
         let at_once = poll_fn(|context| Poll::Ready(Pin::new(&mut guest).poll(context))).await;
         let ended = match at_once {
             Poll::Ready(ended) => Ok(ended),
-            // On the heap: most runs are over by now, and all that they have is moved to their threads.
-            Poll::Pending => Box::pin(watched(guest, &pace, &claimed, &limits, live)).await,
+            // On the heap: the whole of a run is moved to its thread, and many are over by now.
+            Poll::Pending => Box::pin(watch_over(guest, &pace, &claimed, &limits, live)).await,
         };
         match ended {
             Err(halt) => halted(halt, &limits, claimed.is_cancelled()),
@@ -127,7 +127,7 @@ impl Job {
 }
 
 /// Has a guest go on until it has ended or has to stop, and writes meanwhile what it says.
-async fn watched(
+async fn watch_over(
     mut guest: InTurn<'_, impl Future<Output = Returned> + Send + 'static>,
     pace: &Pace,
     claimed: &ClaimedTask,
