@@ -57,12 +57,11 @@ class Drive {
   finish() {
     if (this.end !== undefined && "error" in this.end) throw describe(this.end.error, ownFrames);
     if (timers.waiting.length + calls.size + rejections.size === 0 || isCancelled()) return;
-    const left = leftovers({
+    throw leftovers({
       timers: timers.waiting.map(({ made }) => where(made)),
       calls: [...calls].map(where),
       rejections: [...rejections.values()].map((reason) => describe(reason, ownFrames)),
     });
-    if (left !== undefined) throw left;
   }
 }
 
