@@ -1,4 +1,4 @@
-//! The wasmtime engine that guests run on, and the thread that interrupts them.
+//! The wasmtime engines that guests run on, and the thread that interrupts them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::{Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::Sha256;
@@ -41,16 +42,30 @@ const KEPT_RESIDENT: usize = 128 << 10;
 /// half as fast again. wasmtime's own choice is 3, and 20 for what is loaded often, which takes a core for many seconds.
 const COMPRESSION: i32 = 1;
 
+/// What a component asks of the component model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Model {
+    /// Calls that return when they are done.
+    Synchronous,
+    /// Asynchronous built-ins. wasmtime then keeps account of tasks at every call, also for guests that have only one:
+    /// that made a short run a sixth slower.
+    Concurrent,
+}
+
+impl Model {
+    pub(super) const ALL: [Self; 2] = [Self::Synchronous, Self::Concurrent];
+}
+
 /// An engine for so many runs at once, with compiled components kept on disk if asked for.
 ///
 /// Where the system does not give the address space of a pool, as in a container with a limit on it, instances are
 /// allocated one by one, and their memories grow by moving.
-pub(super) fn new(runs: usize, cache: Option<Cache>) -> wasmtime::Result<Engine> {
-    let mut pooled = config(cache.clone());
+pub(super) fn new(model: Model, runs: usize, cache: Option<Cache>) -> wasmtime::Result<Engine> {
+    let mut pooled = config(model, cache.clone());
     pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(runs)));
     Engine::new(&pooled).or_else(|error| {
         tracing::warn!(error = format!("{error:#}"), "no pool of instances; they are allocated one by one");
-        Engine::new(&single(config(cache)))
+        Engine::new(&single(config(model, cache)))
     })
 }
 
@@ -59,22 +74,28 @@ pub(super) fn identity(engine: &Engine) -> String {
     Sha256::of_hash(&engine.precompile_compatibility_hash()).to_string()
 }
 
-/// An engine in another process that compiles for the one with this identity and allocates nothing, with compiled
-/// components kept in a directory if there is one. How instances are allocated is no part of compiled code.
-pub(super) fn for_compilation(wanted: &str, cache: Option<&Path>) -> wasmtime::Result<Engine> {
+/// An engine in another process that compiles for a host and allocates nothing, with compiled components kept in a
+/// directory if there is one. The host is known by the identity of the first of its engines. How instances are allocated
+/// is no part of compiled code.
+pub(super) fn for_compilation(wanted: &str, model: Model, cache: Option<&Path>) -> wasmtime::Result<Engine> {
     let cache = cache.and_then(|directory| open_cache_in(CacheConfig::new().with_directory(directory)));
-    for config in [config(cache.clone()), single(config(cache))] {
-        let engine = Engine::new(&config)?;
-        if identity(&engine) == wanted {
-            return Ok(engine);
+    for allocated in [|config| config, single] {
+        for first in Model::ALL {
+            let of = |model| Engine::new(&allocated(config(model, cache.clone())));
+            let engine = of(first)?;
+            if identity(&engine) == wanted {
+                return if model <= first { Ok(engine) } else { of(model) };
+            }
         }
     }
     Err(wasmtime::Error::msg("it is not of the same build as the host"))
 }
 
 /// The settings of every engine.
-fn config(cache: Option<Cache>) -> Config {
+fn config(model: Model, cache: Option<Cache>) -> Config {
     let mut config = Config::new();
+    let is_concurrent = model == Model::Concurrent;
+    config.wasm_component_model_async(is_concurrent).concurrency_support(is_concurrent);
     config.epoch_interruption(true).cache(cache);
     config.max_wasm_stack(MAX_STACK).async_stack_size(MAX_STACK + HOST_STACK);
     config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
@@ -123,7 +144,7 @@ fn open_cache_in(config: &mut CacheConfig) -> Option<Cache> {
         .ok()
 }
 
-/// The thread that moves the engine's epoch on while there are guests, so that each of them is asked in time.
+/// The thread that moves the epoch of the engines on while there are guests, so that each of them is asked in time.
 #[derive(Debug)]
 pub(super) struct Ticker {
     shared: Arc<Shared>,
@@ -156,7 +177,10 @@ pub(super) struct Ticking<'a>(&'a Shared);
 
 impl Ticker {
     /// Ticks after each pause, which may be another one each time.
-    pub(super) fn start(engine: Engine, pause: impl Fn() -> Duration + Send + 'static) -> std::io::Result<Self> {
+    pub(super) fn start(
+        pause: impl Fn() -> Duration + Send + 'static,
+        tick: impl Fn() + Send + 'static,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let watched = shared.clone();
         let thread = thread::Builder::new().name("task-state-epoch".to_owned()).spawn(move || {
@@ -167,7 +191,7 @@ impl Ticker {
                     watched.rest();
                 } else {
                     thread::park_timeout(pause());
-                    engine.increment_epoch();
+                    tick();
                 }
             }
         })?;
@@ -209,28 +233,40 @@ mod tests {
 
     #[test]
     fn an_engine_can_be_made_for_one_run_and_for_many() {
-        for runs in [1, 256] {
-            assert!(new(runs, None).is_ok(), "{runs} runs");
+        for model in Model::ALL {
+            for runs in [1, 256] {
+                assert!(new(model, runs, None).is_ok(), "{runs} runs");
+            }
         }
     }
 
     #[test]
     fn more_runs_than_address_space_still_give_an_engine() {
-        assert!(new(usize::MAX, None).is_ok());
+        assert!(new(Model::Synchronous, usize::MAX, None).is_ok());
     }
 
     #[test]
     fn another_process_compiles_for_an_engine_with_and_without_a_pool() {
-        for engine in [new(1, None).unwrap(), new(usize::MAX, None).unwrap()] {
-            let other = for_compilation(&identity(&engine), None).unwrap();
-            assert_eq!(identity(&other), identity(&engine));
+        for runs in [1, usize::MAX] {
+            let [first, other] = Model::ALL.map(|model| new(model, runs, None).unwrap());
+            for (host, model, engine) in [
+                (&first, Model::Synchronous, &first),
+                (&first, Model::Concurrent, &other),
+                // One whose own imports are concurrent has no other.
+                (&other, Model::Synchronous, &other),
+                (&other, Model::Concurrent, &other),
+            ] {
+                let compiles = for_compilation(&identity(host), model, None).unwrap();
+                assert_eq!(identity(&compiles), identity(engine), "{model:?}");
+            }
+            assert_ne!(identity(&first), identity(&other));
         }
-        assert!(for_compilation("another", None).is_err());
+        assert!(for_compilation("another", Model::Synchronous, None).is_err());
     }
 
     #[test]
     fn a_ticker_ends_with_its_owner_however_many_guests_there_were() {
-        let ticker = Ticker::start(new(1, None).unwrap(), || Duration::from_millis(1)).unwrap();
+        let ticker = Ticker::start(|| Duration::from_millis(1), || {}).unwrap();
         let guests = [ticker.tick(), ticker.tick()];
         drop(guests);
         let shared = ticker.shared.clone();

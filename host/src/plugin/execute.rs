@@ -121,7 +121,7 @@ impl Job {
         }
         let http = Http::new(plugin.0.capabilities.clone(), limits.http.clone(), id, redaction);
         let guest = Guest::new(wasi, http, context, input, output, &limits, &platform);
-        let store = guest.into_store(&plugin.0.host.engine, pace.clone());
+        let store = guest.into_store(plugin.0.component.engine(), pace.clone());
         work(plugin, store, task)
     }
 }

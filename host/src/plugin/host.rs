@@ -16,12 +16,12 @@ use super::launch::Caller;
 use super::load::{self, Loading, Source};
 use super::platform::Imports;
 use super::registry::{Registry, Slot};
+use super::serving::Serving;
 use super::turns::Turns;
 use super::{
     CompilerProcess, Inspection, Limits, LoadError, LoadLimits, LoadRequest, Outcome, Plugin, Run, RunRequest,
     StartError, launch, leases,
 };
-use crate::imports;
 use crate::observer::{Observed, Observer};
 use crate::record::TaskId;
 use crate::store::{self, SharedStore};
@@ -40,10 +40,9 @@ pub(super) struct Inner {
     pub(super) name: String,
     pub(super) lease: Duration,
     pub(super) observed: Observed,
-    pub(super) engine: wasmtime::Engine,
+    pub(super) serving: Arc<Serving>,
     pub(super) ticker: Ticker,
     pub(super) turns: Turns,
-    pub(super) linker: Linker<Guest>,
     pub(super) loading: Loading,
     /// Guests run on threads of their own, so that they cannot starve the embedder's. Taken when the host goes.
     runtime: Option<Runtime>,
@@ -137,6 +136,9 @@ impl HostBuilder {
     /// that has them. What a guest hands over in a call of theirs is bounded as it is in every other; how often they
     /// are called, and what they do, is for the platform to bound.
     ///
+    /// `add` may be called more than once: components with asynchronous built-ins have an engine of their own, and a linker
+    /// with it. If what it adds is concurrent, all components have that one.
+    ///
     /// ```
     /// # use task_state_host::{Host, HostError, store::SharedStore};
     /// # fn example(store: SharedStore) -> Result<Host, HostError> {
@@ -149,7 +151,7 @@ impl HostBuilder {
     ///     .build()
     /// # }
     /// ```
-    pub fn imports(mut self, add: impl FnOnce(&mut Linker<Guest>) -> wasmtime::Result<()> + Send + 'static) -> Self {
+    pub fn imports(mut self, add: impl Fn(&mut Linker<Guest>) -> wasmtime::Result<()> + Send + Sync + 'static) -> Self {
         self.imports.push(add);
         self
     }
@@ -168,14 +170,9 @@ impl HostBuilder {
     pub fn build(self) -> Result<Host, HostError> {
         let failed = |error: wasmtime::Error| HostError(format!("{error:#}"));
         let cache = if self.compilation_cache { engine::open_cache() } else { None };
-        let engine = engine::new(self.max_concurrent_runs, cache.clone()).map_err(failed)?;
-        let loading =
-            Loading::new(&engine, cache.as_ref(), self.load_limits, self.compiler, self.max_concurrent_compilations);
-        let mut linker = Linker::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(failed)?;
-        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(failed)?;
-        imports::add_to_linker(&mut linker).map_err(failed)?;
-        self.imports.add_to(&mut linker).map_err(failed)?;
+        let serving = Serving::new(self.max_concurrent_runs, cache.clone(), self.imports).map_err(failed)?;
+        let (serving, permits) = (Arc::new(serving), self.max_concurrent_compilations);
+        let loading = Loading::new(serving.engine(), cache.as_ref(), self.load_limits, self.compiler, permits);
         let runtime = runtime::Builder::new_multi_thread()
             .thread_name("task-state-guest")
             .enable_all()
@@ -184,7 +181,8 @@ impl HostBuilder {
         let turns = Turns::new(runtime.metrics().num_workers())
             .map_err(|error| HostError(format!("no threads for guests that compute: {error}")))?;
         let budget = turns.budget().clone();
-        let ticker = Ticker::start(engine.clone(), move || budget.tick())
+        let ticked = serving.clone();
+        let ticker = Ticker::start(move || budget.tick(), move || ticked.tick())
             .map_err(|error| HostError(format!("no thread for the clock: {error}")))?;
         let store = self.store.clone();
         runtime.spawn(async move { store.maintain().await });
@@ -197,10 +195,9 @@ impl HostBuilder {
             lease: self.lease,
             observed: self.observed,
             loading,
-            engine,
+            serving,
             ticker,
             turns,
-            linker,
             runtime: Some(runtime),
             default_limits: self.default_limits,
             max_concurrent_runs: self.max_concurrent_runs,

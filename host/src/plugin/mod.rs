@@ -32,6 +32,7 @@ mod registry;
 mod request;
 mod retry;
 mod run;
+mod serving;
 mod sink;
 mod stored_input;
 mod supervise;

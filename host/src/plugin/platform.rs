@@ -8,19 +8,19 @@ use wasmtime_wasi::WasiCtxBuilder;
 
 use super::instance::{Extended, Guest};
 
-type Add = Box<dyn FnOnce(&mut Linker<Guest>) -> wasmtime::Result<()> + Send>;
+type Add = Box<dyn Fn(&mut Linker<Guest>) -> wasmtime::Result<()> + Send + Sync>;
 
 /// Imports that a platform serves.
 #[derive(Default)]
 pub(super) struct Imports(Vec<Add>);
 
 impl Imports {
-    pub(super) fn push(&mut self, add: impl FnOnce(&mut Linker<Guest>) -> wasmtime::Result<()> + Send + 'static) {
+    pub(super) fn push(&mut self, add: impl Fn(&mut Linker<Guest>) -> wasmtime::Result<()> + Send + Sync + 'static) {
         self.0.push(Box::new(add));
     }
 
-    pub(super) fn add_to(self, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-        self.0.into_iter().try_for_each(|add| add(linker))
+    pub(super) fn add_to(&self, linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+        self.0.iter().try_for_each(|add| add(linker))
     }
 }
 

@@ -123,7 +123,7 @@ async fn run(plugin: &Loaded, task: &TaskRecord, input: String) -> Result<()> {
     returned.map_err(told)?.map_err(Error::msg)
 }
 
-/// The settings of the host's engine.
+/// The settings of the host's engine for components of synchronous calls.
 fn config(runs: u32) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(runs)
@@ -143,6 +143,7 @@ fn config(runs: u32) -> Config {
         .table_keep_resident(KEPT_RESIDENT)
         .pagemap_scan(Enabled::Auto);
     let mut config = Config::new();
+    config.wasm_component_model_async(false).concurrency_support(false);
     config.epoch_interruption(true).max_wasm_stack(STACK).async_stack_size(STACK + HOST_STACK);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use task_state_host::LoadError;
+use task_state_host::{CompilerProcess, LoadError};
+use task_state_tests::command::program;
 
-use super::hostile::component;
+use super::hostile::{component, worker};
 use super::*;
 
 async fn refusal(bytes: &[u8]) -> LoadError {
@@ -81,4 +82,45 @@ fn built_against(version: &str, import: &str, call: &str) -> Vec<u8> {
                 (i32.const 0)))"#
     );
     component(&format!("wit/{version}"), &module)
+}
+
+/// A worker that does `work`, in a component that has an asynchronous built-in beside it.
+fn concurrent(work: &str) -> Vec<u8> {
+    // A section of canonical functions with one: `backpressure.inc`.
+    [worker("", work), vec![8, 2, 1, 0x24]].concat()
+}
+
+#[tokio::test]
+async fn components_with_asynchronous_built_ins_run_beside_those_without() {
+    let compiler = CompilerProcess::new(program()).arg("compile-component");
+    let builds: [&dyn Fn(HostBuilder) -> HostBuilder; 4] = [
+        &|builder| builder,
+        &|builder| builder.compile_with(compiler.clone()),
+        // By now they have been compiled before.
+        &|builder| builder.compile_with(CompilerProcess::new("false")),
+        &|builder| builder.compile_with(compiler.clone()).compilation_cache(false),
+    ];
+    for (at, build) in builds.iter().enumerate() {
+        let sandbox = Sandbox::with(build);
+        for of in [|work: &str| worker("", work), concurrent, |work: &str| worker("", work)] {
+            let load = async |work| sandbox.host.load(&of(work), Grants::for_services(["analytics"])).await.unwrap();
+            let outcome = load("").await.run(request("")).await.unwrap();
+            assert_eq!(outcome.status, Status::Completed, "{at}");
+            let request = limited("", |limits| limits.wall_clock = Duration::from_millis(100));
+            let outcome =
+                soon("the end of a guest that spins", load("(loop (br 0))").await.run(request)).await.unwrap();
+            assert_end(&outcome, Status::Failed, &["wall-clock limit of 100ms exceeded"]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_platform_may_serve_concurrent_imports() {
+    let sandbox = Sandbox::with(|builder| {
+        builder.imports(|linker| linker.root().func_wrap_concurrent("later", |_, ()| Box::pin(async { Ok(()) })))
+    });
+    for component in [worker("", ""), concurrent("")] {
+        let plugin = sandbox.host.load(&component, Grants::for_services(["analytics"])).await.unwrap();
+        assert_eq!(plugin.run(request("")).await.unwrap().status, Status::Completed);
+    }
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::Sha256;
+use crate::plugin::engine::Model;
 
 /// The most components that are remembered; then all are forgotten, and compiled anew when they are next loaded.
 const MAX_REMEMBERED: usize = 10_000;
@@ -26,14 +27,14 @@ impl Compiled {
         Self { directory: directory.map(|parent| parent.join("task-state").join("compiled")), manner }
     }
 
-    /// Whether a component is among them.
-    pub(super) fn contains(&self, component: Sha256) -> bool {
-        self.path(component).is_some_and(|path| path.exists())
+    /// Whether a component is among them, as one of a model.
+    pub(super) fn contains(&self, component: Sha256, model: Model) -> bool {
+        self.path(component, model).is_some_and(|path| path.exists())
     }
 
     /// Adds a component. Where that cannot be written it is compiled under limits again the next time.
-    pub(super) fn insert(&self, component: Sha256) {
-        let (Some(directory), Some(path)) = (&self.directory, self.path(component)) else { return };
+    pub(super) fn insert(&self, component: Sha256, model: Model) {
+        let (Some(directory), Some(path)) = (&self.directory, self.path(component, model)) else { return };
         if fs::read_dir(directory).is_ok_and(|entries| entries.count() >= MAX_REMEMBERED) {
             let _ = fs::remove_dir_all(directory);
         }
@@ -43,8 +44,8 @@ impl Compiled {
         }
     }
 
-    fn path(&self, component: Sha256) -> Option<PathBuf> {
-        let name = Sha256::of(format!("{component} {}", self.manner).as_bytes()).to_string();
+    fn path(&self, component: Sha256, model: Model) -> Option<PathBuf> {
+        let name = Sha256::of(format!("{component} {model:?} {}", self.manner).as_bytes()).to_string();
         Some(self.directory.as_ref()?.join(name))
     }
 }
@@ -58,15 +59,16 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let of = |manner: &str| Compiled { directory: Some(home.path().join("compiled")), manner: manner.to_owned() };
         let (known, other) = (Sha256::of(b"a"), Sha256::of(b"b"));
-        of("one").insert(known);
-        assert!(of("one").contains(known));
-        assert!(!of("one").contains(other) && !of("two").contains(known));
+        of("one").insert(known, Model::Concurrent);
+        assert!(of("one").contains(known, Model::Concurrent));
+        assert!(!of("one").contains(known, Model::Synchronous));
+        assert!(!of("one").contains(other, Model::Concurrent) && !of("two").contains(known, Model::Concurrent));
     }
 
     #[test]
     fn without_a_cache_none_is_known() {
         let none = Compiled::new(None, String::new());
-        none.insert(Sha256::of(b"a"));
-        assert!(!none.contains(Sha256::of(b"a")));
+        none.insert(Sha256::of(b"a"), Model::Synchronous);
+        assert!(!none.contains(Sha256::of(b"a"), Model::Synchronous));
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn serve() -> ExitCode {
         LoadError::Compile(why) => Answer::Failed(why),
         other => Answer::Failed(other.to_string()),
     });
-    let is_compiled = matches!(answer, Answer::Compiled);
+    let is_compiled = matches!(answer, Answer::Compiled(_));
     let told = serde_json::to_vec(&answer).map_err(io::Error::from).and_then(|text| io::stdout().write_all(&text));
     if is_compiled && told.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -35,14 +35,14 @@ fn obey(input: &mut impl BufRead) -> Result<Answer, LoadError> {
     let mut component = vec![0; order.size.min(order.limits.component_bytes)];
     input.read_exact(&mut component).map_err(|error| broken("the component did not come whole", &error))?;
 
-    check::check(&component, &order.limits)?;
-    let engine = engine::for_compilation(&order.engine, order.cache.as_deref())
+    let model = check::check(&component, &order.limits)?;
+    let engine = engine::for_compilation(&order.engine, model, order.cache.as_deref())
         .map_err(|error| LoadError::Compile(format!("the compiler cannot be made: {}", chain(&error))))?;
     Component::from_binary(&engine, &component).map_err(|error| match is_out_of_memory(&error) {
         true => Limit::CompileMemory.reached(order.limits.compile_memory_bytes as u64).into(),
         false => LoadError::Compile(chain(&error)),
     })?;
-    Ok(Answer::Compiled)
+    Ok(Answer::Compiled(model))
 }
 
 fn is_out_of_memory(error: &wasmtime::Error) -> bool {

@@ -20,9 +20,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Component;
 
 use super::admission::Share;
+use super::engine::{self, Model};
 use super::host::Inner;
 use super::instance::Guest;
-use super::{Capabilities, Manifest, Outcome, Run, RunRequest, StartError, engine};
+use super::{Capabilities, Manifest, Outcome, Run, RunRequest, StartError};
 use crate::imports::Grants;
 use crate::imports::bindings::PluginPre;
 
@@ -177,14 +178,14 @@ impl Loading {
         }
     }
 
-    /// Has a component checked and compiled within the limits, unless it was before. While the permit is there, the
-    /// host's own compiler may be called with it.
-    async fn admit(&self, component: &Arc<Fetched>) -> Result<Option<OwnedSemaphorePermit>, LoadError> {
-        if self.compiled.contains(component.sum) {
-            return Ok(None);
+    /// Has a component checked and compiled within the limits, unless it was before, and tells its model. While the permit
+    /// is there, the host's own compiler may be called with it.
+    async fn admit(&self, component: &Arc<Fetched>) -> Result<(Model, Option<OwnedSemaphorePermit>), LoadError> {
+        if let Some(model) = Model::ALL.into_iter().find(|model| self.compiled.contains(component.sum, *model)) {
+            return Ok((model, None));
         }
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| broken())?;
-        match &self.process {
+        let model = match &self.process {
             Some(process) => {
                 let order = Order {
                     size: component.bytes.len(),
@@ -192,14 +193,14 @@ impl Loading {
                     engine: self.engine.clone(),
                     cache: self.cache.clone(),
                 };
-                process.compile(&order, &component.bytes).await?;
+                process.compile(&order, &component.bytes).await?
             }
             None => {
                 let (component, limits) = (component.clone(), self.limits.clone());
-                blocking(move || check::check(&component.bytes, &limits)).await?;
+                blocking(move || check::check(&component.bytes, &limits)).await?
             }
-        }
-        Ok(Some(permit))
+        };
+        Ok((model, Some(permit)))
     }
 }
 
@@ -255,11 +256,11 @@ impl Plugin {
         component: Arc<Fetched>,
         request: LoadRequest,
     ) -> Result<Self, LoadError> {
-        let permit = host.loading.admit(&component).await?;
+        let (model, permit) = host.loading.admit(&component).await?;
         blocking(move || {
-            let plugin = Self::link(host, &component.bytes, request)?;
+            let plugin = Self::link(host, &component.bytes, model, request)?;
             if permit.is_some() {
-                plugin.0.host.loading.compiled.insert(component.sum);
+                plugin.0.host.loading.compiled.insert(component.sum, model);
             }
             Ok(plugin)
         })
@@ -267,13 +268,14 @@ impl Plugin {
     }
 
     /// Makes a plugin of a component that may be compiled here, if it is not in the cache by now.
-    fn link(host: Arc<Inner>, bytes: &[u8], request: LoadRequest) -> Result<Self, LoadError> {
-        let component =
-            Component::from_binary(&host.engine, bytes).map_err(|error| LoadError::Compile(chain(&error)))?;
+    fn link(host: Arc<Inner>, bytes: &[u8], model: Model, request: LoadRequest) -> Result<Self, LoadError> {
+        let failed = |error: wasmtime::Error| LoadError::Compile(chain(&error));
+        let linker = host.serving.linker(model).map_err(failed)?;
+        let component = Component::from_binary(linker.engine(), bytes).map_err(failed)?;
         if component.get_export_index(None, WORKER).is_none() {
             return Err(LoadError::NoWorker { export: WORKER, why: String::new() });
         }
-        let linked = host.linker.instantiate_pre(&component).map_err(|error| unserved(&component, &error))?;
+        let linked = linker.instantiate_pre(&component).map_err(|error| unserved(&component, &error))?;
         let component =
             PluginPre::new(linked).map_err(|error| LoadError::NoWorker { export: WORKER, why: chain(&error) })?;
         let LoadRequest { grants, capabilities, max_concurrent_runs, .. } = request;

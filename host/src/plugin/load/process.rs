@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 
 use super::limits::{Limit, LimitExceeded};
 use super::{LoadError, LoadLimits};
+use crate::plugin::engine::Model;
 
 /// The most bytes of what the process says that are read: an error is a few lines.
 const MAX_SAID: u64 = 16 << 10;
@@ -56,7 +57,8 @@ pub(super) struct Order {
     /// How many bytes the component has.
     pub(super) size: usize,
     pub(super) limits: LoadLimits,
-    /// What the code is compiled for, as [`engine::identity`](crate::plugin::engine::identity) has it.
+    /// What the code is compiled for: the first engine of the host, as [`engine::identity`](crate::plugin::engine::identity)
+    /// has it.
     pub(super) engine: String,
     /// Where compiled code is kept, if it is.
     pub(super) cache: Option<PathBuf>,
@@ -65,7 +67,8 @@ pub(super) struct Order {
 /// What the process says in the end.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
-    Compiled,
+    /// As a component of this model.
+    Compiled(Model),
     Limit(LimitExceeded),
     Failed(String),
 }
@@ -98,8 +101,8 @@ impl CompilerProcess {
         super::compiler::serve()
     }
 
-    /// Has a component checked and compiled. The process is killed if nobody waits for it any more.
-    pub(super) async fn compile(&self, order: &Order, component: &[u8]) -> Result<(), LoadError> {
+    /// Has a component checked and compiled, and tells its model. The process is killed if nobody waits for it any more.
+    pub(super) async fn compile(&self, order: &Order, component: &[u8]) -> Result<Model, LoadError> {
         let failed = |error: std::io::Error| {
             LoadError::Compile(format!("the compiler {:?} cannot be run: {error}", self.program))
         };
@@ -146,9 +149,9 @@ async fn said(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>
     Ok(bytes)
 }
 
-fn understand(ended: &Output, limits: &LoadLimits) -> Result<(), LoadError> {
+fn understand(ended: &Output, limits: &LoadLimits) -> Result<Model, LoadError> {
     match serde_json::from_slice(&ended.stdout) {
-        Ok(Answer::Compiled) if ended.status.success() => Ok(()),
+        Ok(Answer::Compiled(model)) if ended.status.success() => Ok(model),
         Ok(Answer::Limit(exceeded)) => Err(exceeded.into()),
         Ok(Answer::Failed(why)) => Err(LoadError::Compile(why)),
         _ => Err(describe_end(ended.status, &String::from_utf8_lossy(&ended.stderr), limits)),

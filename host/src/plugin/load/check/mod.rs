@@ -16,6 +16,7 @@ use wasmparser::{
 
 use super::LoadError;
 use super::limits::{Limit, LimitExceeded, LoadLimits};
+use crate::plugin::engine::Model;
 use body::Signatures;
 use types::Sizes;
 
@@ -50,8 +51,15 @@ impl From<Refusal> for LoadError {
     }
 }
 
-/// Refuses a component that goes past a limit, or is none.
-pub(super) fn check(bytes: &[u8], limits: &LoadLimits) -> Result<(), LoadError> {
+/// What wasmtime supports on a concurrent engine alone.
+const CONCURRENT: WasmFeatures = WasmFeatures::CM_ASYNC
+    .union(WasmFeatures::CM_MORE_ASYNC_BUILTINS)
+    .union(WasmFeatures::CM_ASYNC_STACKFUL)
+    .union(WasmFeatures::CM_THREADING)
+    .union(WasmFeatures::CM_ERROR_CONTEXT);
+
+/// Refuses a component that goes past a limit, or is none. Tells the model of others.
+pub(super) fn check(bytes: &[u8], limits: &LoadLimits) -> Result<Model, LoadError> {
     // The validator asserts that types are not too deep where others are imported, exported and bundled, although they
     // may be.
     let checked = catch_unwind(|| survey(bytes, limits, Depth::Validated).1);
@@ -68,13 +76,16 @@ pub(in crate::plugin) enum Depth {
     Validated,
 }
 
-/// Looks at a component as far as it keeps the limits, and tells what was seen of its surface.
-pub(in crate::plugin) fn survey(bytes: &[u8], limits: &LoadLimits, depth: Depth) -> (Surface, Result<(), Refusal>) {
+/// Looks at a component as far as it keeps the limits, and tells what was seen of its surface, and its model. One that is
+/// not validated is taken for concurrent.
+pub(in crate::plugin) fn survey(bytes: &[u8], limits: &LoadLimits, depth: Depth) -> (Surface, Result<Model, Refusal>) {
+    // What the compiler does not know it refuses itself.
+    let validator = |features| (depth == Depth::Validated).then(|| Validator::new_with_features(features));
     let mut checker = Checker {
         bytes,
         limits,
-        // What the compiler does not know it refuses itself.
-        validator: (depth == Depth::Validated).then(|| Validator::new_with_features(WasmFeatures::all())),
+        validator: validator(WasmFeatures::all()),
+        synchronous: validator(WasmFeatures::all().difference(CONCURRENT)),
         scopes: Vec::new(),
         sizes: Sizes::new(limits.nesting),
         definitions: 0,
@@ -82,13 +93,16 @@ pub(in crate::plugin) fn survey(bytes: &[u8], limits: &LoadLimits, depth: Depth)
         surface: Surface::default(),
     };
     let checked = checker.run();
-    (checker.surface, checked)
+    let model = if checker.synchronous.is_some() { Model::Synchronous } else { Model::Concurrent };
+    (checker.surface, checked.map(|()| model))
 }
 
 struct Checker<'a> {
     bytes: &'a [u8],
     limits: &'a LoadLimits,
     validator: Option<Validator>,
+    /// The same for what is not concurrent, as long as nothing was.
+    synchronous: Option<Validator>,
     /// The components and the module that are open, the outermost first.
     scopes: Vec<Scope>,
     sizes: Sizes,
@@ -143,6 +157,7 @@ impl<'a> Checker<'a> {
             if let Some(validator) = &mut self.validator {
                 validator.payload(&payload)?;
             }
+            self.synchronous.take_if(|validator| validator.payload(&payload).is_err());
         }
         Ok(())
     }
@@ -351,4 +366,22 @@ fn definitions(payload: &Payload<'_>) -> u64 {
         _ => 0,
     };
     count.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_an_asynchronous_built_in_is_concurrent_and_nothing_else_is() {
+        const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+        // A section of canonical functions with one: `backpressure.inc`.
+        const BUILT_IN: &[u8] = &[8, 2, 1, 0x24];
+        let model = |bytes: &[u8]| check(bytes, &LoadLimits::default()).unwrap();
+        assert_eq!(model(EMPTY), Model::Synchronous);
+        assert_eq!(model(&[EMPTY, BUILT_IN].concat()), Model::Concurrent);
+        // A component within it, as long as the section: of its identifier, its size, and what it holds.
+        let within = [EMPTY, &[4, 12], EMPTY, BUILT_IN].concat();
+        assert_eq!(model(&within), Model::Concurrent);
+    }
 }

@@ -1,0 +1,66 @@
+//! What a host serves its guests: an engine for each model of components, and what is linked to them.
+
+use std::sync::OnceLock;
+
+use wasmtime::component::Linker;
+use wasmtime::{Cache, Engine};
+
+use super::engine::{self, Model};
+use super::instance::Guest;
+use super::platform::Imports;
+use crate::imports;
+
+/// The linkers of a host, each with an engine of its own.
+pub(super) struct Serving {
+    runs: usize,
+    cache: Option<Cache>,
+    imports: Imports,
+    /// For the components of this model, and those that ask for less.
+    first: (Model, Linker<Guest>),
+    /// For all others, made when there is one.
+    concurrent: OnceLock<Linker<Guest>>,
+}
+
+impl Serving {
+    /// Serves so many runs at once, with compiled components kept on disk if asked for, and with imports of the
+    /// platform's. If those are concurrent, all components are served as such.
+    pub(super) fn new(runs: usize, cache: Option<Cache>, imports: Imports) -> wasmtime::Result<Self> {
+        let of = |model| Ok((model, linker(model, runs, cache.clone(), &imports)?));
+        let first = of(Model::Synchronous).or_else(|_: wasmtime::Error| of(Model::Concurrent))?;
+        Ok(Self { runs, cache, imports, first, concurrent: OnceLock::new() })
+    }
+
+    /// The engine that is always there.
+    pub(super) fn engine(&self) -> &Engine {
+        self.first.1.engine()
+    }
+
+    /// What is linked to a component.
+    pub(super) fn linker(&self, model: Model) -> wasmtime::Result<&Linker<Guest>> {
+        if model <= self.first.0 {
+            return Ok(&self.first.1);
+        }
+        if let Some(made) = self.concurrent.get() {
+            return Ok(made);
+        }
+        let made = linker(model, self.runs, self.cache.clone(), &self.imports)?;
+        Ok(self.concurrent.get_or_init(|| made))
+    }
+
+    /// Moves the epoch on, by which guests are interrupted.
+    pub(super) fn tick(&self) {
+        self.engine().increment_epoch();
+        if let Some(linker) = self.concurrent.get() {
+            linker.engine().increment_epoch();
+        }
+    }
+}
+
+fn linker(model: Model, runs: usize, cache: Option<Cache>, imports: &Imports) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(&engine::new(model, runs, cache)?);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    imports::add_to_linker(&mut linker)?;
+    imports.add_to(&mut linker)?;
+    Ok(linker)
+}
