@@ -56,16 +56,34 @@ impl Model {
     pub(super) const ALL: [Self; 2] = [Self::Synchronous, Self::Concurrent];
 }
 
-/// An engine for so many runs at once, with compiled components kept on disk if asked for.
-///
-/// Where the system does not give the address space of a pool, as in a container with a limit on it, instances are
-/// allocated one by one, and their memories grow by moving.
-pub(super) fn new(model: Model, runs: usize, cache: Option<Cache>) -> wasmtime::Result<Engine> {
-    let mut pooled = config(model, cache.clone());
-    pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(runs)));
-    Engine::new(&pooled).or_else(|error| {
+/// How instances are allocated: all engines of a host do it alike, as code that is compiled for it depends on that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Allocation {
+    /// From a pool for so many runs at once.
+    Pool(usize),
+    /// One by one. Memories grow by moving.
+    Single,
+}
+
+impl Allocation {
+    /// An engine, with compiled components kept on disk if asked for.
+    pub(super) fn engine(self, model: Model, cache: Option<Cache>) -> wasmtime::Result<Engine> {
+        let mut config = config(model, cache);
+        match self {
+            Self::Pool(runs) => _ = config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(runs))),
+            Self::Single => config = single(config),
+        }
+        Engine::new(&config)
+    }
+}
+
+/// The first engine of a host for so many runs at once, and how it allocates instances: one by one where the system does
+/// not give the address space of a pool, as in a container with a limit on it.
+pub(super) fn new(model: Model, runs: usize, cache: Option<Cache>) -> wasmtime::Result<(Engine, Allocation)> {
+    let of = |allocation: Allocation| Ok((allocation.engine(model, cache.clone())?, allocation));
+    of(Allocation::Pool(runs)).or_else(|error: wasmtime::Error| {
         tracing::warn!(error = format!("{error:#}"), "no pool of instances; they are allocated one by one");
-        Engine::new(&single(config(model, cache)))
+        of(Allocation::Single)
     })
 }
 
@@ -75,8 +93,8 @@ pub(super) fn identity(engine: &Engine) -> String {
 }
 
 /// An engine in another process that compiles for a host and allocates nothing, with compiled components kept in a
-/// directory if there is one. The host is known by the identity of the first of its engines. How instances are allocated
-/// is no part of compiled code.
+/// directory if there is one. The host is known by the identity of the first of its engines. Whether it has a pool is part
+/// of that, but how large it is is not.
 pub(super) fn for_compilation(wanted: &str, model: Model, cache: Option<&Path>) -> wasmtime::Result<Engine> {
     let cache = cache.and_then(|directory| open_cache_in(CacheConfig::new().with_directory(directory)));
     for allocated in [|config| config, single] {
@@ -248,7 +266,8 @@ mod tests {
     #[test]
     fn another_process_compiles_for_an_engine_with_and_without_a_pool() {
         for runs in [1, usize::MAX] {
-            let [first, other] = Model::ALL.map(|model| new(model, runs, None).unwrap());
+            let (first, allocation) = new(Model::Synchronous, runs, None).unwrap();
+            let other = allocation.engine(Model::Concurrent, None).unwrap();
             for (host, model, engine) in [
                 (&first, Model::Synchronous, &first),
                 (&first, Model::Concurrent, &other),

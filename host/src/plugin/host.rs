@@ -162,7 +162,7 @@ impl HostBuilder {
         self
     }
 
-    /// Makes the host: an engine, and threads for guests. It keeps the store free of what expired tasks leave behind for as
+    /// Makes the host: an engine for components without asynchronous built-ins, and threads for guests. It keeps the store free of what expired tasks leave behind for as
     /// long as it lives.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use task_state_host::{CompilerProcess, LoadError};
+use task_state_tests::bombs::renamed;
 use task_state_tests::command::program;
 
 use super::hostile::{component, worker};
@@ -92,6 +93,7 @@ fn concurrent(work: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn components_with_asynchronous_built_ins_run_beside_those_without() {
+    let name = tempfile::tempdir().unwrap().path().display().to_string();
     let compiler = CompilerProcess::new(program()).arg("compile-component");
     let builds: [&dyn Fn(HostBuilder) -> HostBuilder; 4] = [
         &|builder| builder,
@@ -103,7 +105,8 @@ async fn components_with_asynchronous_built_ins_run_beside_those_without() {
     for (at, build) in builds.iter().enumerate() {
         let sandbox = Sandbox::with(build);
         for of in [|work: &str| worker("", work), concurrent, |work: &str| worker("", work)] {
-            let load = async |work| sandbox.host.load(&of(work), Grants::for_services(["analytics"])).await.unwrap();
+            let grants = Grants::for_services(["analytics"]);
+            let load = async |work| sandbox.host.load(&renamed(&of(work), &name), grants.clone()).await.unwrap();
             let outcome = load("").await.run(request("")).await.unwrap();
             assert_eq!(outcome.status, Status::Completed, "{at}");
             let request = limited("", |limits| limits.wall_clock = Duration::from_millis(100));
@@ -123,4 +126,9 @@ async fn a_platform_may_serve_concurrent_imports() {
         let plugin = sandbox.host.load(&component, Grants::for_services(["analytics"])).await.unwrap();
         assert_eq!(plugin.run(request("")).await.unwrap().status, Status::Completed);
     }
+    let spins = worker("", "(loop (br 0))");
+    let plugin = sandbox.host.load(&spins, Grants::for_services(["analytics"])).await.unwrap();
+    let request = limited("", |limits| limits.wall_clock = Duration::from_millis(100));
+    let outcome = soon("the end of a guest that spins", plugin.run(request)).await.unwrap();
+    assert_end(&outcome, Status::Failed, &["wall-clock limit of 100ms exceeded"]).await;
 }

@@ -20,7 +20,7 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    /// `manner` is all that decides whether a component may be compiled, beside its bytes.
+    /// `manner` is all that decides whether a component may be compiled, beside its bytes, and for which engines.
     pub(super) fn new(cache: Option<&wasmtime::Cache>, manner: String) -> Self {
         // Not within wasmtime's cache: it removes from there what it does not know.
         let directory = cache.and_then(|cache| cache.directory().parent());

@@ -84,6 +84,10 @@ pub enum LoadError {
         /// How it differs from what the host serves; empty if the host serves nothing of that name.
         why: String,
     },
+    /// It has asynchronous built-ins, and the host cannot serve those: there is no address space for a second pool of
+    /// instances, for instance.
+    #[error("it has asynchronous built-ins, for which the host has no engine: {0}")]
+    NoEngine(String),
     /// It is not a valid component, or cannot be compiled, or is larger than a run may be.
     #[error("it cannot be compiled: {0}")]
     Compile(String),
@@ -269,9 +273,9 @@ impl Plugin {
 
     /// Makes a plugin of a component that may be compiled here, if it is not in the cache by now.
     fn link(host: Arc<Inner>, bytes: &[u8], model: Model, request: LoadRequest) -> Result<Self, LoadError> {
-        let failed = |error: wasmtime::Error| LoadError::Compile(chain(&error));
-        let linker = host.serving.linker(model).map_err(failed)?;
-        let component = Component::from_binary(linker.engine(), bytes).map_err(failed)?;
+        let linker = host.serving.linker(model).map_err(|error| LoadError::NoEngine(chain(&error)))?;
+        let component =
+            Component::from_binary(linker.engine(), bytes).map_err(|error| LoadError::Compile(chain(&error)))?;
         if component.get_export_index(None, WORKER).is_none() {
             return Err(LoadError::NoWorker { export: WORKER, why: String::new() });
         }

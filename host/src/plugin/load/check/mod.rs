@@ -51,7 +51,7 @@ impl From<Refusal> for LoadError {
     }
 }
 
-/// What wasmtime supports on a concurrent engine alone.
+/// What wasmtime wants a concurrent engine for, whether or not that supports it.
 const CONCURRENT: WasmFeatures = WasmFeatures::CM_ASYNC
     .union(WasmFeatures::CM_MORE_ASYNC_BUILTINS)
     .union(WasmFeatures::CM_ASYNC_STACKFUL)
@@ -373,13 +373,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_an_asynchronous_built_in_is_concurrent_and_nothing_else_is() {
+    fn what_is_asynchronous_is_concurrent_and_nothing_else_is() {
         const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
         // A section of canonical functions with one: `backpressure.inc`.
         const BUILT_IN: &[u8] = &[8, 2, 1, 0x24];
         let model = |bytes: &[u8]| check(bytes, &LoadLimits::default()).unwrap();
-        assert_eq!(model(EMPTY), Model::Synchronous);
-        assert_eq!(model(&[EMPTY, BUILT_IN].concat()), Model::Concurrent);
+        // Sections of types with one: a function without parameters and result, the same as an asynchronous one, a stream
+        // of bytes, and a future of one.
+        const FUNCTION: &[u8] = &[7, 5, 1, 0x40, 0, 1, 0];
+        const LATER: &[u8] = &[7, 5, 1, 0x43, 0, 1, 0];
+        const STREAM: &[u8] = &[7, 4, 1, 0x66, 1, 0x7d];
+        const FUTURE: &[u8] = &[7, 4, 1, 0x65, 1, 0x7d];
+        for (section, expected) in [
+            (&[][..], Model::Synchronous),
+            (FUNCTION, Model::Synchronous),
+            (LATER, Model::Concurrent),
+            (STREAM, Model::Concurrent),
+            (FUTURE, Model::Concurrent),
+            (BUILT_IN, Model::Concurrent),
+        ] {
+            assert_eq!(model(&[EMPTY, section].concat()), expected, "{section:?}");
+        }
         // A component within it, as long as the section: of its identifier, its size, and what it holds.
         let within = [EMPTY, &[4, 12], EMPTY, BUILT_IN].concat();
         assert_eq!(model(&within), Model::Concurrent);
