@@ -162,8 +162,8 @@ impl HostBuilder {
         self
     }
 
-    /// Makes the host: an engine for components without asynchronous built-ins, and threads for guests. It keeps the store free of what expired tasks leave behind for as
-    /// long as it lives.
+    /// Makes the host: an engine for components without asynchronous built-ins, and threads for guests. It keeps the store
+    /// free of what expired tasks leave behind for as long as it lives.
     ///
     /// # Errors
     /// [`HostError`] if the system does not give what it needs.

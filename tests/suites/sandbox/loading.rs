@@ -91,6 +91,15 @@ fn concurrent(work: &str) -> Vec<u8> {
     [worker("", work), vec![8, 2, 1, 0x24]].concat()
 }
 
+/// Runs a component that does nothing to its end, and one that goes on for ever until its limit.
+async fn assert_runs(sandbox: &Sandbox, of: impl Fn(&str) -> Vec<u8>) {
+    let load = async |work| sandbox.host.load(&of(work), Grants::for_services(["analytics"])).await.unwrap();
+    assert_eq!(load("").await.run(request("")).await.unwrap().status, Status::Completed);
+    let request = limited("", |limits| limits.wall_clock = Duration::from_millis(100));
+    let outcome = soon("the end of a guest that spins", load("(loop (br 0))").await.run(request)).await.unwrap();
+    assert_end(&outcome, Status::Failed, &["wall-clock limit of 100ms exceeded"]).await;
+}
+
 #[tokio::test]
 async fn components_with_asynchronous_built_ins_run_beside_those_without() {
     let name = tempfile::tempdir().unwrap().path().display().to_string();
@@ -105,14 +114,8 @@ async fn components_with_asynchronous_built_ins_run_beside_those_without() {
     for (at, build) in builds.iter().enumerate() {
         let sandbox = Sandbox::with(build);
         for of in [|work: &str| worker("", work), concurrent, |work: &str| worker("", work)] {
-            let grants = Grants::for_services(["analytics"]);
-            let load = async |work| sandbox.host.load(&renamed(&of(work), &name), grants.clone()).await.unwrap();
-            let outcome = load("").await.run(request("")).await.unwrap();
-            assert_eq!(outcome.status, Status::Completed, "{at}");
-            let request = limited("", |limits| limits.wall_clock = Duration::from_millis(100));
-            let outcome =
-                soon("the end of a guest that spins", load("(loop (br 0))").await.run(request)).await.unwrap();
-            assert_end(&outcome, Status::Failed, &["wall-clock limit of 100ms exceeded"]).await;
+            eprintln!("build {at}");
+            assert_runs(&sandbox, |work| renamed(&of(work), &name)).await;
         }
     }
 }
@@ -122,13 +125,6 @@ async fn a_platform_may_serve_concurrent_imports() {
     let sandbox = Sandbox::with(|builder| {
         builder.imports(|linker| linker.root().func_wrap_concurrent("later", |_, ()| Box::pin(async { Ok(()) })))
     });
-    for component in [worker("", ""), concurrent("")] {
-        let plugin = sandbox.host.load(&component, Grants::for_services(["analytics"])).await.unwrap();
-        assert_eq!(plugin.run(request("")).await.unwrap().status, Status::Completed);
-    }
-    let spins = worker("", "(loop (br 0))");
-    let plugin = sandbox.host.load(&spins, Grants::for_services(["analytics"])).await.unwrap();
-    let request = limited("", |limits| limits.wall_clock = Duration::from_millis(100));
-    let outcome = soon("the end of a guest that spins", plugin.run(request)).await.unwrap();
-    assert_end(&outcome, Status::Failed, &["wall-clock limit of 100ms exceeded"]).await;
+    assert_runs(&sandbox, |work| worker("", work)).await;
+    assert_runs(&sandbox, concurrent).await;
 }
